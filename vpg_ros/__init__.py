@@ -1,0 +1,3 @@
+"""Learn to push and grasp through clutter with a robot arm and a depth camera."""
+
+__version__ = "0.1.0"

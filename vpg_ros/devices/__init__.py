@@ -1,0 +1,1 @@
+"""Cameras, arms and grippers behind one interface each."""

@@ -1,0 +1,84 @@
+"""Error codes and the one exception type that carries them.
+
+Each node owns one range of a hundred codes; every service, action result and ``summary.json``
+carries a code from here together with a sentence a person can act on.
+"""
+
+from enum import IntEnum
+
+
+class ErrorCode(IntEnum):
+    """What went wrong, unique over the whole system (0 means nothing did)."""
+
+    OK = 0
+
+    # 100-199: camera and heightmap_node
+    CAMERA_NOT_FOUND = 100
+    CAMERA_TIMEOUT = 101
+    FRAME_STALE = 102
+    DEPTH_EMPTY = 103
+    CALIBRATION_MISSING = 104
+    INTRINSICS_CHANGED = 105
+
+    # 200-299: inference_node and policies
+    CHECKPOINT_MISSING = 200
+    CHECKPOINT_CORRUPT = 201
+    CHECKPOINT_MISMATCH = 202
+    HEIGHTMAP_INVALID = 203
+    NO_ADMISSIBLE_ACTION = 204
+    DEVICE_UNAVAILABLE = 205
+
+    # 300-399: motion_node, arm and gripper
+    ARM_UNREACHABLE = 300
+    ARM_LINK_LOST = 301
+    PROTECTIVE_STOP = 302
+    EMERGENCY_STOP = 303
+    MOTION_TIMEOUT = 304
+    MOTION_REJECTED = 305
+    POSE_UNREACHABLE = 306
+    OUTSIDE_WORKSPACE = 307
+    BELOW_TABLE = 308
+    JOINT_LIMIT = 309
+    CANCELLED = 310
+    UNKNOWN_PRIMITIVE = 311
+    GRIPPER_NO_ANSWER = 312
+    GOAL_REJECTED = 313
+
+    # 400-499: task_node
+    NODE_NOT_AVAILABLE = 400
+    STUCK = 401
+    STOPPED = 402
+    ACTION_LIMIT = 403
+
+    # 500-599: simulation
+    SCENE_UNKNOWN = 500
+    SCENE_INVALID = 501
+    CONTROLLER_FAILED = 502
+
+    # 600-699: data on disk
+    STORE_UNREADABLE = 600
+    STORE_MISMATCH = 601
+    DISK_FULL = 602
+
+    # 900-999: start-up and parameters
+    PARAMETER_INVALID = 900
+    INTERFACES_MISSING = 901
+    PROCESS_DIED = 902
+
+
+class VpgError(Exception):
+    """An expected failure: a code and one clear sentence.
+
+    The sentence names the parameter or device, the value found and what is allowed.
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def require(condition: bool, message: str, code: ErrorCode = ErrorCode.PARAMETER_INVALID) -> None:
+    """Raise :class:`VpgError` with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise VpgError(code, message)

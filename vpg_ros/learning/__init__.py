@@ -1,0 +1,1 @@
+"""Learning from transitions: environment, rewards, replay, training."""

@@ -1,0 +1,84 @@
+"""Motion: the short list of steps a primitive asks of an arm and a gripper.
+
+Steps are plain data in SI units in the base frame; primitives make them, the safety gate checks
+them, arms and grippers run them. Poses are of the tool centre point, between the fingertips.
+"""
+
+from dataclasses import dataclass
+
+from vpg_ros.geometry import Pose
+
+
+@dataclass(frozen=True)
+class JointMove:
+    """Move to ``pose`` along a joint-space path, through free space.
+
+    speed: rad/s of the leading axis; acceleration: rad/s².
+    """
+
+    phase: str
+    pose: Pose
+    speed: float = 1.5
+    acceleration: float = 3.0
+
+
+@dataclass(frozen=True)
+class HomeMove:
+    """Move to the arm's home configuration, out of the camera's view."""
+
+    phase: str
+    speed: float = 1.5
+    acceleration: float = 3.0
+
+
+@dataclass(frozen=True)
+class LinearMove:
+    """Move the tool in a straight line to ``pose``.
+
+    speed: m/s; acceleration: m/s². force_limit: N; when contact forces exceed it the arm stops.
+    ``stop_is_success``: whether such a stop is an expected contact (a guarded descent onto an
+    object) rather than a reason to end the Motion.
+    """
+
+    phase: str
+    pose: Pose
+    speed: float = 0.25
+    acceleration: float = 1.2
+    force_limit: float = 50.0
+    stop_is_success: bool = False
+
+
+@dataclass(frozen=True)
+class GripperMove:
+    """Open or close to ``width`` m between the fingertips with at most ``force`` N."""
+
+    phase: str
+    width: float
+    force: float = 20.0
+
+
+@dataclass(frozen=True)
+class VerifyGrasp:
+    """Read the gripper: success when it holds something wider than ``min_width`` m.
+
+    A Motion goes on after a failed check only with steps marked by the executor as clean-up.
+    """
+
+    phase: str
+    min_width: float = 0.004
+
+
+Step = JointMove | HomeMove | LinearMove | GripperMove | VerifyGrasp
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What a primitive does.
+
+    steps: run in order until one fails. retreat: run afterwards whatever happened, as long as the
+    arm can move, so that the camera sees the table again.
+    """
+
+    primitive: str
+    steps: tuple[Step, ...]
+    retreat: tuple[Step, ...]

@@ -1,0 +1,1 @@
+"""rclpy adapters: parse parameters, subscribe, call the core, publish."""

@@ -1,0 +1,1 @@
+"""From heightmap to action: network, value heads, selection, checkpoints."""

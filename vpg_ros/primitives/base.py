@@ -1,0 +1,77 @@
+"""What a primitive is, and the registry that is the only list of them."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Pose
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import Motion
+
+# Directions a full turn is divided into (Zeng et al. 2018, section IV).
+FULL_TURN_ROTATIONS = 16
+
+
+class Primitive(ABC):
+    """A parametrised motion at a pixel and a rotation of the heightmap.
+
+    name: registry key. symmetric: whether half a turn gives the same motion, so that only the first
+    half of the 16 rotations is distinct.
+    """
+
+    name: ClassVar[str]
+    symmetric: ClassVar[bool] = False
+
+    @property
+    def rotations(self) -> int:
+        """Number of distinct rotations."""
+        return FULL_TURN_ROTATIONS // 2 if self.symmetric else FULL_TURN_ROTATIONS
+
+    def angle(self, rotation: int) -> float:
+        """Angle of rotation index k about base +z, rad: k · 2π/16."""
+        return rotation * 2 * np.pi / FULL_TURN_ROTATIONS
+
+    @abstractmethod
+    def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
+        """Where the primitive makes sense: rotations×rows×columns mask."""
+
+    @abstractmethod
+    def pose(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Pose:
+        """Tool pose in the base frame at which the primitive acts."""
+
+    @abstractmethod
+    def motion(self, action: Action, heightmap: Heightmap) -> Motion:
+        """The steps that carry out ``action`` on the scene of ``heightmap``."""
+
+    def action(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Action:
+        """The action at a pixel and rotation, not yet valued."""
+        pose = self.pose(row, column, rotation, heightmap)
+        return Action(self.name, rotation, row, column, self.angle(rotation), pose)
+
+
+_REGISTRY: dict[str, Primitive] = {}
+
+
+def register(primitive: type[Primitive]) -> type[Primitive]:
+    """Class decorator: make a primitive known by its name."""
+    _REGISTRY[primitive.name] = primitive()
+    return primitive
+
+
+def get(name: str) -> Primitive:
+    """The primitive called ``name``; raises UNKNOWN_PRIMITIVE with the names there are."""
+    if name not in _REGISTRY:
+        raise VpgError(
+            ErrorCode.UNKNOWN_PRIMITIVE,
+            f"primitive is {name!r}; known primitives: {', '.join(sorted(_REGISTRY))}",
+        )
+    return _REGISTRY[name]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered primitives, in order of registration."""
+    return tuple(_REGISTRY)

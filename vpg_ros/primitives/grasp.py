@@ -1,0 +1,60 @@
+"""Grasp: descend between the fingers' pre-opened width, close, lift, and drop into the bin."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.action import Action
+from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
+from vpg_ros.primitives.base import Primitive, register
+
+OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
+GRASP_DEPTH = 0.03  # m below the top of what is grasped (the paper's 3 cm)
+FINGER_CLEARANCE = 0.004  # m between fingertips and table at the deepest
+APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
+LIFT_HEIGHT = 0.15  # m
+GRASP_FORCE = 25.0  # N
+CONTACT_FORCE = 30.0  # N at which a descent has met something
+BIN_POSE = tool_down(-0.30, 0.42, 0.20, 0.0)
+NEIGHBOURHOOD = 0.006  # m around the pixel whose highest point sets the depth
+
+
+@register
+class Grasp(Primitive):
+    """Top-down grasp whose fingers close along the rotation's direction."""
+
+    name = "grasp"
+    symmetric = True
+
+    def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
+        """Every occupied pixel, at every rotation."""
+        shape = (self.rotations, *heightmap.workspace.shape)
+        return np.broadcast_to(heightmap.occupied, shape).copy()
+
+    def pose(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Pose:
+        """Fingertips GRASP_DEPTH below the local top, never into the table."""
+        workspace = heightmap.workspace
+        reach = round(NEIGHBOURHOOD / workspace.resolution)
+        rows = slice(max(0, row - reach), row + reach + 1)
+        columns = slice(max(0, column - reach), column + reach + 1)
+        top = float(heightmap.filled[rows, columns].max())
+        z = workspace.table_z + max(top - GRASP_DEPTH, FINGER_CLEARANCE)
+        x, y = workspace.to_metres(row, column)
+        return tool_down(x, y, z, self.angle(rotation))
+
+    def motion(self, action: Action, heightmap: Heightmap) -> Motion:
+        """Approach, guarded descent, close, lift, verify; then to the bin and home."""
+        grasp = action.pose
+        above = grasp.translated(dz=APPROACH_HEIGHT)
+        steps = (
+            GripperMove("open", OPEN_WIDTH),
+            JointMove("approach", above),
+            LinearMove("descend", grasp, force_limit=CONTACT_FORCE, stop_is_success=True),
+            GripperMove("close", 0.0, GRASP_FORCE),
+            LinearMove("lift", grasp.translated(dz=LIFT_HEIGHT)),
+            VerifyGrasp("verify"),
+            JointMove("carry", BIN_POSE),
+        )
+        retreat = (GripperMove("release", OPEN_WIDTH), HomeMove("home"))
+        return Motion(self.name, steps, retreat)

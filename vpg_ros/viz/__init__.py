@@ -1,0 +1,1 @@
+"""Pictures: overlays and reports, from data types alone."""
