@@ -1,10 +1,10 @@
-"""Action, Outcome and Transition: one decision, what came of it, and the record of both."""
+"""Action and Transition: one decision, and the record of what came of it."""
 
 from dataclasses import dataclass
 
-from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import Outcome
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,6 @@ class Action:
     spread: float = 0.0
     policy: str = ""
     checkpoint: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What happened when a Motion ran.
-
-    success: the primitive's own criterion. gripper_width: m after closing. peak_force: N at the
-    tool. duration: s. error_code, error_msg: OK and "" unless the Motion could not be completed.
-    """
-
-    success: bool
-    gripper_width: float = 0.0
-    peak_force: float = 0.0
-    duration: float = 0.0
-    error_code: ErrorCode = ErrorCode.OK
-    error_msg: str = ""
 
 
 @dataclass(frozen=True)

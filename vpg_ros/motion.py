@@ -1,4 +1,4 @@
-"""Motion: the short list of steps a primitive asks of an arm and a gripper.
+"""Motion: the short list of steps a primitive asks of an arm and a gripper; and its Outcome.
 
 Steps are plain data in SI units in the base frame; primitives make them, the safety gate checks
 them, arms and grippers run them. Poses are of the tool centre point, between the fingertips.
@@ -6,6 +6,7 @@ them, arms and grippers run them. Poses are of the tool centre point, between th
 
 from dataclasses import dataclass
 
+from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
 
 
@@ -18,8 +19,8 @@ class JointMove:
 
     phase: str
     pose: Pose
-    speed: float = 1.5
-    acceleration: float = 3.0
+    speed: float = 2.0
+    acceleration: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class HomeMove:
     """Move to the arm's home configuration, out of the camera's view."""
 
     phase: str
-    speed: float = 1.5
-    acceleration: float = 3.0
+    speed: float = 2.0
+    acceleration: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class LinearMove:
     """Move the tool in a straight line to ``pose``.
 
     speed: m/s; acceleration: m/s². force_limit: N; when contact forces exceed it the arm stops.
-    ``stop_is_success``: whether such a stop is an expected contact (a guarded descent onto an
-    object) rather than a reason to end the Motion.
+    guarded: contact is expected (a descent onto an object), so the Motion goes on from where the
+    arm stopped; otherwise it ends there, unsuccessful.
     """
 
     phase: str
@@ -45,7 +46,7 @@ class LinearMove:
     speed: float = 0.25
     acceleration: float = 1.2
     force_limit: float = 50.0
-    stop_is_success: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,7 @@ class GripperMove:
 
 @dataclass(frozen=True)
 class VerifyGrasp:
-    """Read the gripper: success when it holds something wider than ``min_width`` m.
-
-    A Motion goes on after a failed check only with steps marked by the executor as clean-up.
-    """
+    """Read the gripper: the Motion goes on only if it holds something wider than ``min_width`` m."""
 
     phase: str
     min_width: float = 0.004
@@ -82,3 +80,19 @@ class Motion:
     primitive: str
     steps: tuple[Step, ...]
     retreat: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened when a Motion ran.
+
+    success: the primitive's own criterion. gripper_width: m after closing. peak_force: N at the
+    tool. duration: s. error_code, error_msg: OK and "" unless the Motion could not be completed.
+    """
+
+    success: bool
+    gripper_width: float = 0.0
+    peak_force: float = 0.0
+    duration: float = 0.0
+    error_code: ErrorCode = ErrorCode.OK
+    error_msg: str = ""

@@ -16,7 +16,7 @@ APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
 LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N
 CONTACT_FORCE = 30.0  # N at which a descent has met something
-BIN_POSE = tool_down(-0.30, 0.42, 0.20, 0.0)
+BIN_POSE = tool_down(-0.35, 0.45, 0.22, 0.0)  # above the bin beside the workspace
 NEIGHBOURHOOD = 0.006  # m around the pixel whose highest point sets the depth
 
 
@@ -50,11 +50,12 @@ class Grasp(Primitive):
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
-            LinearMove("descend", grasp, force_limit=CONTACT_FORCE, stop_is_success=True),
+            LinearMove("descend", grasp, force_limit=CONTACT_FORCE, guarded=True),
             GripperMove("close", 0.0, GRASP_FORCE),
             LinearMove("lift", grasp.translated(dz=LIFT_HEIGHT)),
             VerifyGrasp("verify"),
             JointMove("carry", BIN_POSE),
+            VerifyGrasp("still held"),
         )
         retreat = (GripperMove("release", OPEN_WIDTH), HomeMove("home"))
         return Motion(self.name, steps, retreat)

@@ -51,8 +51,8 @@ class Push(Primitive):
         steps = (
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
-            LinearMove("descend", start, force_limit=CONTACT_FORCE, stop_is_success=True),
-            LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, stop_is_success=True),
+            LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
+            LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, guarded=True),
         )
         retreat = (LinearMove("rise", end.translated(dz=APPROACH_HEIGHT)), HomeMove("home"))
         return Motion(self.name, steps, retreat)
