@@ -1,0 +1,1 @@
+"""The UR controller emulator: what answers on a robot's sockets when there is no robot."""
