@@ -66,6 +66,11 @@ class Pose:
         return Pose((x + dx, y + dy, z + dz), self.quaternion)
 
 
+def half_turn(angle: float) -> float:
+    """The angle in [−π/2, π/2) of the same undirected axis; a parallel gripper cannot tell them."""
+    return float((angle + np.pi / 2) % np.pi - np.pi / 2)
+
+
 def tool_down(x: float, y: float, z: float, yaw: float, tilt: float = 0.0) -> Pose:
     """Pose of a tool that points down, its closing axis (tool x) at ``yaw`` about base +z.
 

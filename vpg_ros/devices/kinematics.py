@@ -18,6 +18,8 @@ _ALPHA = np.array([np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0])
 _TURN = 2 * np.pi
 # EAIK answers an unreachable pose with a nearest fit; a true solution is exact to rounding.
 _EXACT = 1e-6
+# How much space a joint's turning sweeps: the shoulder should move less than the wrist.
+_SWEEP = np.array([4.0, 3.0, 3.0, 1.5, 2.0, 1.0])
 # Below |sin| of this the wrist axes are parallel and small tool motions need fast joints.
 _WRIST_SINGULARITY = 0.02
 
@@ -65,7 +67,7 @@ class Kinematics:
         answer = self._robot.IK(pose.matrix @ self._tool_inverse)
         exact = [q for q, approximate in zip(answer.Q, answer.is_LS, strict=True) if not approximate]
         turned = [self._turned(np.asarray(q, dtype=float), near) for q in exact]
-        return sorted(turned, key=lambda q: float(np.abs(q - near).max()))
+        return sorted(turned, key=lambda q: float((_SWEEP * np.abs(q - near)).max()))
 
     def inverse(self, pose: Pose, near: FloatArray) -> FloatArray:
         """Joint angles (rad) that reach ``pose``: elbow up, off singularities, nearest ``near``.

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Action
-from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.geometry import Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
 from vpg_ros.primitives.base import Primitive, register
@@ -41,7 +41,7 @@ class Grasp(Primitive):
         top = float(heightmap.filled[rows, columns].max())
         z = workspace.table_z + max(top - GRASP_DEPTH, FINGER_CLEARANCE)
         x, y = workspace.to_metres(row, column)
-        return tool_down(x, y, z, self.angle(rotation))
+        return tool_down(x, y, z, half_turn(self.angle(rotation)))
 
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """Approach, guarded descent, close, lift, verify; then to the bin and home."""

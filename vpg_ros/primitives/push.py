@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Action
-from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.geometry import Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion
 from vpg_ros.primitives.base import Primitive, register
@@ -42,7 +42,7 @@ class Push(Primitive):
         workspace = heightmap.workspace
         x, y = workspace.to_metres(row, column)
         z = workspace.table_z + float(heightmap.filled[row, column]) + TIP_HEIGHT
-        return tool_down(x, y, z, self.angle(rotation) + np.pi / 2)
+        return tool_down(x, y, z, half_turn(self.angle(rotation) + np.pi / 2))
 
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """Close, come down at the start, sweep towards the end (clipped to the workspace), rise."""
