@@ -1,0 +1,123 @@
+"""Run a Motion on an arm and a gripper: the one executor of robot, emulator and training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from vpg_ros.devices.interfaces import Arm, Gripper, MoveEnd, MoveResult
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import FloatArray
+from vpg_ros.motion import (
+    GripperMove,
+    HomeMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    Outcome,
+    Step,
+    VerifyGrasp,
+)
+
+# After these the arm cannot or must not move on its own, so there is no retreat.
+_STAY = frozenset(
+    {
+        ErrorCode.CANCELLED,
+        ErrorCode.ARM_LINK_LOST,
+        ErrorCode.ARM_UNREACHABLE,
+        ErrorCode.PROTECTIVE_STOP,
+        ErrorCode.EMERGENCY_STOP,
+    }
+)
+
+
+class _StepFailed(Exception):
+    """A step ended without an error, but the Motion's aim is missed."""
+
+
+@dataclass
+class _Run:
+    """What has been observed so far while a Motion runs."""
+
+    arm: Arm
+    gripper: Gripper
+    home: FloatArray
+    on_phase: Callable[[str], None]
+    width: float = 0.0
+    peak_force: float = field(default=0.0)
+
+    def steps(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self.on_phase(step.phase)
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case JointMove():
+                self._note(self.arm.move_to(step.pose, step.speed, step.acceleration))
+            case HomeMove():
+                self._note(self.arm.move_joints(self.home, step.speed, step.acceleration))
+            case LinearMove():
+                self._linear(step)
+            case GripperMove():
+                self.width = self.gripper.move(step.width, step.force)
+            case VerifyGrasp():
+                self._verify(step)
+
+    def _linear(self, step: LinearMove) -> None:
+        result = self.arm.move_linear(step.pose, step.speed, step.acceleration, step.force_limit)
+        self._note(result)
+        if result.end is MoveEnd.CONTACT and not step.guarded:
+            raise _StepFailed(
+                f"stopped in '{step.phase}' by {result.peak_force:.0f} N; "
+                f"the limit is {step.force_limit:.0f} N"
+            )
+
+    def _verify(self, step: VerifyGrasp) -> None:
+        self.width = self.gripper.width()
+        if not self.gripper.is_holding() or self.width < step.min_width:
+            raise _StepFailed(f"nothing held in '{step.phase}' ({self.width * 1000:.0f} mm wide)")
+
+    def _note(self, result: MoveResult) -> None:
+        self.peak_force = max(self.peak_force, result.peak_force)
+
+
+def execute(
+    motion: Motion,
+    arm: Arm,
+    gripper: Gripper,
+    home: FloatArray,
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> Outcome:
+    """Run ``motion``; ``on_phase`` hears each phase's name as it begins.
+
+    Success means that every step was completed. Device errors become the outcome's code and
+    sentence, never an exception; after one the arm retreats only if it safely can. ``home`` is the
+    joint configuration of HomeMove, rad.
+    """
+    run = _Run(arm, gripper, home, on_phase)
+    start = arm.state().stamp
+    success, code, message = _attempt(run, motion.steps)
+    if code not in _STAY:
+        _, retreat_code, retreat_message = _attempt(run, motion.retreat)
+        if code is ErrorCode.OK and retreat_code is not ErrorCode.OK:
+            success, code, message = False, retreat_code, retreat_message
+    duration = _stamp(arm, start) - start
+    return Outcome(success, run.width, run.peak_force, duration, code, message)
+
+
+def _attempt(run: _Run, steps: Sequence[Step]) -> tuple[bool, ErrorCode, str]:
+    """(whether all steps were completed, error code, sentence)."""
+    try:
+        run.steps(steps)
+    except _StepFailed as failure:
+        return False, ErrorCode.OK, str(failure)
+    except VpgError as error:
+        return False, error.code, error.message
+    return True, ErrorCode.OK, ""
+
+
+def _stamp(arm: Arm, fallback: float) -> float:
+    """Controller time, or ``fallback`` when the arm no longer answers."""
+    try:
+        return arm.state().stamp
+    except VpgError:
+        return fallback
