@@ -1,0 +1,1 @@
+"""The ``vpg`` command: one module a subcommand, each with ``add_parser(subparsers)``."""
