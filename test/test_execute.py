@@ -1,0 +1,129 @@
+"""What the executor does when a step goes wrong: the outcome it tells and the steps it still runs.
+
+The arm here follows orders and fails where it is told to, which no real device does on demand.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from vpg_ros.devices.execute import execute
+from vpg_ros.devices.interfaces import ArmState, MoveEnd, MoveResult
+from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import FloatArray, Pose, tool_down
+from vpg_ros.motion import GripperMove, HomeMove, LinearMove, Motion, Outcome, VerifyGrasp
+
+TARGET = tool_down(-0.5, 0.0, 0.05, 0.0)
+
+
+@dataclass
+class ObedientArm:
+    """Reaches every goal at once, but ends linear moves as told."""
+
+    linear: MoveEnd | VpgError = MoveEnd.REACHED
+    moves: list[str] = field(default_factory=list)
+    time: float = 10.0
+
+    def state(self) -> ArmState:
+        return ArmState(HOME_JOINTS, np.zeros(6), TARGET, 0.0, self.time)
+
+    def move_joints(self, joints: FloatArray, speed: float, acceleration: float) -> MoveResult:
+        return self._done("joints", MoveEnd.REACHED, 1.0)
+
+    def move_to(self, pose: Pose, speed: float, acceleration: float) -> MoveResult:
+        return self._done("to", MoveEnd.REACHED, 1.0)
+
+    def move_linear(
+        self, pose: Pose, speed: float, acceleration: float, force_limit: float
+    ) -> MoveResult:
+        if isinstance(self.linear, VpgError):
+            raise self.linear
+        return self._done("linear", self.linear, 42.0)
+
+    def stop(self) -> None:
+        self.moves.append("stop")
+
+    def _done(self, name: str, end: MoveEnd, force: float) -> MoveResult:
+        self.moves.append(name)
+        self.time += 1.0
+        return MoveResult(end, TARGET, force)
+
+
+@dataclass
+class ObedientGripper:
+    held: float | None = None
+
+    def move(self, width: float, force: float) -> float:
+        return self.width()
+
+    def width(self) -> float:
+        return self.held or 0.0
+
+    def is_holding(self) -> bool:
+        return self.held is not None
+
+
+def run(arm: ObedientArm, gripper: ObedientGripper, guarded: bool = False) -> Outcome:
+    steps = (
+        LinearMove("descend", TARGET, guarded=guarded),
+        GripperMove("close", 0.0),
+        VerifyGrasp("verify"),
+    )
+    return execute(Motion("test", steps, (HomeMove("home"),)), arm, gripper, HOME_JOINTS)
+
+
+def test_every_step_done_is_success() -> None:
+    outcome = run(ObedientArm(), ObedientGripper(held=0.03))
+    assert outcome == Outcome(True, 0.03, 42.0, 2.0)
+
+
+def test_holding_nothing_fails_and_still_goes_home() -> None:
+    arm = ObedientArm()
+    outcome = run(arm, ObedientGripper())
+    assert not outcome.success and outcome.error_code is ErrorCode.OK
+    assert "nothing held in 'verify'" in outcome.error_msg
+    assert arm.moves == ["linear", "joints"]
+
+
+def test_a_sliver_between_the_fingers_is_nothing() -> None:
+    assert not run(ObedientArm(), ObedientGripper(held=0.001)).success
+
+
+def test_unexpected_contact_ends_the_motion_and_names_the_force() -> None:
+    arm = ObedientArm(linear=MoveEnd.CONTACT)
+    outcome = run(arm, ObedientGripper(held=0.03))
+    assert not outcome.success
+    assert "stopped in 'descend' by 42 N" in outcome.error_msg
+    assert arm.moves == ["linear", "joints"]
+
+
+def test_expected_contact_lets_the_motion_go_on() -> None:
+    assert run(ObedientArm(linear=MoveEnd.CONTACT), ObedientGripper(held=0.03), guarded=True).success
+
+
+@pytest.mark.parametrize(
+    ("code", "retreats"),
+    [
+        (ErrorCode.CANCELLED, False),
+        (ErrorCode.PROTECTIVE_STOP, False),
+        (ErrorCode.EMERGENCY_STOP, False),
+        (ErrorCode.ARM_LINK_LOST, False),
+        (ErrorCode.MOTION_TIMEOUT, True),
+        (ErrorCode.GRIPPER_NO_ANSWER, True),
+    ],
+)
+def test_the_arm_retreats_only_when_it_safely_can(code: ErrorCode, retreats: bool) -> None:
+    arm = ObedientArm(linear=VpgError(code, "told to fail"))
+    outcome = run(arm, ObedientGripper())
+    assert (outcome.error_code, outcome.error_msg) == (code, "told to fail")
+    assert not outcome.success
+    assert arm.moves == (["joints"] if retreats else [])
+
+
+def test_phases_are_told_in_order() -> None:
+    heard: list[str] = []
+    motion = Motion("test", (LinearMove("descend", TARGET),), (HomeMove("home"),))
+    execute(motion, ObedientArm(), ObedientGripper(), HOME_JOINTS, heard.append)
+    assert heard == ["descend", "home"]
