@@ -100,7 +100,7 @@ def check_build_tools() -> None:
 
 def install() -> None:
     """Create the environment and install the requirements into it, unless they are there."""
-    key = digest((*REQUIREMENTS, *CONSTRAINTS, Path(__file__).resolve()), sys.version, str(VENV))
+    key = digest((*REQUIREMENTS, *CONSTRAINTS), sys.version, str(VENV))
     if is_current(INSTALL_STAMP, key):
         return
     say(f"making .venv with Python {platform.python_version()}")
@@ -111,9 +111,6 @@ def install() -> None:
     sources = [argument for path in REQUIREMENTS for argument in ("-r", str(path))]
     limits = [argument for path in CONSTRAINTS for argument in ("-c", str(path))]
     run([*pip, *sources, *limits], "pip install")
-    mend_cmake_exports()
-    link_libusb()
-    name_ament_prefix()
     INSTALL_STAMP.write_text(key)
 
 
@@ -155,15 +152,19 @@ def link_libusb() -> None:
         link.symlink_to(site_packages() / "libusb_package" / "libusb-1.0.so")
 
 
-def name_ament_prefix() -> None:
-    """Make the environment the ament prefix of every Python started from it."""
-    line = "import os, sys; os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)\n"
-    (site_packages() / "vpg_ament_prefix.pth").write_text(line)
+def write_path_file() -> None:
+    """Let every Python started from the environment find vpg_ros, and the environment as ament prefix.
+
+    colcon links a Python package only for shells that source its setup files; this serves the others.
+    """
+    prefix = "import os, sys; os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)"
+    (site_packages() / "vpg_ros.pth").write_text(f"{ROOT / 'build' / 'vpg_ros'}\n{prefix}\n")
 
 
 def build_inputs() -> list[Path]:
     """Return the files of which a change asks for a new build; Python modules are linked, not copied."""
-    packaging = [ROOT / name for name in ("package.xml", "setup.py", "setup.cfg", "colcon_defaults.yaml")]
+    names = ("package.xml", "setup.py", "setup.cfg", "colcon_defaults.yaml", "tools/setup_env.py")
+    packaging = [ROOT / name for name in names]
     interfaces = [path for path in (ROOT / "vpg_msgs").rglob("*") if path.is_file()]
     return [*packaging, *sorted(interfaces)]
 
@@ -179,6 +180,9 @@ def build() -> None:
     key = digest(build_inputs(), INSTALL_STAMP.read_text(), *data_files())
     if is_current(BUILD_STAMP, key):
         return
+    mend_cmake_exports()
+    link_libusb()
+    write_path_file()
     say("building vpg_msgs and vpg_ros with colcon (half a minute)")
     run(
         [str(PYTHON), "-m", "colcon", "build", "--merge-install", "--install-base", str(VENV)]
