@@ -1,0 +1,75 @@
+"""What every node of the package shares: parameters, a stop flag, failures and diagnostics."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+
+from vpg_ros.errors import VpgError
+from vpg_ros.nodes import parameters
+from vpg_ros.nodes.convert import stamp_from_msg
+
+T = TypeVar("T")
+
+DIAGNOSTICS_PERIOD = 1.0  # s (REP-107)
+
+
+class VpgNode(Node):
+    """A node that :func:`vpg_ros.nodes.spin.run_node` runs.
+
+    ``stop`` is set on Ctrl-C, SIGTERM and on a failure; whatever blocks must watch it.
+    ``failure`` is what ended the node, None after a normal end.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.stop = threading.Event()
+        self.failure: Exception | None = None
+        self.steady = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def read_parameters(self, kind: type[T]) -> T:
+        """Declare and read the parameters of ``kind`` (see :mod:`.parameters`)."""
+        return parameters.read(self, kind)
+
+    def now(self) -> float:
+        """The node's clock, s: simulated time where ``use_sim_time`` is set."""
+        return stamp_from_msg(self.get_clock().now().to_msg())
+
+    def work(self) -> int:
+        """What the main thread does until the node ends; returns the exit code."""
+        self.stop.wait()
+        return 0
+
+    def close(self) -> None:
+        """Let go of devices, files and child processes; called once, whatever happened."""
+
+    def fail(self, error: Exception) -> None:
+        """End the node because of ``error``; the first one counts."""
+        if self.failure is None:
+            self.failure = error
+        self.stop.set()
+
+    def report_diagnostics(
+        self, hardware: str, state: Callable[[], tuple[VpgError | None, dict[str, str]]]
+    ) -> None:
+        """Publish ``state()`` on /diagnostics once a second of wall time.
+
+        ``state`` returns what is wrong (None for nothing) and values to show.
+        """
+        publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+        def publish() -> None:
+            error, values = state()
+            status = DiagnosticStatus(name=f"{self.get_name()}: {hardware}", hardware_id=hardware)
+            status.level = DiagnosticStatus.OK if error is None else DiagnosticStatus.ERROR
+            status.message = "ok" if error is None else error.message
+            status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+            message = DiagnosticArray(status=[status])
+            message.header.stamp = self.get_clock().now().to_msg()
+            publisher.publish(message)
+
+        self.create_timer(DIAGNOSTICS_PERIOD, publish, clock=self.steady)

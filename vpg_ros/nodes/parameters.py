@@ -1,0 +1,126 @@
+"""Declared once, read once: a node's parameters as one frozen dataclass.
+
+A node describes its parameters as a frozen dataclass whose fields are made by :func:`parameter`;
+:func:`read` declares each with its description, range and choices, and returns the filled
+dataclass. A wrong value is a :class:`VpgError` that names node, parameter, value and what is
+allowed. Fields without a default are required: nothing that keeps people safe has a silent one.
+"""
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar, get_type_hints
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from vpg_ros.errors import ErrorCode, VpgError
+
+T = TypeVar("T")
+
+_TYPES = {
+    bool: Parameter.Type.BOOL,
+    int: Parameter.Type.INTEGER,
+    float: Parameter.Type.DOUBLE,
+    str: Parameter.Type.STRING,
+    tuple[float, ...]: Parameter.Type.DOUBLE_ARRAY,
+    tuple[str, ...]: Parameter.Type.STRING_ARRAY,
+}
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a parameter's value must keep to."""
+
+    description: str
+    name: str | None
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+
+
+def parameter(
+    description: str,
+    default: Any = MISSING,
+    *,
+    name: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that :func:`read` fills from the ROS parameter of the same name.
+
+    name: the ROS name where it is another (dots group parameters). low, high: inclusive range.
+    """
+    rules = _Rules(description, name, low, high, choices)
+    return field(default=default, metadata={"rules": rules})
+
+
+def read(node: Node, kind: type[T]) -> T:
+    """Declare every parameter of ``kind`` on ``node`` and return the values given.
+
+    Raises PARAMETER_INVALID for one that is missing, of another type or outside its range.
+    """
+    hints = get_type_hints(kind)
+    values = {entry.name: _declare(node, entry, hints[entry.name]) for entry in fields(kind)}  # type: ignore[arg-type]
+    return kind(**values)
+
+
+def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
+    """One parameter's value."""
+    rules: _Rules = entry.metadata["rules"]
+    name = rules.name or entry.name
+    declared = _TYPES[hint] if entry.default is MISSING else entry.default
+    try:
+        value = node.declare_parameter(name, declared, _descriptor(rules, hint)).value
+        if value is None:
+            raise ParameterUninitializedException(name)
+    except ParameterUninitializedException:
+        raise _invalid(node, name, "is not set; it has no default", rules) from None
+    except InvalidParameterTypeException as error:
+        raise _invalid(node, name, f"is of another type ({error})", rules) from None
+    except InvalidParameterValueException as error:
+        raise _invalid(node, name, f"is {error.value!r}", rules) from None
+    if rules.choices and value not in rules.choices:
+        raise _invalid(node, name, f"is {value!r}", rules)
+    return tuple(value) if hint in (tuple[float, ...], tuple[str, ...]) else value
+
+
+def _descriptor(rules: _Rules, hint: Any) -> ParameterDescriptor:
+    """The description that ``ros2 param describe`` shows."""
+    result = ParameterDescriptor(description=rules.description, read_only=True)
+    result.additional_constraints = _allowed(rules)
+    if rules.low is None and rules.high is None:
+        return result
+    if hint is int:
+        low, high = int(rules.low or 0), int(rules.high if rules.high is not None else 2**31)
+        result.integer_range = [IntegerRange(from_value=low, to_value=high, step=0)]
+    else:
+        low_value = float("-inf") if rules.low is None else float(rules.low)
+        high_value = float("inf") if rules.high is None else float(rules.high)
+        limits = FloatingPointRange(from_value=low_value, to_value=high_value, step=0.0)
+        result.floating_point_range = [limits]
+    return result
+
+
+def _allowed(rules: _Rules) -> str:
+    """What a value may be, in words; "" where anything of the type may."""
+    if rules.choices:
+        return "one of " + ", ".join(rules.choices)
+    if rules.low is not None and rules.high is not None:
+        return f"{rules.low} to {rules.high}"
+    if rules.low is not None:
+        return f"at least {rules.low}"
+    return f"at most {rules.high}" if rules.high is not None else ""
+
+
+def _invalid(node: Node, name: str, problem: str, rules: _Rules) -> VpgError:
+    """The error that names node, parameter, problem and what is allowed."""
+    allowed = _allowed(rules)
+    hint = f"; allowed: {allowed}" if allowed else ""
+    sentence = f"parameter {name} of {node.get_name()} {problem}{hint} ({rules.description})"
+    return VpgError(ErrorCode.PARAMETER_INVALID, sentence)

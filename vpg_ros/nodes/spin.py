@@ -1,0 +1,133 @@
+"""Run one node as a process: signals, executor, one sentence on failure, a bounded end.
+
+The executor spins in a thread of its own, so that the main thread may block (a simulator's loop, a
+task's state machine) and still hears Ctrl-C at once. An expected failure becomes one sentence on
+standard error, ``<node>: <sentence> [error <code>]``, and exit code 1.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.nodes.base import VpgNode
+
+# Set by the bring-up for its children: the process they must not outlive.
+PARENT_VARIABLE = "VPG_PARENT_PID"
+_PR_SET_PDEATHSIG = 1
+
+
+def run_node(
+    build: Callable[[], VpgNode],
+    *,
+    threads: int = 2,
+    grace: float = 3.0,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Build a node, spin it until it is stopped, and return the process's exit code.
+
+    threads: of the executor. grace: s that the end may take before the process is cut off.
+    """
+    die_with_parent()
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        node = build()
+    except Exception as error:
+        _report(build.__name__, error)
+        rclpy.try_shutdown()
+        return 1
+    _handle_signals(node.stop)
+    threading.Thread(target=_limit_end, args=(node.stop, grace), daemon=True).start()
+    return _spin(node, threads)
+
+
+def _spin(node: VpgNode, threads: int) -> int:
+    """Spin until the node's work is done; its exit code."""
+    executor = MultiThreadedExecutor(num_threads=threads)
+    executor.add_node(node)
+    thread = threading.Thread(target=_spin_executor, args=(executor, node), daemon=True)
+    thread.start()
+    node.get_logger().info("ready")
+    code = _work(node)
+    executor.shutdown(timeout_sec=1.0)
+    thread.join(1.0)
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return code
+
+
+def _work(node: VpgNode) -> int:
+    """The node's own work, then its close, whatever happened; the exit code."""
+    code = 1
+    try:
+        code = node.work()
+    except Exception as error:
+        node.fail(error)
+    node.stop.set()
+    try:
+        node.close()
+    except Exception as error:
+        node.fail(error)
+    if node.failure is not None:
+        _report(node.get_name(), node.failure)
+        return code or 1
+    return code
+
+
+def _spin_executor(executor: MultiThreadedExecutor, node: VpgNode) -> None:
+    """Spin; an exception in a callback ends the node."""
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        pass
+    except Exception as error:
+        if not node.stop.is_set():
+            node.fail(error)
+
+
+def _report(name: str, error: Exception) -> None:
+    """One sentence for an expected error, the whole traceback for a defect."""
+    if isinstance(error, VpgError):
+        print(f"{name}: {error.message} [error {error.code.value}]", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)
+        code = ErrorCode.PROCESS_DIED.value
+        print(f"{name}: {type(error).__name__}: {error} [error {code}]", file=sys.stderr, flush=True)
+
+
+def _handle_signals(stop: threading.Event) -> None:
+    """The first Ctrl-C or SIGTERM asks for an orderly end, a second one ends at once."""
+
+    def handle(number: int, _: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+
+
+def _limit_end(stop: threading.Event, grace: float) -> None:
+    """Cut the process off when it has not ended ``grace`` s after it was asked to."""
+    stop.wait()
+    threading.Event().wait(grace)
+    print(f"vpg_ros: no orderly end within {grace:g} s", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel send SIGTERM when the bring-up that started this process is gone (Linux)."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        sys.exit(f"vpg_ros: process {parent}, which started this one, is gone")

@@ -1,0 +1,213 @@
+"""Which nodes make up ``sim`` and ``real``: the one description of both.
+
+The launch files and the one-command bring-up read it, so that they cannot drift apart. It is plain
+data: neither rclpy nor launch is imported here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vpg_ros.devices.kinematics import MODELS
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.resources import resource
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Something that a user may choose at start-up.
+
+    kind: str, int, float or bool. default: None where one must be given. choices: allowed values
+    ("" for any). low, high: inclusive range of a number.
+    """
+
+    name: str
+    kind: type
+    default: Value | None
+    description: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    def parse(self, text: str) -> Value:
+        """The value that ``text`` stands for; raises PARAMETER_INVALID naming what is allowed."""
+        value = self._converted(text)
+        inside = isinstance(value, str | bool) or (
+            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        )
+        require(inside and (not self.choices or text in self.choices), self._refusal(text))
+        return value
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        if self.choices:
+            return "one of " + ", ".join(choice or "''" for choice in self.choices)
+        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+        limits = [f"at least {self.low:g}"] if self.low is not None else []
+        limits += [f"at most {self.high:g}"] if self.high is not None else []
+        return ", ".join([kinds[self.kind], *limits])
+
+    def _converted(self, text: str) -> Value:
+        try:
+            if self.kind is bool:
+                return {"true": True, "false": False}[text.lower()]
+            result: Value = self.kind(text)
+        except (KeyError, ValueError):
+            raise VpgError(ErrorCode.PARAMETER_INVALID, self._refusal(text)) from None
+        return result
+
+    def _refusal(self, text: str) -> str:
+        return f"argument {self.name} is {text!r}; allowed: {self.allowed} ({self.description})"
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """One process of the system.
+
+    name: of the node. package, executable: as in ``ros2 run``. parameters: ROS parameter → name of
+    the argument that sets it. remappings: topic → topic. only_if: (argument, value) that it takes.
+    """
+
+    name: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    package: str = "vpg_ros"
+    remappings: tuple[tuple[str, str], ...] = ()
+    only_if: tuple[str, str] | None = None
+    program: str = ""
+
+    @property
+    def executable(self) -> str:
+        """Name of the executable, the node's own unless another is given."""
+        return self.program or self.name
+
+    def wanted(self, values: Mapping[str, Value]) -> bool:
+        """Whether the node takes part under these argument values."""
+        return self.only_if is None or values[self.only_if[0]] == self.only_if[1]
+
+
+@dataclass(frozen=True)
+class System:
+    """A whole: its arguments and its nodes, devices first, so that they are stopped last."""
+
+    name: str
+    parameter_file: str
+    arguments: tuple[Argument, ...]
+    nodes: tuple[NodeEntry, ...]
+
+    @property
+    def parameters_path(self) -> Path:
+        """The parameter file that all nodes read."""
+        return resource(self.parameter_file)
+
+    def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
+        """Every argument's value; raises PARAMETER_INVALID for a wrong, unknown or missing one."""
+        known = {argument.name: argument for argument in self.arguments}
+        for name in given:
+            allowed = ", ".join(known)
+            require(name in known, f"argument {name} is unknown to {self.name}; known: {allowed}")
+        return {name: _value(argument, given) for name, argument in known.items()}
+
+    def node_parameters(self, values: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
+        """Node name → the ROS parameters that the arguments set."""
+        wanted = [node for node in self.nodes if node.wanted(values)]
+        return {
+            node.name: {name: values[argument] for name, argument in node.parameters.items()}
+            for node in wanted
+        }
+
+
+def _value(argument: Argument, given: Mapping[str, str]) -> Value:
+    """The value given for an argument, or its default."""
+    if argument.name in given:
+        return argument.parse(given[argument.name])
+    sentence = f"argument {argument.name} is not given; it has no default ({argument.description})"
+    if argument.default is None:
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
+    return argument.default
+
+
+_SHARED = (
+    Argument(
+        "policy", str, "network", "who chooses the actions", ("network", "heuristic", "random")
+    ),
+    Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
+    Argument("device", str, "auto", "where the network runs", ("auto", "cpu", "cuda")),
+    Argument("max_actions", int, 100, "stop after this many actions", low=1),
+    Argument("record", bool, True, "store every transition, a summary and a report"),
+    Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
+    Argument("run_dir", str, "", "folder of the records; '' makes one under runs/"),
+)
+
+_LEARNED = {"policy": "policy", "checkpoint": "checkpoint", "device": "device"}
+_TASK = {
+    "max_actions": "max_actions",
+    "record": "record",
+    "live_report": "viz",
+    "run_dir": "run_dir",
+}
+
+
+def sim() -> System:
+    """Everything in simulation: PyBullet takes the place of camera, arm and gripper."""
+    from vpg_ros.sim.scenes import names
+
+    arguments = (
+        Argument("scene", str, "random", "scene family on the table", names()),
+        Argument("objects", int, 10, "number of objects", low=1, high=60),
+        Argument("seed", int, 0, "seed of the scene and of everything drawn at random", low=0),
+        Argument("time_scale", float, 0.0, "simulated s per s; 0: as fast as it can", low=0.0),
+        Argument("headless", bool, True, "without PyBullet's own window"),
+        Argument("depth_noise", bool, True, "give the simulated camera a real one's depth noise"),
+        Argument("robot_ip", str, "127.0.0.2", "loopback address of the simulated controller"),
+        *_SHARED,
+    )
+    world = ("scene", "objects", "seed", "time_scale", "headless", "depth_noise", "robot_ip")
+    nodes = (
+        NodeEntry("pybullet_node", {name: name for name in world}),
+        NodeEntry("heightmap_node"),
+        NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
+        NodeEntry("motion_node", {"robot_ip": "robot_ip"}),
+        NodeEntry("task_node", _TASK | {"scene": "scene", "seed": "seed", "objects": "objects"}),
+    )
+    return System("sim", "config/sim.yaml", arguments, nodes)
+
+
+def real() -> System:
+    """The same nodes on a UR arm; only the simulator is missing."""
+    arguments = (
+        Argument("robot_ip", str, None, "address of the robot's controller"),
+        Argument("robot_model", str, "ur5", "arm", MODELS),
+        Argument("gripper", str, "rg2", "gripper", ("rg2",)),
+        Argument(
+            "camera",
+            str,
+            "realsense",
+            "realsense: start its ROS driver; external: topics come from elsewhere",
+            ("realsense", "external"),
+        ),
+        Argument("calibration", str, None, "YAML file with the camera's pose in the base frame"),
+        Argument("dry_run", bool, False, "check every motion, move nothing"),
+        Argument("seed", int, 0, "seed of everything drawn at random", low=0),
+        *_SHARED,
+    )
+    nodes = (
+        NodeEntry(
+            "camera",
+            package="realsense2_camera",
+            program="realsense2_camera_node",
+            only_if=("camera", "realsense"),
+        ),
+        NodeEntry("heightmap_node", {"calibration": "calibration"}),
+        NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
+        NodeEntry(
+            "motion_node", {name: name for name in ("robot_ip", "robot_model", "gripper", "dry_run")}
+        ),
+        NodeEntry("task_node", _TASK | {"seed": "seed"}),
+    )
+    return System("real", "config/real.yaml", arguments, nodes)
+
+
+SYSTEMS = {"sim": sim, "real": real}
