@@ -4,6 +4,7 @@ Each node owns one range of a hundred codes; every service, action result and ``
 carries a code from here together with a sentence a person can act on.
 """
 
+import re
 from enum import IntEnum
 
 
@@ -76,6 +77,21 @@ class VpgError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    @property
+    def sentence(self) -> str:
+        """The message followed by its code, as logs and standard error carry it."""
+        return f"{self.message} [error {self.code.value}]"
+
+    @staticmethod
+    def parse(sentence: str) -> "VpgError | None":
+        """The error that :attr:`sentence` was made from; None for any other text."""
+        match = _SENTENCE.fullmatch(sentence.strip())
+        known = match is not None and int(match[2]) in set(ErrorCode)
+        return VpgError(ErrorCode(int(match[2])), match[1]) if match and known else None
+
+
+_SENTENCE = re.compile(r"(.*) \[error (\d+)\]")
 
 
 def require(condition: bool, message: str, code: ErrorCode = ErrorCode.PARAMETER_INVALID) -> None:

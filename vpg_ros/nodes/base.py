@@ -21,13 +21,15 @@ DIAGNOSTICS_PERIOD = 1.0  # s (REP-107)
 class VpgNode(Node):
     """A node that :func:`vpg_ros.nodes.spin.run_node` runs.
 
-    ``stop`` is set on Ctrl-C, SIGTERM and on a failure; whatever blocks must watch it.
+    ``stop`` is set on Ctrl-C, SIGTERM and on a failure; whatever blocks must watch it. ``hurry`` is
+    set on a second signal: the process is cut off soon after.
     ``failure`` is what ended the node, None after a normal end.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.stop = threading.Event()
+        self.hurry = threading.Event()
         self.failure: Exception | None = None
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -23,9 +24,11 @@ from vpg_ros.nodes.base import VpgNode
 # Set by the bring-up for its children: the process they must not outlive.
 PARENT_VARIABLE = "VPG_PARENT_PID"
 _PR_SET_PDEATHSIG = 1
+HURRY_GRACE = 1.0  # s for the end after a second signal
 
 
 def run_node(
+    name: str,
     build: Callable[[], VpgNode],
     *,
     threads: int = 2,
@@ -41,11 +44,11 @@ def run_node(
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
     except Exception as error:
-        _report(build.__name__, error)
+        _report(name, error)
         rclpy.try_shutdown()
         return 1
-    _handle_signals(node.stop)
-    threading.Thread(target=_limit_end, args=(node.stop, grace), daemon=True).start()
+    _handle_signals(node)
+    threading.Thread(target=_limit_end, args=(node, grace), daemon=True).start()
     return _spin(node, threads)
 
 
@@ -96,30 +99,29 @@ def _spin_executor(executor: MultiThreadedExecutor, node: VpgNode) -> None:
 def _report(name: str, error: Exception) -> None:
     """One sentence for an expected error, the whole traceback for a defect."""
     if isinstance(error, VpgError):
-        print(f"{name}: {error.message} [error {error.code.value}]", file=sys.stderr, flush=True)
+        sentence = error.sentence
     else:
         traceback.print_exception(error)
-        code = ErrorCode.PROCESS_DIED.value
-        print(f"{name}: {type(error).__name__}: {error} [error {code}]", file=sys.stderr, flush=True)
+        sentence = VpgError(ErrorCode.PROCESS_DIED, f"{type(error).__name__}: {error}").sentence
+    print(f"{name}: {sentence}", file=sys.stderr, flush=True)
 
 
-def _handle_signals(stop: threading.Event) -> None:
-    """The first Ctrl-C or SIGTERM asks for an orderly end, a second one ends at once."""
+def _handle_signals(node: VpgNode) -> None:
+    """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one."""
 
-    def handle(number: int, _: object) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
+    def handle(_: int, __: object) -> None:
+        (node.hurry if node.stop.is_set() else node.stop).set()
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
 
 
-def _limit_end(stop: threading.Event, grace: float) -> None:
-    """Cut the process off when it has not ended ``grace`` s after it was asked to."""
-    stop.wait()
-    threading.Event().wait(grace)
-    print(f"vpg_ros: no orderly end within {grace:g} s", file=sys.stderr, flush=True)
+def _limit_end(node: VpgNode, grace: float) -> None:
+    """Cut the process off when it has not ended in time after it was asked to."""
+    node.stop.wait()
+    if node.hurry.wait(grace):
+        time.sleep(HURRY_GRACE)
+    print(f"{node.get_name()}: no orderly end within {grace:g} s", file=sys.stderr, flush=True)
     os._exit(1)
 
 
