@@ -1,0 +1,113 @@
+"""Rotated views of a heightmap, and the way back: shared by acting and learning.
+
+A canvas is an image turned so that an action at angle θ points along its +x. Image x is the
+column, along base +x, and image y the row, along base +y, so θ about base +z is simply the angle
+from image x towards image y.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.heightmap import Heightmap
+
+HEIGHT_SCALE = 0.05  # m: heights enter the network in units of a typical object
+COLOUR_SCALE = 255.0
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where a rotated view lies on the heightmap.
+
+    row, column: heightmap pixel that falls on the centre of cell (anchor_row, anchor_column).
+    angle: rad, direction of the canvas' +x on the heightmap. rows, columns: size in cells.
+    """
+
+    row: float
+    column: float
+    angle: float
+    rows: int
+    columns: int
+    anchor_row: int
+    anchor_column: int
+
+    def pixels_from(self, cell: int) -> NDArray[np.float64]:
+        """2×3 affine map from canvas pixels (x, y) to heightmap pixels (x, y)."""
+        turn = self._turn()
+        anchor = np.array([self.anchor_column, self.anchor_row]) * cell + (cell - 1) / 2
+        offset = np.array([self.column, self.row]) - turn @ anchor
+        return np.column_stack([turn, offset])
+
+    def cells_from(self, cell: int) -> NDArray[np.float64]:
+        """2×3 affine map from heightmap cells (x, y) to canvas cells (x, y).
+
+        A heightmap cell stands for the pixel its action is carried out at (``cell_to_pixel``).
+        """
+        back = self._turn().T
+        offset = back @ (cell // 2 - np.array([self.column, self.row])) / cell
+        return np.column_stack([back, offset + [self.anchor_column, self.anchor_row]])
+
+    def _turn(self) -> NDArray[np.float64]:
+        cosine, sine = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[cosine, -sine], [sine, cosine]])
+
+
+def planes(heightmap: Heightmap, colour: bool) -> NDArray[np.float32]:
+    """What the network reads of every pixel: scaled height, unseen, and RGB if asked, last axis."""
+    unseen = np.isnan(heightmap.height)
+    layers = [heightmap.filled / HEIGHT_SCALE, unseen.astype(np.float32)]
+    if colour:
+        layers += list(np.moveaxis(heightmap.colour.astype(np.float32) / COLOUR_SCALE, 2, 0))
+    return np.stack(layers, axis=2).astype(np.float32)
+
+
+def render(
+    pixels: NDArray[np.float32], canvas: Canvas, cell: int, flip: bool = False
+) -> NDArray[np.float32]:
+    """The network's input for one canvas: input_channels × rows × columns.
+
+    pixels: from ``planes``; beyond its edge lies unseen table. flip: mirror the view across the
+    anchor's row (y → −y).
+    """
+    matrix = canvas.pixels_from(cell)
+    if flip:
+        mirror = 2 * (canvas.anchor_row * cell + (cell - 1) / 2)
+        matrix = np.column_stack(
+            [matrix[:, 0], -matrix[:, 1], matrix[:, 2] + matrix[:, 1] * mirror]
+        )
+    size = (canvas.columns * cell, canvas.rows * cell)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    layers = [
+        cv2.warpAffine(
+            np.ascontiguousarray(pixels[:, :, i]), matrix, size, flags=flags,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=1.0 if i == 1 else 0.0,
+        )
+        for i in range(pixels.shape[2])
+    ]  # fmt: skip
+    return _to_cells(layers, canvas, cell)
+
+
+def _to_cells(layers: list[NDArray[np.float32]], canvas: Canvas, cell: int) -> NDArray[np.float32]:
+    """Space-to-depth of the height, mean over the cell of everything else."""
+    shape = (canvas.rows, cell, canvas.columns, cell)
+    height = layers[0].reshape(shape).transpose(1, 3, 0, 2).reshape(-1, canvas.rows, canvas.columns)
+    means = [layer.reshape(shape).mean(axis=(1, 3))[None] for layer in layers[1:]]
+    return np.concatenate([height, *means]).astype(np.float32)
+
+
+def restore(
+    values: NDArray[np.float32], canvas: Canvas, cell: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Values on a canvas' cells (channels × rows × columns) → on the heightmap's cells.
+
+    shape: (rows, columns) of the heightmap in cells. 0 beyond the canvas.
+    """
+    matrix = canvas.cells_from(cell)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    result = [
+        cv2.warpAffine(np.ascontiguousarray(layer), matrix, shape[::-1], flags=flags)
+        for layer in values
+    ]
+    return np.stack(result)

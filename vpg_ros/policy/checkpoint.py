@@ -1,0 +1,117 @@
+"""Checkpoints: weights as safetensors, the network's configuration as JSON in its header."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Workspace
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.device import choose_device
+from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network_policy import NetworkPolicy
+
+FORMAT = "vpg_ros value network 1"
+DIGEST_LENGTH = 12
+
+
+def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | None = None) -> str:
+    """Write a network's weights and configuration; returns the file's digest.
+
+    training: free JSON data about how the weights came about. The file appears whole or not at
+    all. Raises DISK_FULL.
+    """
+    path = Path(path)
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(network.config.to_json()),
+        "training": json.dumps(training or {}),
+    }
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    data = serialise(tensors, metadata)
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise VpgError(
+            ErrorCode.DISK_FULL, f"checkpoint {path} cannot be written: {error}"
+        ) from error
+    return _digest(data)
+
+
+def load(path: str | Path) -> tuple[ValueNetwork, str]:
+    """The network in a checkpoint, on the CPU, and the file's digest.
+
+    Raises CHECKPOINT_MISSING (no such file), CHECKPOINT_CORRUPT (truncated, or not a checkpoint)
+    and CHECKPOINT_MISMATCH (weights that do not fit their configuration, unknown primitives).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
+    metadata, tensors = _read(path)
+    network = ValueNetwork(_config(path, metadata))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise VpgError(
+            ErrorCode.CHECKPOINT_MISMATCH,
+            f"checkpoint {path} holds weights of another network shape: {reason}",
+        ) from error
+    return network.eval(), _digest(path.read_bytes())
+
+
+def load_policy(
+    path: str | Path, device: str = "auto", workspace: Workspace | None = None
+) -> NetworkPolicy:
+    """The policy in a checkpoint, ready to act on ``device`` (auto, cpu or cuda).
+
+    workspace: what its heightmaps will cover, checked now instead of at the first decision.
+    Raises as ``load``, and DEVICE_UNAVAILABLE.
+    """
+    target = choose_device(device)
+    network, digest = load(path)
+    if workspace is not None:
+        network.config.check_resolution(workspace.resolution)
+    return NetworkPolicy(network, target, digest)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:DIGEST_LENGTH]
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise VpgError(
+            ErrorCode.CHECKPOINT_CORRUPT,
+            f"checkpoint {path} is truncated or not a safetensors file ({error})",
+        ) from error
+    return metadata, tensors
+
+
+def _config(path: Path, metadata: dict[str, str]) -> NetworkConfig:
+    if metadata.get("format") != FORMAT:
+        raise VpgError(
+            ErrorCode.CHECKPOINT_CORRUPT,
+            f"checkpoint {path} has format {metadata.get('format')!r}; expected {FORMAT!r}",
+        )
+    try:
+        config = NetworkConfig.from_json(json.loads(metadata["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise VpgError(
+            ErrorCode.CHECKPOINT_CORRUPT,
+            f"checkpoint {path} has no readable configuration: {error!r}",
+        ) from error
+    config.check_primitives()
+    return config

@@ -1,0 +1,46 @@
+"""Where tensors live."""
+
+import torch
+
+from vpg_ros.errors import ErrorCode, VpgError, require
+
+CHOICES = ("auto", "cpu", "cuda")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The torch device for ``auto`` (CUDA where present), ``cpu`` or ``cuda``.
+
+    Raises PARAMETER_INVALID for another name and DEVICE_UNAVAILABLE for a CUDA device that is
+    not there.
+    """
+    require(name in CHOICES, f"device is {name!r}; it must be one of {', '.join(CHOICES)}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise VpgError(
+            ErrorCode.DEVICE_UNAVAILABLE,
+            "device is 'cuda', but torch finds no CUDA GPU here; use 'cpu' or 'auto'",
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it natively, else float32."""
+    if device.type == "cuda":
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else (torch.float32)
+        )
+    native = "amx_bf16" in _cpu_flags() or "avx512_bf16" in _cpu_flags()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_flags() -> set[str]:
+    """Instruction-set flags of this CPU; empty where the system does not list them."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            line = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return set()
+    return set(line.split())

@@ -1,0 +1,57 @@
+"""Value maps: what a policy thinks of every primitive, rotation and place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.heightmap import Heightmap
+
+FloatMaps = dict[str, NDArray[np.float32]]
+BoolMaps = dict[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class ValueMaps:
+    """Values on a grid of cells, each ``cell``×``cell`` pixels of the heightmap.
+
+    values: primitive → rotations × rows/cell × columns/cell float32, larger is better.
+    admissible: same keys and shapes; only these entries may be chosen. cell: pixels a cell side.
+    spread: standard deviations with the same keys and shapes, where the policy has them.
+    """
+
+    values: FloatMaps
+    admissible: BoolMaps
+    cell: int = 1
+    spread: FloatMaps | None = None
+
+    def best_over_rotations(self, primitive: str) -> NDArray[np.float32]:
+        """Best admissible value at every cell, NaN where none is: rows/cell × columns/cell."""
+        masked = np.where(self.admissible[primitive], self.values[primitive], -np.inf).max(axis=0)
+        return np.where(np.isfinite(masked), masked, np.nan).astype(np.float32)
+
+
+def cell_to_pixel(row: int, column: int, cell: int) -> tuple[int, int]:
+    """The heightmap pixel at which an action of a cell is carried out."""
+    return row * cell + cell // 2, column * cell + cell // 2
+
+
+def pixel_to_cell(row: int, column: int, cell: int) -> tuple[int, int]:
+    """The cell that holds a heightmap pixel."""
+    return row // cell, column // cell
+
+
+def admissible_cells(heightmap: Heightmap, names: tuple[str, ...], cell: int) -> BoolMaps:
+    """What the named primitives allow, read at each cell's own pixel."""
+    require(
+        all(size % cell == 0 for size in heightmap.workspace.shape),
+        f"heightmap has {heightmap.workspace.shape} pixels; both must be multiples of {cell}",
+        ErrorCode.HEIGHTMAP_INVALID,
+    )
+    start = cell // 2
+    return {
+        name: primitives.get(name).admissible(heightmap)[:, start::cell, start::cell]
+        for name in names
+    }

@@ -1,0 +1,78 @@
+"""The value network: a small U-Net from rotated height maps to values of every cell.
+
+Fully convolutional, as Zeng et al. 2018, but with a trunk of 100 thousand weights at 4 mm cells
+instead of four DenseNets at 32 mm: see docs/learning for why that suffices.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.heads import make_head
+
+DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
+LEAK = 0.05  # a plain ReLU dies at these learning rates and leaves a flat plateau of values
+
+
+class ValueNetwork(nn.Module):
+    """B×input_channels×H×W cells → head parameters, B×outputs·k×H×W."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, second, third = config.widths
+        self.encode_fine = _block(config.input_channels, first)
+        self.encode_middle = _block(first, second)
+        self.encode_coarse = _block(second, third)
+        self.lift_middle = nn.Conv2d(third, second, 1)
+        self.decode_middle = _block(second, second)
+        self.lift_fine = nn.Conv2d(second, first, 1)
+        self.decode_fine = _block(first, first)
+        self.head = make_head(config.head, first, config.outputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Parameters of the values for actions along the inputs' +x."""
+        fine = self.encode_fine(inputs)
+        middle = self.encode_middle(functional.max_pool2d(fine, 2))
+        coarse = self.encode_coarse(functional.max_pool2d(middle, 2))
+        middle = self.decode_middle(middle + _doubled(self.lift_middle(coarse)))
+        fine = self.decode_fine(fine + _doubled(self.lift_fine(middle)))
+        parameters: Tensor = self.head(fine)
+        return parameters
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    """Two 3×3 convolutions with batch norm."""
+    layers: list[nn.Module] = []
+    for width in (inputs, outputs):
+        layers += [
+            nn.Conv2d(width, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.LeakyReLU(LEAK, inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """Twice the height and width, nearest neighbour."""
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def fold_batch_norm(network: ValueNetwork) -> ValueNetwork:
+    """The same function with every batch norm folded into the convolution before it (eval mode)."""
+    folded = ValueNetwork(network.config)
+    folded.load_state_dict(network.state_dict())
+    folded.eval()
+    for block in folded.children():
+        if isinstance(block, nn.Sequential):
+            _fold_block(block)
+    return folded
+
+
+def _fold_block(block: nn.Sequential) -> None:
+    for i in range(0, len(block), 3):
+        convolution, norm = block[i], block[i + 1]
+        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        block[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
+        block[i + 1] = nn.Identity()

@@ -1,0 +1,48 @@
+"""What a policy is to the rest of the package: heightmap in, decision out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.policy.maps import ValueMaps
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The chosen action, and the maps it was chosen from."""
+
+    action: Action
+    maps: ValueMaps
+
+
+class Policy(Protocol):
+    """Chooses actions.
+
+    name: what kind of policy it is. checkpoint: digest of its weights, "" where it has none.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> str: ...
+
+    def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
+        """The best action that is not a repetition of ``tried`` (actions that left the scene
+        unchanged). Raises NO_ADMISSIBLE_ACTION and HEIGHTMAP_INVALID.
+        """
+        ...
+
+
+def require_seen(heightmap: Heightmap) -> None:
+    """Raise HEIGHTMAP_INVALID when no pixel has a height."""
+    require(
+        bool(np.isfinite(heightmap.height).any()),
+        "heightmap has no valid height at any pixel; the camera must see the workspace",
+        ErrorCode.HEIGHTMAP_INVALID,
+    )
