@@ -1,6 +1,7 @@
 """What every node of the package shares: parameters, a stop flag, failures and diagnostics."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -40,6 +41,14 @@ class VpgNode(Node):
     def now(self) -> float:
         """The node's clock, s: simulated time where ``use_sim_time`` is set."""
         return stamp_from_msg(self.get_clock().now().to_msg())
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Whether ``event`` is set within ``timeout`` s and before the node is stopped."""
+        deadline = time.monotonic() + timeout
+        while not event.wait(0.05):
+            if self.stop.is_set() or time.monotonic() > deadline:
+                return event.is_set()
+        return True
 
     def work(self) -> int:
         """What the main thread does until the node ends; returns the exit code."""

@@ -134,7 +134,7 @@ class HeightmapNode(VpgNode):
 
     def _camera_pose(self, timeout: float) -> Pose:
         """The pose, waiting for the first one if need be."""
-        if not self._pose_known.wait(timeout) or self._pose is None:
+        if not self.wait(self._pose_known, timeout) or self._pose is None:
             sentence = f"camera: no pose received on {POSE_TOPIC} within {timeout:g} s"
             raise VpgError(ErrorCode.CALIBRATION_MISSING, sentence)
         return self._pose

@@ -1,0 +1,156 @@
+"""inference_node: heightmap in, chosen action out.
+
+Service ``select`` (vpg_msgs/Select) answers with the policy's action; the action, the value maps
+(``value_maps/<primitive>``, best over rotations) and an overlay picture are published as well.
+Service ``load_checkpoint`` (vpg_msgs/LoadCheckpoint) replaces the weights: requests in progress
+finish with the old ones, none is dropped, and on an error the old ones stay.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Image
+from vpg_msgs.msg import PrimitiveAction
+from vpg_msgs.srv import LoadCheckpoint, Select
+
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.convert import (
+    action_from_msg,
+    action_to_msg,
+    heightmap_from_msg,
+    image_to_msg,
+)
+from vpg_ros.nodes.parameters import parameter
+from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.spin import run_node
+from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
+from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.resources import resource
+from vpg_ros.viz.overlay import action_overlay
+
+SHIPPED_WEIGHTS = "weights/default.safetensors"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What inference_node can be told."""
+
+    policy: str = parameter(
+        "who chooses: the network, or a baseline",
+        "network",
+        choices=("network", "heuristic", "random"),
+    )
+    checkpoint: str = parameter("weights of the network; '' takes the shipped ones", "")
+    device: str = parameter(
+        "where the network runs; auto: CUDA where present",
+        "auto",
+        choices=("auto", "cpu", "cuda"),
+    )
+    seed: int = parameter("seed of the random policy", 0, low=0)
+    threads: int = parameter("CPU threads of the network; 0: as many as cores", 0, low=0, high=256)
+    resolution: float = parameter(
+        "m per pixel of the heightmaps that will come, checked against the weights at the start",
+        DEFAULT_WORKSPACE.resolution,
+        name="workspace.resolution",
+        low=1e-4,
+        high=0.1,
+    )
+
+
+class InferenceNode(VpgNode):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("inference_node")
+        self._parameters = self.read_parameters(Parameters)
+        if self._parameters.threads:
+            torch.set_num_threads(self._parameters.threads)
+        self._policy = self._first_policy()
+        self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
+        self._overlay = self.create_publisher(Image, "overlay", LATCHED)
+        self._maps = {name: self._map_publisher(name) for name in primitives.names()}
+        # Loading has a group of its own: requests are served with the old weights meanwhile.
+        selecting, loading = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
+        self.create_service(Select, "select", self._select, callback_group=selecting)
+        self.create_service(LoadCheckpoint, "load_checkpoint", self._load, callback_group=loading)
+
+    def _map_publisher(self, primitive: str) -> Publisher:
+        return self.create_publisher(Image, f"value_maps/{primitive}", LATCHED)
+
+    def _first_policy(self) -> Policy:
+        """The policy that the parameters name; raises the checkpoint errors."""
+        seed, checkpoint = self._parameters.seed, self._parameters.checkpoint
+        makers: dict[str, Callable[[], Policy]] = {
+            "heuristic": HeuristicPolicy,
+            "random": lambda: RandomPolicy(seed),
+            "network": lambda: self._network(
+                Path(checkpoint) if checkpoint else resource(SHIPPED_WEIGHTS)
+            ),
+        }
+        return makers[self._parameters.policy]()
+
+    def _network(self, path: Path) -> Policy:
+        """The network in a checkpoint."""
+        workspace = replace(DEFAULT_WORKSPACE, resolution=self._parameters.resolution)
+        return load_policy(path, self._parameters.device, workspace)
+
+    def _select(self, request: Select.Request, response: Select.Response) -> Select.Response:
+        """Serve ``select``; whatever goes wrong is answered, never raised."""
+        start = time.perf_counter()
+        try:
+            heightmap = heightmap_from_msg(request.heightmap)
+            decision = self._policy.decide(heightmap, [action_from_msg(a) for a in request.tried])
+            response.action = action_to_msg(decision.action, heightmap.stamp)
+            response.decision_ms = (time.perf_counter() - start) * 1e3
+            self._action.publish(response.action)
+            self._publish_later(heightmap, decision)
+        except VpgError as error:
+            response.error_code, response.error_msg = int(error.code), error.message
+        except (RuntimeError, MemoryError) as error:
+            sentence = f"the {self._policy.name} policy failed: {error}"
+            self.get_logger().error(sentence)
+            response.error_code = int(ErrorCode.DEVICE_UNAVAILABLE)
+            response.error_msg = sentence
+        return response
+
+    def _publish_later(self, heightmap: Heightmap, decision: Decision) -> None:
+        """Publish the pictures without holding up the response."""
+        if self.executor is not None:
+            self.executor.create_task(self._publish_pictures, heightmap, decision)
+
+    def _publish_pictures(self, heightmap: Heightmap, decision: Decision) -> None:
+        for name in decision.maps.values:
+            values = decision.maps.best_over_rotations(name)
+            self._maps[name].publish(image_to_msg(values, heightmap.stamp))
+        overlay = action_overlay(heightmap, decision.action, decision.maps)
+        self._overlay.publish(image_to_msg(overlay, heightmap.stamp))
+
+    def _load(
+        self, request: LoadCheckpoint.Request, response: LoadCheckpoint.Response
+    ) -> LoadCheckpoint.Response:
+        """Serve ``load_checkpoint``: build the new policy, then swap in one assignment."""
+        try:
+            self._policy = self._network(Path(request.path))
+        except VpgError as error:
+            response.error_code, response.error_msg = int(error.code), error.message
+        response.checkpoint = self._policy.checkpoint
+        return response
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node("inference_node", InferenceNode, threads=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
