@@ -23,8 +23,10 @@ class Evaluator:
         self.config = network.config
         self._device = device
         self._dtype = fastest_dtype(device)
-        folded = fold_batch_norm(network).to(device, self._dtype)
-        self._network = folded.to(memory_format=torch.channels_last)
+        self._network = fold_batch_norm(network).to(device, self._dtype)
+        for parameter in self._network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def evaluate(self, heightmap: Heightmap) -> tuple[FloatMaps, FloatMaps | None]:
         """Values, and their spread where the head has one, of every primitive at every cell.

@@ -76,7 +76,7 @@ def _grasp_values(heightmap: Heightmap, shape: tuple[int, ...], drop: float) -> 
     angles = np.array([primitives.get("grasp").angle(k) for k in range(rotations)])
     turn = np.abs((angles - closing + np.pi / 2) % np.pi - np.pi / 2)
     values = 1.0 - distance[None] / 0.1 - turn[:, None, None] / (np.pi / 2)
-    return values.astype(np.float32)
+    return np.asarray(values, dtype=np.float32)
 
 
 def _narrow_axis(heightmap: Heightmap, drop: float) -> tuple[tuple[float, float], float]:

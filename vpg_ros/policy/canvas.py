@@ -5,7 +5,9 @@ column, along base +x, and image y the row, along base +y, so θ about base +z i
 from image x towards image y.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from vpg_ros.heightmap import Heightmap
 
 HEIGHT_SCALE = 0.05  # m: heights enter the network in units of a typical object
 COLOUR_SCALE = 255.0
+UNSEEN = 1  # index of the plane that is 1 where nothing was seen
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,12 @@ class Canvas:
 
 
 def planes(heightmap: Heightmap, colour: bool) -> NDArray[np.float32]:
-    """What the network reads of every pixel: scaled height, unseen, and RGB if asked, last axis."""
+    """What the network reads of every pixel: scaled height, unseen, and RGB if asked (planes first)."""
     unseen = np.isnan(heightmap.height)
     layers = [heightmap.filled / HEIGHT_SCALE, unseen.astype(np.float32)]
     if colour:
         layers += list(np.moveaxis(heightmap.colour.astype(np.float32) / COLOUR_SCALE, 2, 0))
-    return np.stack(layers, axis=2).astype(np.float32)
+    return np.stack(layers).astype(np.float32)
 
 
 def render(
@@ -80,16 +83,13 @@ def render(
     size = (canvas.columns * cell, canvas.rows * cell)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     layers = [
-        cv2.warpAffine(
-            np.ascontiguousarray(pixels[:, :, i]), matrix, size, flags=flags,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=1.0 if i == 1 else 0.0,
-        )
-        for i in range(pixels.shape[2])
-    ]  # fmt: skip
+        cv2.warpAffine(layer, matrix, size, flags=flags, borderValue=1.0 if i == UNSEEN else 0.0)
+        for i, layer in enumerate(pixels)
+    ]
     return _to_cells(layers, canvas, cell)
 
 
-def _to_cells(layers: list[NDArray[np.float32]], canvas: Canvas, cell: int) -> NDArray[np.float32]:
+def _to_cells(layers: Sequence[NDArray[Any]], canvas: Canvas, cell: int) -> NDArray[np.float32]:
     """Space-to-depth of the height, mean over the cell of everything else."""
     shape = (canvas.rows, cell, canvas.columns, cell)
     height = layers[0].reshape(shape).transpose(1, 3, 0, 2).reshape(-1, canvas.rows, canvas.columns)
