@@ -20,11 +20,14 @@ class Primitive(ABC):
     """A parametrised motion at a pixel and a rotation of the heightmap.
 
     name: registry key. symmetric: whether half a turn gives the same motion, so that only the first
-    half of the 16 rotations is distinct.
+    half of the 16 rotations is distinct. picks: whether success takes an object off the table.
+    context: m around the pixel within which the scene decides what comes of the action.
     """
 
     name: ClassVar[str]
     symmetric: ClassVar[bool] = False
+    picks: ClassVar[bool] = False
+    context: ClassVar[float] = 0.128
 
     @property
     def rotations(self) -> int:

@@ -26,6 +26,8 @@ class Grasp(Primitive):
 
     name = "grasp"
     symmetric = True
+    picks = True
+    context = 0.072
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """Every occupied pixel, at every rotation."""
