@@ -1,0 +1,73 @@
+"""A side channel for tests: makes the controller fail the ways robots and networks do.
+
+One line in, one line out, over TCP on the port given by ``--fault-port``. ``help`` lists the lines.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from vpg_ros.sim.controller.controller import Controller
+
+
+class Faults:
+    """Carries out the lines of the side channel."""
+
+    def __init__(self, controller: Controller) -> None:
+        robot = controller.robot
+        self._controller = controller
+        self._actions: dict[str, Callable[[], None]] = {
+            "pstop": robot.protective_stop,
+            "unlock": lambda: robot.safety.unlock() and None,
+            "estop": robot.emergency_stop,
+            "release": robot.safety.release,
+            "power": self._power,
+            "drop": controller.drop,
+            "hold": lambda: self._hold(True),
+            "resume": lambda: self._hold(False),
+            "kill-script": lambda: controller.program.stop("killed"),
+            "gripper-mute": lambda: self._mute(True),
+            "gripper-answer": lambda: self._mute(False),
+        }
+
+    def answer(self, line: str) -> str:
+        """Do what ``line`` says; ``ok``, what was asked for, or what is wrong with it."""
+        name, _, argument = line.strip().partition(" ")
+        if name in self._actions:
+            self._actions[name]()
+            return "ok"
+        if name == "state":
+            return json.dumps(self._state())
+        if name == "slider":
+            self._controller.robot.slider = float(argument)
+            return "ok"
+        return f"unknown: {name}; known: {', '.join([*self._actions, 'state', 'slider FRACTION'])}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client until it goes."""
+        while line := await reader.readline():
+            writer.write(f"{self.answer(line.decode(errors='replace'))}\n".encode())
+
+    def _state(self) -> dict[str, object]:
+        robot, program = self._controller.robot, self._controller.program
+        return {
+            "time": robot.state.time,
+            "joints": list(robot.state.joints),
+            "moving": robot.motion.moving,
+            "runtime": program.runtime.name,
+            "safety": robot.safety.mode.name,
+            "commands": list(program.history),
+            "gripper_target": robot.gripper.target,
+            "gripper_force": robot.gripper.force,
+            "payload": robot.payload,
+        }
+
+    def _power(self) -> None:
+        self._controller.robot.safety.power_on()
+        self._controller.robot.safety.brake_release()
+
+    def _hold(self, held: bool) -> None:
+        self._controller.rtde.held = held
+
+    def _mute(self, muted: bool) -> None:
+        self._controller.gripper.muted = muted

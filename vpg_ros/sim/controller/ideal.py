@@ -1,0 +1,43 @@
+"""A robot without physics: joints follow at once, fingers move at a finite speed."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.geometry import FloatArray
+from vpg_ros.sim.controller.gripper import MAX_WIDTH
+from vpg_ros.sim.controller.link import CYCLE, RobotCommand, RobotState
+
+FINGER_SPEED = 0.11  # m/s between the fingertips
+
+
+class IdealRobot:
+    """Takes the world's place when the controller runs alone.
+
+    object_width: m of the object that stops the closing fingers; 0 where there is none.
+    """
+
+    def __init__(self, object_width: float = 0.0, joints: Iterable[float] = HOME_JOINTS) -> None:
+        self._object_width = object_width
+        start: FloatArray = np.array(list(joints), dtype=float)
+        self.state = RobotState(0.0, start, np.zeros(6), np.zeros(6), MAX_WIDTH, False)
+
+    def obey(self, command: RobotCommand) -> RobotState:
+        """The state one control cycle later."""
+        before = self.state
+        step = FINGER_SPEED * CYCLE
+        width = before.gripper_width
+        width += float(np.clip(command.gripper_width - width, -step, step))
+        closing = command.gripper_width < before.gripper_width
+        blocked = closing and width <= self._object_width <= before.gripper_width
+        holds = blocked and self._object_width > 0
+        self.state = RobotState(
+            time=before.time + CYCLE,
+            joints=command.joints,
+            velocities=(command.joints - before.joints) / CYCLE,
+            wrench=np.zeros(6),
+            gripper_width=self._object_width if blocked else width,
+            gripper_holding=holds,
+        )
+        return self.state
