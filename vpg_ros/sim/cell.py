@@ -1,0 +1,56 @@
+"""What stands still around the robot: table, tray rim, bin and mast, from urdf/cell.xacro."""
+
+from typing import Any
+
+import numpy as np
+
+from vpg_ros.geometry import FloatArray, Workspace
+from vpg_ros.sim.description import LinkShapes, expand, fixed_frames, link_shapes
+from vpg_ros.sim.shapes import Box, Shape, collision_shape
+
+# Against friction 1 an object's own coefficient counts (Bullet multiplies the two).
+_FRICTION = 1.0
+
+
+class Cell:
+    """The static bodies, and the areas that decide what became of an object.
+
+    links: (shapes, 4×4 pose in the base frame) of each body.
+    """
+
+    def __init__(self, client: Any, workspace: Workspace) -> None:
+        urdf = expand(robot=False, cell=True, frames=True, workspace=workspace)
+        frames = fixed_frames(urdf)
+        self.links = [(link, frames[link.name].matrix) for link in link_shapes(urdf)]
+        for link, pose in self.links:
+            _add_static(client, link, pose)
+        shapes = {link.name: link.shapes for link, _ in self.links}
+        self._tray = _enclosed(shapes["tray_rim"])
+        self._bin = _enclosed(shapes["bin"])
+
+    def on_tray(self, x: float, y: float) -> bool:
+        """Whether (x, y) m lies within the tray's rim."""
+        return _contains(self._tray, x, y)
+
+    def in_bin(self, x: float, y: float) -> bool:
+        """Whether (x, y) m lies within the bin's walls."""
+        return _contains(self._bin, x, y)
+
+
+def _add_static(client: Any, link: LinkShapes, pose: FloatArray) -> None:
+    body = client.createMultiBody(
+        0.0, collision_shape(client, link.shapes), -1, pose[:3, 3].tolist(), [0, 0, 0, 1]
+    )
+    client.changeDynamics(
+        body, -1, lateralFriction=_FRICTION, rollingFriction=1.0, spinningFriction=1.0
+    )
+
+
+def _enclosed(walls: tuple[Shape, ...]) -> FloatArray:
+    """[[min x, min y], [max x, max y]] between four walls, to the middle of each wall."""
+    centres = np.array([wall.pose.position[:2] for wall in walls if isinstance(wall, Box)])
+    return np.array([centres.min(axis=0), centres.max(axis=0)])
+
+
+def _contains(area: FloatArray, x: float, y: float) -> bool:
+    return bool(area[0, 0] <= x <= area[1, 0] and area[0, 1] <= y <= area[1, 1])

@@ -1,0 +1,200 @@
+"""The simulated UR5 with its RG2: PyBullet joints driven as the real controllers drive theirs."""
+
+import os
+import tempfile
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from vpg_ros.devices.kinematics import HOME_JOINTS, RG2_TOOL
+from vpg_ros.geometry import FloatArray, Workspace
+from vpg_ros.sim.contacts import contact_wrench
+from vpg_ros.sim.controller.link import RobotCommand, RobotState
+from vpg_ros.sim.description import expand, link_shapes
+
+STROKE = 0.110  # m between the fingertips, fully open
+START_WIDTH = 0.085  # m
+MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N, RG2 data sheet
+GRIPPER_SPEED = 0.150  # m/s of the width
+TORQUES = (150.0, 150.0, 150.0, 28.0, 28.0, 28.0)  # Nm, UR5 technical specification
+
+ARM_JOINTS = (
+    "shoulder_pan_joint",
+    "shoulder_lift_joint",
+    "elbow_joint",
+    "wrist_1_joint",
+    "wrist_2_joint",
+    "wrist_3_joint",
+)
+FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
+FINGER_LINKS = ("left_finger_link", "right_finger_link")
+GRIPPER_LINKS = ("gripper_link", *FINGER_LINKS)
+
+# A joint reaches its target within one step, as far as its torque allows.
+_POSITION_GAIN = 1.0
+# The coupling of the fingers outweighs whatever they press on, N.
+_COUPLING_FORCE = 400.0
+# PyBullet multiplies the friction of two bodies: against these, an object's own counts.
+_FRICTION = 1.0
+# Fingers stand still when they moved less than _STILL m over _STILL_STEPS steps …
+_STILL, _STILL_STEPS = 2e-4, 6
+# … and hold something when they do so further than this from their target, m.
+_SHORT_OF_TARGET = 2e-3
+
+
+class Robot:
+    """One arm with its gripper, in one PyBullet client.
+
+    Targets hold until they are replaced; motors are limited to the real joints' torques, so that
+    what is touched pushes back. Angles in rad, widths in m, forces in N.
+    """
+
+    def __init__(self, client: Any, workspace: Workspace) -> None:
+        self._client = client
+        urdf = expand(robot=True, cell=False, frames=False, workspace=workspace)
+        self.shapes = link_shapes(urdf)
+        self.body = _load(client, urdf)
+        infos = [client.getJointInfo(self.body, i) for i in range(client.getNumJoints(self.body))]
+        joints = {info[1].decode(): info[0] for info in infos}
+        self.links = {"base_link_inertia": -1} | {info[12].decode(): info[0] for info in infos}
+        self._arm = [joints[name] for name in ARM_JOINTS]
+        self._fingers = [joints[name] for name in FINGER_JOINTS]
+        self._gripper_links = frozenset(self.links[name] for name in GRIPPER_LINKS)
+        self._path: deque[FloatArray] = deque()
+        self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
+        self._width_target, self._force = START_WIDTH, MAX_FORCE
+        _prepare(client, self.body, self._fingers)
+        self.teleport(HOME_JOINTS, START_WIDTH)
+
+    def apply(self, command: RobotCommand, steps: int = 2) -> None:
+        """Head for ``command`` so that its joints are reached after ``steps`` physics steps."""
+        fractions = np.arange(1, steps + 1)[:, None] / steps
+        self._path = deque(self._target + fractions * (np.asarray(command.joints) - self._target))
+        self.grip(command.gripper_width, command.gripper_force)
+
+    def servo(self, joints: FloatArray) -> None:
+        """Head for ``joints`` at once."""
+        self._path.clear()
+        self._drive(joints)
+
+    def grip(self, width: float, force: float) -> None:
+        """Head for ``width`` between the fingertips with at most ``force`` N on each."""
+        target = float(np.clip(width, 0.0, STROKE))
+        strength = float(np.clip(force, MIN_FORCE, MAX_FORCE))
+        if (target, strength) != (self._width_target, self._force):
+            self._width_target, self._force = target, strength
+            self._widths.clear()
+            self._drive_fingers()
+
+    def joints(self) -> FloatArray:
+        """Six joint angles, rad."""
+        return np.array([s[0] for s in self._client.getJointStates(self.body, self._arm)])
+
+    def velocities(self) -> FloatArray:
+        """Six joint velocities, rad/s."""
+        return np.array([s[1] for s in self._client.getJointStates(self.body, self._arm)])
+
+    def width(self) -> float:
+        """Distance between the fingertips, m."""
+        left, right = self._client.getJointStates(self.body, self._fingers)
+        return max(0.0, float(left[0] + right[0]))
+
+    def is_still(self) -> bool:
+        """Whether the fingers stand still, at their target or against something."""
+        full = len(self._widths) == _STILL_STEPS
+        return full and max(self._widths) - min(self._widths) < _STILL
+
+    def is_holding(self) -> bool:
+        """Whether something other than their target stopped the fingers."""
+        return self.is_still() and abs(self._widths[-1] - self._width_target) > _SHORT_OF_TARGET
+
+    def wrench(self) -> FloatArray:
+        """Contact force (N) and torque (Nm) upon the gripper about the TCP, 6, base axes."""
+        return contact_wrench(self._client, self.body, self._gripper_links, self.tip()[:3, 3])
+
+    def tip(self) -> FloatArray:
+        """Pose of the TCP in the base frame as it really is, 4×4."""
+        return self.link_pose("wrist_3_link") @ RG2_TOOL.matrix
+
+    def link_pose(self, name: str) -> FloatArray:
+        """Pose of a link's frame in the base frame, 4×4."""
+        pose = np.eye(4)
+        if self.links[name] >= 0:
+            state = self._client.getLinkState(
+                self.body, self.links[name], computeForwardKinematics=1
+            )
+            pose[:3, :3] = np.reshape(self._client.getMatrixFromQuaternion(state[5]), (3, 3))
+            pose[:3, 3] = state[4]
+        return pose
+
+    def state(self, time: float) -> RobotState:
+        """What the controller is told at simulated ``time`` s."""
+        wrench, width = self.wrench(), self.width()
+        return RobotState(time, self.joints(), self.velocities(), wrench, width, self.is_holding())
+
+    def before_step(self) -> None:
+        """Follow the commanded path; the world calls it before each physics step."""
+        if self._path:
+            self._drive(self._path.popleft())
+
+    def after_step(self) -> None:
+        """Watch the fingers; the world calls it after each physics step."""
+        self._widths.append(self.width())
+
+    def teleport(self, joints: FloatArray, width: float | None = None) -> None:
+        """Be at ``joints``, and the fingers at ``width``, with no time passing."""
+        for joint, angle in zip(self._arm, joints, strict=True):
+            self._client.resetJointState(self.body, joint, float(angle))
+        self.servo(np.asarray(joints, dtype=float))
+        if width is not None:
+            for joint in self._fingers:
+                self._client.resetJointState(self.body, joint, width / 2)
+            self._width_target = width
+            self._widths.extend([width] * _STILL_STEPS)
+            self._drive_fingers()
+
+    def _drive(self, joints: FloatArray) -> None:
+        self._target = np.array(joints)
+        self._client.setJointMotorControlArray(
+            self.body,
+            self._arm,
+            self._client.POSITION_CONTROL,
+            targetPositions=self._target.tolist(),
+            forces=TORQUES,
+            positionGains=[_POSITION_GAIN] * 6,
+        )
+
+    def _drive_fingers(self) -> None:
+        for joint in self._fingers:
+            self._client.setJointMotorControl2(
+                self.body,
+                joint,
+                self._client.POSITION_CONTROL,
+                targetPosition=self._width_target / 2,
+                force=self._force,
+                maxVelocity=GRIPPER_SPEED / 2,
+                positionGain=_POSITION_GAIN,
+            )
+
+
+def _load(client: Any, urdf: str) -> int:
+    """The body of a URDF text (PyBullet reads files only)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "robot.urdf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(urdf)
+        flags = client.URDF_USE_INERTIA_FROM_FILE
+        return int(client.loadURDF(path, useFixedBase=True, flags=flags))
+
+
+def _prepare(client: Any, body: int, fingers: list[int]) -> None:
+    """Couple the fingers and set what a URDF cannot say."""
+    left, right = fingers
+    coupling = client.createConstraint(
+        body, left, body, right, client.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0]
+    )
+    client.changeConstraint(coupling, gearRatio=-1, maxForce=_COUPLING_FORCE, erp=0.5)
+    for link in range(-1, client.getNumJoints(body)):
+        client.changeDynamics(body, link, lateralFriction=_FRICTION)
+    client.changeDynamics(body, -1, activationState=client.ACTIVATION_STATE_DISABLE_SLEEPING)

@@ -1,0 +1,78 @@
+"""The registry of scene families, and what they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.geometry import Pose
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.settle import settle
+from vpg_ros.sim.world import World
+
+Builder = Callable[[World, int], None]
+
+
+@dataclass(frozen=True)
+class _Family:
+    build: Builder
+    max_objects: int
+
+
+_FAMILIES: dict[str, _Family] = {}
+
+
+def scene(name: str, max_objects: int) -> Callable[[Builder], Builder]:
+    """Decorator: make a function that puts N objects into a world known as scene ``name``."""
+
+    def register(builder: Builder) -> Builder:
+        _FAMILIES[name] = _Family(builder, max_objects)
+        return builder
+
+    return register
+
+
+def names() -> tuple[str, ...]:
+    """Names of all scenes, in order of registration."""
+    return tuple(_FAMILIES)
+
+
+def check(name: str, objects: int) -> None:
+    """Raise SCENE_UNKNOWN or SCENE_INVALID unless scene ``name`` can hold ``objects`` objects."""
+    require(
+        name in _FAMILIES,
+        f"scene is {name!r}; known scenes: {', '.join(names())}",
+        ErrorCode.SCENE_UNKNOWN,
+    )
+    limit = _FAMILIES[name].max_objects
+    require(
+        1 <= objects <= limit,
+        f"objects is {objects}; scene {name!r} takes 1 to {limit}",
+        ErrorCode.SCENE_INVALID,
+    )
+
+
+def build(world: World, name: str, objects: int) -> None:
+    """Put scene ``name`` with ``objects`` objects into an empty world and let it come to rest.
+
+    What the scene is like depends on ``world.rng`` alone. Nothing counts as picked or lost yet.
+    """
+    check(name, objects)
+    _FAMILIES[name].build(world, objects)
+    settle(world)
+    if len(world.objects) < objects:
+        raise VpgError(
+            ErrorCode.SCENE_INVALID,
+            f"scene {name!r} kept {len(world.objects)} of {objects} objects on the tray; "
+            "ask for fewer",
+        )
+    world.rest()
+    world.picked = world.lost = 0
+
+
+def upright(spec: ObjectSpec, x: float, y: float, yaw: float, table_z: float) -> Pose:
+    """Pose of an object that stands on the table as it is defined, turned by ``yaw`` rad."""
+    # A hair above the table, so that nothing starts inside it.
+    z = table_z - spec.lowest + 2e-4
+    return Pose((x, y, z), (0.0, 0.0, float(np.sin(yaw / 2)), float(np.cos(yaw / 2))))

@@ -1,0 +1,156 @@
+"""Convex shapes: the same few numbers give what PyBullet collides and what the camera sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
+
+from vpg_ros.geometry import FloatArray, Pose
+
+# PyBullet grows a convex hull by this margin (boxes and cylinders keep theirs inside), m.
+HULL_MARGIN = 0.001
+# Corners of the polygon that is drawn for a circle.
+_SEGMENTS = 32
+
+_ORIGIN = Pose((0.0, 0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class Box:
+    """Box of ``size`` (x, y, z) m, centred in its own frame at ``pose`` of the body's frame."""
+
+    size: tuple[float, float, float]
+    pose: Pose = _ORIGIN
+
+    def corners(self) -> FloatArray:
+        """8×3 corners in the shape's own frame, m."""
+        signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+        return signs * np.array(self.size) / 2
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """Cylinder along z, centred in its own frame at ``pose`` of the body's frame; m."""
+
+    radius: float
+    length: float
+    pose: Pose = _ORIGIN
+
+    def corners(self) -> FloatArray:
+        """Corners of the prism that is drawn for it, in the shape's own frame, m."""
+        angles = 2 * np.pi * np.arange(_SEGMENTS) / _SEGMENTS
+        ring = self.radius * np.column_stack([np.cos(angles), np.sin(angles)])
+        return prism_corners(ring, self.length)
+
+
+@dataclass(frozen=True)
+class Hull:
+    """Convex hull of ``points`` (x, y, z) m, given in the shape's own frame."""
+
+    points: tuple[tuple[float, float, float], ...]
+    pose: Pose = _ORIGIN
+
+    def corners(self) -> FloatArray:
+        """N×3 points, m."""
+        return np.array(self.points)
+
+
+Shape = Box | Cylinder | Hull
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles of a body in its own frame: vertices V×3 m, triangles T×3 indices."""
+
+    vertices: NDArray[np.float32]
+    triangles: NDArray[np.uint32]
+
+
+def prism_corners(outline: FloatArray, length: float) -> FloatArray:
+    """Corners of the prism over an N×2 outline, from −length/2 to +length/2 along z; 2N×3."""
+    ends = [np.column_stack([outline, np.full(len(outline), z)]) for z in (-length / 2, length / 2)]
+    return np.vstack(ends)
+
+
+def mesh(shapes: Sequence[Shape]) -> Mesh:
+    """All triangles of a body made of ``shapes``, their normals pointing outwards."""
+    vertices, triangles, offset = [], [], 0
+    for shape in shapes:
+        corners = shape.corners()
+        hull = ConvexHull(corners)
+        triangles.append(_outward(corners, hull) + offset)
+        vertices.append(corners @ shape.pose.matrix[:3, :3].T + shape.pose.position)
+        offset += len(corners)
+    return Mesh(np.vstack(vertices).astype(np.float32), np.vstack(triangles).astype(np.uint32))
+
+
+def moments(shapes: Sequence[Shape]) -> tuple[float, FloatArray, FloatArray]:
+    """Volume (m³), centroid (3, m) and inertia per density about it (3×3, m⁵) of disjoint shapes.
+
+    Sums of signed tetrahedra between the origin and each triangle (Tonon 2004).
+    """
+    body = mesh(shapes)
+    corners = body.vertices.astype(np.float64)[body.triangles]
+    volumes = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+    volume = float(volumes.sum())
+    sums = corners.sum(axis=1)
+    centroid = volumes @ sums / 4 / volume
+    products = np.einsum("t,tki,tkj->ij", volumes, corners, corners)
+    products += np.einsum("t,ti,tj->ij", volumes, sums, sums)
+    second = products / 20 - volume * np.outer(centroid, centroid)
+    return volume, centroid, np.trace(second) * np.eye(3) - second
+
+
+def collision_shape(client: Any, shapes: Sequence[Shape]) -> int:
+    """PyBullet collision shape of the union of ``shapes``: one hull, or boxes and cylinders."""
+    if len(shapes) == 1 and isinstance(shapes[0], Hull):
+        hull = shapes[0]
+        return int(
+            client.createCollisionShape(
+                client.GEOM_MESH,
+                vertices=_shrunk(hull).tolist(),
+                collisionFramePosition=hull.pose.position,
+                collisionFrameOrientation=hull.pose.quaternion,
+            )
+        )
+    boxes = [shape for shape in shapes if not isinstance(shape, Hull)]
+    return int(
+        client.createCollisionShapeArray(
+            shapeTypes=[
+                client.GEOM_BOX if isinstance(shape, Box) else client.GEOM_CYLINDER
+                for shape in boxes
+            ],
+            halfExtents=[
+                [side / 2 for side in shape.size] if isinstance(shape, Box) else [0.0] * 3
+                for shape in boxes
+            ],
+            radii=[0.0 if isinstance(shape, Box) else shape.radius for shape in boxes],
+            lengths=[0.0 if isinstance(shape, Box) else shape.length for shape in boxes],
+            collisionFramePositions=[shape.pose.position for shape in boxes],
+            collisionFrameOrientations=[shape.pose.quaternion for shape in boxes],
+        )
+    )
+
+
+def _outward(corners: FloatArray, hull: ConvexHull) -> NDArray[np.int64]:
+    """The hull's triangles, wound so that their normals point outwards."""
+    triangles = hull.simplices.astype(np.int64)
+    a, b, c = (corners[triangles[:, index]] for index in range(3))
+    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), hull.equations[:, :3]) < 0
+    triangles[inward] = triangles[inward][:, ::-1]
+    return triangles
+
+
+def _shrunk(hull: Hull) -> FloatArray:
+    """The hull's corners, each face moved inwards by the margin that PyBullet adds."""
+    points = hull.corners()
+    planes = np.unique(np.round(ConvexHull(points).equations, 9), axis=0)
+    corners = []
+    for point in points:
+        touching = planes[np.abs(planes[:, :3] @ point + planes[:, 3]) < 1e-7]
+        inset = -touching[:, 3] - HULL_MARGIN
+        corners.append(np.linalg.lstsq(touching[:, :3], inset, rcond=None)[0])
+    return np.array(corners)

@@ -1,0 +1,230 @@
+"""The simulated cell: table, tray, bin, robot and objects in one PyBullet client.
+
+Physics runs in steps of :data:`DT` and in simulated time alone. The same seed and calls give the
+same run bit for bit, in any world of any process. Friction coefficients are products of two
+bodies' in Bullet: table and fingers have 1, so an object's own (0.6 to 0.8) counts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vpg_ros.errors import require
+from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
+from vpg_ros.sim.cell import Cell
+from vpg_ros.sim.client import Client
+from vpg_ros.sim.contacts import touched_bodies
+from vpg_ros.sim.controller.link import RobotCommand, RobotState
+from vpg_ros.sim.description import Colour
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.robot import FINGER_LINKS, Robot
+from vpg_ros.sim.shapes import Shape, collision_shape
+
+DT = 0.004  # s
+GRAVITY = 9.81  # m/s²
+SOLVER_ITERATIONS = 50  # enough that the arm's full torque does not sink fingers into blocks
+LIFTED = 0.020  # m that an object must have risen to count as held
+
+# Blocks stop rolling and spinning as wood on wood does; PyBullet's defaults let them roll for ever.
+_ROLLING, _SPINNING, _DAMPING = 2e-5, 2e-4, 0.05
+# A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it.
+_SLEEP_THRESHOLD = 1e-4
+_TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
+_RESTING = 0.02  # m/s below which an object has come to rest
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """One body to draw: shapes in its own frame with a colour each, and its 4×4 pose."""
+
+    shapes: tuple[Shape, ...]
+    colours: tuple[Colour, ...]
+    pose: FloatArray
+
+
+@dataclass
+class _Placed:
+    """An object in the world, and the height it last lay at, m."""
+
+    spec: ObjectSpec
+    rest_z: float = field(default=0.0)
+
+
+class World:
+    """One cell. Not thread-safe: all calls must come from one thread.
+
+    time: simulated s since the last reset. picked, lost: objects that came to rest in the bin, and
+    elsewhere outside the tray, since then; both are taken out. rng: seeded by ``seed``.
+    """
+
+    def __init__(self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
+        self.workspace = workspace
+        self.client: Any = Client()
+        self.reset(seed)
+
+    def reset(self, seed: int) -> None:
+        """Back to an empty tray, the arm at home, the clock at zero."""
+        require(seed >= 0, f"seed is {seed}; it must be a whole number of at least 0")
+        self.client.resetSimulation()
+        self.client.setPhysicsEngineParameter(
+            fixedTimeStep=DT,
+            numSolverIterations=SOLVER_ITERATIONS,
+            numSubSteps=0,
+            deterministicOverlappingPairs=1,
+        )
+        self.client.setGravity(0.0, 0.0, -GRAVITY)
+        self.rng = np.random.default_rng(seed)
+        self.cell = Cell(self.client, self.workspace)
+        self.robot = Robot(self.client, self.workspace)
+        self._objects: dict[int, _Placed] = {}
+        self._steps = 0
+        self.picked = self.lost = 0
+
+    def close(self) -> None:
+        """Free the client; the world is of no more use."""
+        self.client.disconnect()
+
+    # -- objects
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Ids of the objects in the world, oldest first."""
+        return tuple(self._objects)
+
+    def spec(self, body: int) -> ObjectSpec:
+        """What an object is."""
+        return self._objects[body].spec
+
+    def add(self, spec: ObjectSpec, pose: Pose) -> int:
+        """Put an object's frame (its centre of mass) at ``pose``; returns its id."""
+        client = self.client
+        shape = collision_shape(client, spec.shapes)
+        body = int(
+            client.createMultiBody(spec.mass, shape, -1, list(pose.position), list(pose.quaternion))
+        )
+        client.changeDynamics(
+            body,
+            -1,
+            localInertiaDiagonal=spec.inertia,
+            lateralFriction=spec.friction,
+            rollingFriction=_ROLLING,
+            spinningFriction=_SPINNING,
+            linearDamping=_DAMPING,
+            angularDamping=_DAMPING,
+            sleepThreshold=_SLEEP_THRESHOLD,
+            activationState=client.ACTIVATION_STATE_ENABLE_SLEEPING,
+        )
+        self._objects[body] = _Placed(spec, pose.position[2])
+        return body
+
+    def remove(self, body: int) -> None:
+        """Take an object out, uncounted; what leaned on it wakes up."""
+        neighbours = touched_bodies(self.client, body)
+        del self._objects[body]
+        self.client.removeBody(body)
+        for other in neighbours & self._objects.keys():
+            self._activate(other, self.client.ACTIVATION_STATE_WAKE_UP)
+
+    def place(self, body: int, pose: Pose) -> None:
+        """Move an object to ``pose`` with no time passing, at rest there."""
+        for other in touched_bodies(self.client, body) & self._objects.keys():
+            self._activate(other, self.client.ACTIVATION_STATE_WAKE_UP)
+        self.client.resetBasePositionAndOrientation(body, pose.position, pose.quaternion)
+        self.client.resetBaseVelocity(body, [0, 0, 0], [0, 0, 0])
+        self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
+
+    def pose(self, body: int) -> Pose:
+        """Pose of an object's frame in the base frame."""
+        position, quaternion = self.client.getBasePositionAndOrientation(body)
+        return Pose(tuple(position), tuple(quaternion))
+
+    def speed(self, body: int) -> tuple[float, float]:
+        """Speed of an object's centre, m/s, and of its turning, rad/s."""
+        linear, angular = self.client.getBaseVelocity(body)
+        return float(np.linalg.norm(linear)), float(np.linalg.norm(angular))
+
+    def rest(self) -> None:
+        """Declare all objects at rest where they are; they sleep until something touches them."""
+        for body, placed in self._objects.items():
+            placed.rest_z = self.pose(body).position[2]
+            self.client.resetBaseVelocity(body, [0, 0, 0], [0, 0, 0])
+            self._activate(body, self.client.ACTIVATION_STATE_SLEEP)
+
+    # -- time
+
+    @property
+    def time(self) -> float:
+        """Simulated s since the last reset."""
+        return self._steps * DT
+
+    def step(self, count: int = 1) -> None:
+        """Let ``count`` steps of :data:`DT` pass."""
+        for _ in range(count):
+            self.robot.before_step()
+            self.client.stepSimulation()
+            self.robot.after_step()
+            self._steps += 1
+            if self._steps % _TALLY_STEPS == 0:
+                self.tally()
+
+    def apply(self, command: RobotCommand, steps: int = 2) -> None:
+        """Give the robot the controller's command for the next ``steps`` steps."""
+        self.robot.apply(command, steps)
+
+    def state(self) -> RobotState:
+        """What the controller is told of the robot now."""
+        return self.robot.state(self.time)
+
+    # -- what became of objects
+
+    def tally(self) -> None:
+        """Count and take out what came to rest in the bin, or elsewhere outside the tray."""
+        for body in self.objects:
+            x, y, z = self.pose(body).position
+            if self.cell.on_tray(x, y) and z > self.workspace.table_z:
+                continue
+            fallen = z < self.workspace.table_z - 0.1
+            if not fallen and (self.speed(body)[0] > _RESTING or self._is_touched(body)):
+                continue
+            if self.cell.in_bin(x, y) and not fallen:
+                self.picked += 1
+            else:
+                self.lost += 1
+            self.remove(body)
+
+    def held_object(self) -> int | None:
+        """The object that both fingers press on, clear of everything else and risen; or None."""
+        client, robot = self.client, self.robot
+        left, right = (
+            touched_bodies(client, robot.body, robot.links[name]) for name in FINGER_LINKS
+        )
+        for body in sorted(left & right & self._objects.keys()):
+            risen = self.pose(body).position[2] - self._objects[body].rest_z
+            if risen > LIFTED and touched_bodies(client, body) == {robot.body}:
+                return body
+        return None
+
+    def drop_in_bin(self, body: int) -> None:
+        """Count an object as picked and take it out, as if it had fallen into the bin."""
+        self.remove(body)
+        self.picked += 1
+
+    # -- pictures
+
+    def drawables(self) -> Iterator[Drawable]:
+        """Everything there is to see."""
+        yield from (Drawable(s.shapes, s.colours, pose) for s, pose in self.cell.links)
+        for link in self.robot.shapes:
+            yield Drawable(link.shapes, link.colours, self.robot.link_pose(link.name))
+        for body, placed in self._objects.items():
+            spec = placed.spec
+            colours = (spec.colour,) * len(spec.shapes)
+            yield Drawable(spec.shapes, colours, self.pose(body).matrix)
+
+    def _is_touched(self, body: int) -> bool:
+        return self.robot.body in touched_bodies(self.client, body)
+
+    def _activate(self, body: int, state: int) -> None:
+        self.client.changeDynamics(body, -1, activationState=state)
