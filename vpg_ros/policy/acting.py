@@ -53,7 +53,7 @@ class Evaluator:
         self, heightmap: Heightmap, views: list[Canvas]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Mean and spread on the canvases: canvas × output × rows × columns."""
-        pixels = planes(heightmap, self.config.colour)
+        pixels = planes(heightmap.height, heightmap.colour if self.config.colour else None)
         inputs = np.stack([render(pixels, view, self.config.cell) for view in views])
         batch = torch.from_numpy(inputs).to(self._device, self._dtype)
         with torch.inference_mode():

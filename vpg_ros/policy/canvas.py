@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpg_ros.heightmap import Heightmap
-
 HEIGHT_SCALE = 0.05  # m: heights enter the network in units of a typical object
 COLOUR_SCALE = 255.0
 UNSEEN = 1  # index of the plane that is 1 where nothing was seen
@@ -57,13 +55,18 @@ class Canvas:
         return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def planes(heightmap: Heightmap, colour: bool) -> NDArray[np.float32]:
-    """What the network reads of every pixel: scaled height, unseen, and RGB if asked (planes first)."""
-    unseen = np.isnan(heightmap.height)
-    layers = [heightmap.filled / HEIGHT_SCALE, unseen.astype(np.float32)]
-    if colour:
-        layers += list(np.moveaxis(heightmap.colour.astype(np.float32) / COLOUR_SCALE, 2, 0))
-    return np.stack(layers).astype(np.float32)
+def planes(
+    height: NDArray[np.floating[Any]], colour: NDArray[np.uint8] | None
+) -> NDArray[np.float32]:
+    """What the network reads of every pixel: scaled height, unseen, and RGB if given.
+
+    height: rows×columns, m, NaN where unseen. Returns planes × rows × columns.
+    """
+    unseen = np.isnan(height)
+    layers = [np.nan_to_num(height, nan=0.0) / HEIGHT_SCALE, unseen]
+    if colour is not None:
+        layers += list(np.moveaxis(colour, 2, 0) / COLOUR_SCALE)
+    return np.stack(layers, dtype=np.float32)
 
 
 def render(

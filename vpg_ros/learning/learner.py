@@ -1,0 +1,199 @@
+"""The learner: Q-values of executed actions by gradient descent on replayed patches.
+
+An action that picks is worth the chance that it does; any other is worth gamma times the best
+value of the scene it leaves (Zeng et al. 2018, without a push reward: the value of a push is then
+the discounted time to the next grasp).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.geometry import Workspace
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.patches import make_batch
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.policy.acting import Evaluator
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.maps import admissible_cells
+from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network_policy import NetworkPolicy
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """How to learn.
+
+    rate, final_rate: AdamW's learning rate, falling along a cosine over decay_updates. batch:
+    samples an update, of which newest_share come from the ``newest`` experiences. gamma: discount.
+    clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
+    refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    """
+
+    rate: float = 4e-3
+    final_rate: float = 3e-4
+    decay_updates: int = 1500
+    batch: int = 32
+    newest: int = 64
+    newest_share: float = 0.25
+    gamma: float = 0.8
+    clip: float = 5.0
+    averaging: float = 0.99
+    weight_decay: float = 1e-2
+    refresh_every: int = 8
+
+    def __post_init__(self) -> None:
+        require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
+        require(self.batch > 0, f"batch is {self.batch}; it must be > 0")
+
+
+class Learner:
+    """Learns from transitions, one ``update`` at a time; deterministic for a seed on one thread."""
+
+    def __init__(
+        self, network_config: NetworkConfig, config: LearnerConfig, workspace: Workspace, seed: int
+    ) -> None:
+        torch.manual_seed(seed)
+        self.config = config
+        self.replay = Replay()
+        self.updates = 0
+        self._workspace = workspace
+        self._rng = np.random.default_rng(seed)
+        self._network = ValueNetwork(network_config).train()
+        self._average = ValueNetwork(network_config).eval()
+        self._average.load_state_dict(self._network.state_dict())
+        self._optimiser = torch.optim.AdamW(
+            self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
+        )
+        self._next_values: dict[int, float] = {}  # oldest evaluation first
+
+    @property
+    def network(self) -> ValueNetwork:
+        """The averaged weights, which act."""
+        return self._average
+
+    def policy(self) -> NetworkPolicy:
+        """The greedy policy of the weights as they are now."""
+        return NetworkPolicy(self._average, torch.device("cpu"))
+
+    def add(self, transition: Transition) -> None:
+        """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
+        require(
+            math.isfinite(transition.reward),
+            f"reward of step {transition.step} is {transition.reward}; it must be finite",
+        )
+        experience = Experience.of(transition, self._network.config.colour)
+        self.replay.add(experience)
+        if self._bootstraps(experience):
+            self._next_values[len(self.replay) - 1] = self._value(experience)
+
+    def update(self) -> float:
+        """One gradient step; returns the loss. Raises STORE_UNREADABLE when nothing is stored."""
+        if len(self.replay) == 0:
+            raise VpgError(ErrorCode.STORE_UNREADABLE, "the replay is empty; nothing to learn from")
+        config = self.config
+        indices = self.replay.sample(config.batch, self._rng, config.newest, config.newest_share)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate()
+        loss = self._loss(indices)
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), config.clip)
+        self._optimiser.step()
+        self.updates += 1
+        self._follow()
+        if self.updates % config.refresh_every == 0:
+            self._refresh()
+        return float(loss.detach())
+
+    def _rate(self) -> float:
+        config = self.config
+        progress = min(1.0, self.updates / config.decay_updates)
+        share = 0.5 * (1 + math.cos(math.pi * progress))
+        return config.final_rate + (config.rate - config.final_rate) * share
+
+    def _loss(self, indices: Sequence[int]) -> torch.Tensor:
+        """Mean loss over the samples, one forward pass for each primitive among them."""
+        total = torch.zeros(())
+        for name in self._network.config.names:
+            chosen = [i for i in indices if self.replay[i].primitive == name]
+            if chosen:
+                total = total + self._group_loss(chosen) * (len(chosen) / len(indices))
+        return total
+
+    def _group_loss(self, chosen: Sequence[int]) -> torch.Tensor:
+        items = [self.replay[i] for i in chosen]
+        batch = make_batch(items, self._network.config, self._rng)
+        parameters = self._network(batch.inputs)
+        samples = torch.arange(len(items))
+        at_actions = parameters[samples, :, batch.rows, batch.columns]
+        targets = torch.tensor([self._target(i) for i in chosen], dtype=torch.float32)
+        return self._network.head.loss(at_actions, batch.outputs, targets)
+
+    def _target(self, index: int) -> float:
+        experience = self.replay[index]
+        return experience.reward + self.config.gamma * self._next_values.get(index, 0.0)
+
+    @staticmethod
+    def _bootstraps(experience: Experience) -> bool:
+        """Whether the scene left behind counts: not after a pick, nor where nothing moved."""
+        picks = primitives.get(experience.primitive).picks
+        return not picks and experience.changed and not experience.done
+
+    def _value(self, experience: Experience) -> float:
+        """Best admissible value of the scene an experience led to, by the averaged weights."""
+        config = self._average.config
+        height = experience.next_height.astype(np.float32)
+        unused = np.zeros((*height.shape, 3), np.uint8)
+        colour = experience.next_colour if config.colour else unused
+        heightmap = Heightmap(colour, height, self._workspace)
+        allowed = admissible_cells(heightmap, config.names, config.cell)
+        values, _ = Evaluator(self._average, torch.device("cpu")).evaluate(heightmap)
+        best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
+        return max(best, default=0.0)
+
+    def _refresh(self) -> None:
+        """Evaluate anew the bootstrapped target that has not been for longest."""
+        index = next(iter(self._next_values), None)
+        if index is not None:
+            del self._next_values[index]
+            self._next_values[index] = self._value(self.replay[index])
+
+    def _follow(self) -> None:
+        """Move the averaged weights and batch-norm statistics towards the learning ones."""
+        decay = min(self.config.averaging, (1 + self.updates) / (10 + self.updates))
+        with torch.no_grad():
+            own = self._network.state_dict()
+            for name, value in self._average.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(own[name], 1 - decay)
+                else:
+                    value.copy_(own[name])
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the replay's contents, for ``torch.save``; see ``restore``."""
+        return {
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "updates": self.updates,
+            "rng": self._rng.bit_generator.state,
+            "next_values": list(self._next_values.items()),
+            "experiences": len(self.replay),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue exactly where ``state`` was taken; the replay is loaded by the caller."""
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.updates = state["updates"]
+        self._rng.bit_generator.state = state["rng"]
+        self._next_values = dict(state["next_values"])

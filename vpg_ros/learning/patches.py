@@ -1,0 +1,93 @@
+"""Training inputs: the scene turned to the executed action and cut out around its pixel.
+
+Only symmetries that hold exactly are used: mirroring across the action's direction, half a turn
+where the primitive or the output channels allow it, and whole cells of shift. Jittering an
+action's own pixel or angle would attach its result to another action.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vpg_ros import primitives
+from vpg_ros.learning.replay import Experience
+from vpg_ros.policy.canvas import Canvas, planes, render
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import DOWNSAMPLING
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one primitive.
+
+    inputs: N×input_channels×size×size. rows, columns: the cell of each action, N. outputs: its
+    output channel, N.
+    """
+
+    inputs: Tensor
+    rows: Tensor
+    columns: Tensor
+    outputs: Tensor
+
+
+def make_batch(
+    experiences: Sequence[Experience], config: NetworkConfig, rng: np.random.Generator
+) -> Batch:
+    """Augmented patches of experiences that share a primitive."""
+    inputs, rows, columns, outputs = [], [], [], []
+    for experience in experiences:
+        canvas, output = _view(experience, config, rng)
+        inputs.append(_cut(experience, canvas, config, bool(rng.integers(2))))
+        rows.append(canvas.anchor_row)
+        columns.append(canvas.anchor_column)
+        outputs.append(output)
+    return Batch(
+        torch.from_numpy(np.stack(inputs)),
+        torch.tensor(rows),
+        torch.tensor(columns),
+        torch.tensor(outputs),
+    )
+
+
+def patch_size(primitive: str, config: NetworkConfig) -> int:
+    """Side of the primitive's patches in cells."""
+    reach = primitives.get(primitive).context / (config.resolution * config.cell)
+    return int(-(-2 * reach // DOWNSAMPLING)) * DOWNSAMPLING
+
+
+def _view(
+    experience: Experience, config: NetworkConfig, rng: np.random.Generator
+) -> tuple[Canvas, int]:
+    """Where to look, and the output channel that values the action there."""
+    channels = config.channels(experience.primitive)
+    turned = int(rng.integers(2))
+    angle = primitives.get(experience.primitive).angle(experience.rotation) - turned * np.pi
+    size = patch_size(experience.primitive, config)
+    # Every phase of the pooling grid, or the network would be trained at one of them only.
+    row, column = (size // 2 + rng.integers(DOWNSAMPLING, size=2) - DOWNSAMPLING // 2).tolist()
+    canvas = Canvas(experience.row, experience.column, angle, size, size, row, column)
+    return canvas, channels[turned % len(channels)]
+
+
+def _cut(
+    experience: Experience, canvas: Canvas, config: NetworkConfig, flip: bool
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """The network's input, made from just the part of the map that the canvas can reach."""
+    reach = int((canvas.rows / 2 + DOWNSAMPLING) * config.cell * np.sqrt(2)) + 2
+    top, left = max(0, experience.row - reach), max(0, experience.column - reach)
+    window = (slice(top, experience.row + reach), slice(left, experience.column + reach))
+    colour = experience.colour[window] if config.colour else None
+    pixels = planes(experience.height[window], colour)
+    shifted = Canvas(
+        canvas.row - top,
+        canvas.column - left,
+        canvas.angle,
+        canvas.rows,
+        canvas.columns,
+        canvas.anchor_row,
+        canvas.anchor_column,
+    )
+    return render(pixels, shifted, config.cell, flip)

@@ -1,0 +1,142 @@
+"""Replay: what was experienced, small enough to keep all of it, and on disk in shards."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.rewards import scene_changed
+
+HeightArray = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What learning needs of one transition.
+
+    height, next_height: rows×columns float16, m above the table, NaN where unseen (half precision
+    is exact to 0.03 mm here). colour, next_colour: rows×columns×3 uint8, or 0×0×3 where colour is
+    not learned from. changed: whether the scene did. The rest as in Transition.
+    """
+
+    height: HeightArray
+    colour: NDArray[np.uint8]
+    primitive: str
+    rotation: int
+    row: int
+    column: int
+    reward: float
+    changed: bool
+    done: bool
+    next_height: HeightArray
+    next_colour: NDArray[np.uint8]
+
+    @staticmethod
+    def of(transition: Transition, colour: bool) -> "Experience":
+        """The experience in a transition, with or without colour."""
+        action, before, after = transition.action, transition.before, transition.after
+        none = np.zeros((0, 0, 3), np.uint8)
+        return Experience(
+            before.height.astype(np.float16),
+            before.colour if colour else none,
+            action.primitive,
+            action.rotation,
+            action.row,
+            action.column,
+            transition.reward,
+            scene_changed(before, after),
+            transition.done,
+            after.height.astype(np.float16),
+            after.colour if colour else none,
+        )
+
+
+class Replay:
+    """Experiences in the order they were made."""
+
+    def __init__(self) -> None:
+        self._items: list[Experience] = []
+        self._shards: list[int] = []  # number of experiences in each shard on disk
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Experience:
+        return self._items[index]
+
+    def add(self, experience: Experience) -> None:
+        """Append one."""
+        self._items.append(experience)
+
+    def sample(
+        self, count: int, rng: np.random.Generator, newest: int, newest_share: float
+    ) -> list[int]:
+        """Indices of ``count`` experiences, uniform but for a share drawn from the ``newest``."""
+        recent = round(count * newest_share)
+        low = max(0, len(self) - newest)
+        return [
+            *(int(i) for i in rng.integers(low, len(self), recent)),
+            *(int(i) for i in rng.integers(0, len(self), count - recent)),
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write what is not on disk yet as one more shard; earlier shards stay as they are."""
+        start = sum(self._shards)
+        if start == len(self):
+            return
+        write_atomically(_shard(folder, len(self._shards)), _pack(self._items[start:]))
+        self._shards.append(len(self) - start)
+
+    def load(self, folder: Path, count: int) -> None:
+        """Read the first ``count`` experiences that ``save`` wrote to ``folder``.
+
+        Raises STORE_UNREADABLE naming the shard that is missing or damaged.
+        """
+        while len(self) < count:
+            items = _unpack(_shard(folder, len(self._shards)))
+            self._items += items
+            self._shards.append(len(items))
+
+
+def write_atomically(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """An .npz that is there whole or not at all; raises DISK_FULL."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
+    except OSError as error:
+        raise VpgError(ErrorCode.DISK_FULL, f"{path} cannot be written: {error}") from error
+
+
+def _shard(folder: Path, index: int) -> Path:
+    return folder / f"{index:05d}.npz"
+
+
+def _pack(items: list[Experience]) -> dict[str, NDArray[np.generic]]:
+    names = Experience.__dataclass_fields__
+    return {name: np.stack([np.asarray(getattr(item, name)) for item in items]) for name in names}
+
+
+def _unpack(path: Path) -> list[Experience]:
+    try:
+        with np.load(path) as data:
+            columns = {name: data[name] for name in Experience.__dataclass_fields__}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise VpgError(
+            ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"
+        ) from error
+    count = len(columns["row"])
+    rows = ({k: _scalar(v[i]) for k, v in columns.items()} for i in range(count))
+    return [Experience(**row) for row in rows]
+
+
+def _scalar(value: NDArray[np.generic]) -> Any:
+    """Python scalars for scalar fields, arrays as they are."""
+    return value.item() if np.ndim(value) == 0 else value
