@@ -1,0 +1,1 @@
+"""One-command bring-up: the system's nodes as supervised processes, without ``launch``."""

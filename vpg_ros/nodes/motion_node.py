@@ -1,0 +1,166 @@
+"""motion_node: action in, robot moves, outcome out.
+
+Action ``execute_primitive`` (vpg_msgs/ExecutePrimitive): primitive → Motion → safety gate → arm and
+gripper. One goal at a time; a second one is rejected. Cancelling stops the arm where it is. Service
+``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
+"""
+
+import sys
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from vpg_msgs.action import ExecutePrimitive
+
+from vpg_ros import primitives
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import Outcome
+from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.connect import connect
+from vpg_ros.nodes.convert import action_from_msg, heightmap_from_msg, joint_state, outcome_to_msg
+from vpg_ros.nodes.motion_parameters import Parameters
+from vpg_ros.nodes.robot import Robot
+from vpg_ros.nodes.spin import run_node
+
+JOINT_STATE_PERIOD = 0.04  # s of wall time
+JOINT_NAMES = (
+    "shoulder_pan_joint",
+    "shoulder_lift_joint",
+    "elbow_joint",
+    "wrist_1_joint",
+    "wrist_2_joint",
+    "wrist_3_joint",
+)
+
+
+class MotionNode(VpgNode):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("motion_node")
+        self._parameters = self.read_parameters(Parameters)
+        gate = self._parameters.gate
+        self._devices = connect(self._parameters, self.stop)
+        self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
+        self._last_error: VpgError | None = None
+        self._offer_action()
+        parking = MutuallyExclusiveCallbackGroup()
+        self.create_service(Trigger, "~/park", self._park, callback_group=parking)
+        self._joint_states = self.create_publisher(JointState, "joint_states", 10)
+        if self._parameters.joint_states:
+            self.create_timer(JOINT_STATE_PERIOD, self._publish_joints, clock=self.steady)
+        self.report_diagnostics(f"arm {self._parameters.robot_ip}", self._state)
+
+    def _offer_action(self) -> None:
+        """Reentrant, so that a cancel is heard while a goal is carried out."""
+        self._server = ActionServer(
+            self,
+            ExecutePrimitive,
+            "execute_primitive",
+            self._execute,
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+            callback_group=ReentrantCallbackGroup(),
+        )
+
+    def _accept(self, _: ExecutePrimitive.Goal) -> GoalResponse:
+        if self._robot.busy or self.stop.is_set():
+            code = int(ErrorCode.GOAL_REJECTED)
+            self.get_logger().warning(f"goal rejected: the arm is busy [error {code}]")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, _: ServerGoalHandle) -> CancelResponse:
+        self._robot.stop()
+        return CancelResponse.ACCEPT
+
+    def _execute(self, handle: ServerGoalHandle) -> ExecutePrimitive.Result:
+        """Carry out one goal; runs in a thread of the executor."""
+        outcome = self._outcome(handle)
+        error = _error(outcome)
+        self._last_error = error
+        if error is None:
+            handle.succeed()
+        elif error.code is ErrorCode.CANCELLED and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        result = ExecutePrimitive.Result(outcome=outcome_to_msg(outcome))
+        result.error_code, result.error_msg = int(outcome.error_code), outcome.error_msg
+        return result
+
+    def _outcome(self, handle: ServerGoalHandle) -> Outcome:
+        try:
+            action = action_from_msg(handle.request.action)
+            heightmap = heightmap_from_msg(handle.request.heightmap)
+            return self._robot.run(action, heightmap, _Feedback(handle, action, heightmap))
+        except VpgError as error:
+            return Outcome(False, error_code=error.code, error_msg=error.message)
+
+    def _park(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Serve ``~/park``."""
+        error = _error(self._robot.park())
+        response.success = error is None
+        response.message = "" if error is None else error.sentence
+        return response
+
+    def _publish_joints(self) -> None:
+        try:
+            state = self._robot.state
+        except VpgError as error:
+            self._last_error = error
+            return
+        if state is not None:
+            stamp = self.now()
+            message = joint_state(JOINT_NAMES, state.joints, state.velocities, stamp)
+            self._joint_states.publish(message)
+
+    def _state(self) -> tuple[VpgError | None, dict[str, str]]:
+        """For the diagnostics."""
+        return self._last_error, {"busy": str(self._robot.busy)}
+
+    def close(self) -> None:
+        """Stop the arm, take it home where that is wanted, and disconnect."""
+        self._robot.stop()
+        try:
+            if self._parameters.park_on_stop and not self._robot.at_home:
+                self._robot.park()
+        except VpgError as error:
+            self.get_logger().warning(f"not parked: {error.sentence}")
+        finally:
+            self._devices.close()
+
+
+class _Feedback:
+    """Publishes each phase's name and the share of steps that are done."""
+
+    def __init__(self, handle: ServerGoalHandle, action: Action, heightmap: Heightmap) -> None:
+        motion = primitives.get(action.primitive).motion(action, heightmap)
+        self._count = len(motion.steps) + len(motion.retreat)
+        self._handle = handle
+        self._done = 0
+
+    def __call__(self, phase: str) -> None:
+        progress = min(1.0, self._done / self._count)
+        self._handle.publish_feedback(ExecutePrimitive.Feedback(phase=phase, progress=progress))
+        self._done += 1
+
+
+def _error(outcome: Outcome) -> VpgError | None:
+    """What the outcome says went wrong."""
+    if outcome.error_code is ErrorCode.OK:
+        return None
+    return VpgError(outcome.error_code, outcome.error_msg)
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node("motion_node", MotionNode, threads=5, grace=20.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

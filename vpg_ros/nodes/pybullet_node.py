@@ -1,0 +1,203 @@
+"""pybullet_node: the simulated cell in the place of camera, arm and gripper.
+
+It publishes what a RealSense driver publishes and, through the UR controller emulator, answers on
+the ports that a UR controller and an RG2 gripper answer on. World, emulator and clock run in
+lock-step: one exchange every 8 ms of simulated time, ``time_scale`` times as fast as real time.
+"""
+
+import json
+import queue
+import sys
+import threading
+from dataclasses import dataclass, field
+
+from geometry_msgs.msg import PoseStamped
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
+from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.camera_publisher import CameraPublisher
+from vpg_ros.nodes.convert import joint_state, pose_stamped, stamp_to_msg
+from vpg_ros.nodes.emulator import Emulator
+from vpg_ros.nodes.pace import Every, Pace
+from vpg_ros.nodes.parameters import parameter
+from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.spin import run_node
+from vpg_ros.sim import scenes
+from vpg_ros.sim.controller.link import RobotState
+from vpg_ros.sim.robot import ARM_JOINTS
+from vpg_ros.sim.world import World
+
+CYCLE_STEPS = 2  # physics steps of a control cycle
+CLOCK_PERIOD = 0.02  # s of wall time between two /clock messages at most
+JOINT_STATE_PERIOD = 0.04  # s of wall time
+RESET_TIMEOUT = 30.0  # s of wall time
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What pybullet_node can be told."""
+
+    scene: str = parameter("scene family on the table", "random", choices=scenes.names())
+    objects: int = parameter("number of objects", 10, low=1, high=40)
+    seed: int = parameter("seed of the scene and of the camera's noise", 0, low=0)
+    time_scale: float = parameter("simulated s per s; 0: as fast as it can", 0.0, low=0.0)
+    headless: bool = parameter("without PyBullet's own window", True)
+    robot_ip: str = parameter("loopback address of the simulated controller", "127.0.0.2")
+    depth_noise: bool = parameter("give the camera a real one's depth noise", True)
+    camera_rate: float = parameter("pictures per simulated s, while somebody listens", 10.0, low=0.1)
+    origin_x: float = parameter(
+        "x of the workspace's corner, m", DEFAULT_WORKSPACE.origin_x, name="workspace.origin_x"
+    )
+    origin_y: float = parameter(
+        "y of the workspace's corner, m", DEFAULT_WORKSPACE.origin_y, name="workspace.origin_y"
+    )
+    table_z: float = parameter(
+        "height of the table, m", DEFAULT_WORKSPACE.table_z, name="workspace.table_z"
+    )
+    resolution: float = parameter(
+        "m per pixel", DEFAULT_WORKSPACE.resolution, name="workspace.resolution", low=1e-4, high=0.1
+    )
+    rows: int = parameter(
+        "pixels along y", DEFAULT_WORKSPACE.rows, name="workspace.rows", low=8, high=4096
+    )
+    columns: int = parameter(
+        "pixels along x", DEFAULT_WORKSPACE.columns, name="workspace.columns", low=8, high=4096
+    )
+
+    @property
+    def workspace(self) -> Workspace:
+        """The square of table that the cell is built around."""
+        return Workspace(
+            self.origin_x, self.origin_y, self.table_z, self.resolution, self.rows, self.columns
+        )
+
+
+@dataclass
+class _Reset:
+    """A request of the service for the thread that owns the world."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    error: VpgError | None = None
+
+
+class PybulletNode(VpgNode):
+    """See the module's text. The world belongs to the main thread, which runs ``work``."""
+
+    def __init__(self) -> None:
+        super().__init__("pybullet_node")
+        self._parameters = self.read_parameters(Parameters)
+        scenes.base.check(self._parameters.scene, self._parameters.objects)
+        self._resets: queue.SimpleQueue[_Reset] = queue.SimpleQueue()
+        self._emulator = Emulator(self._parameters.robot_ip)
+        try:
+            self._world = self._new_world()
+            self._offer_topics()
+            self._world.apply(self._emulator.start(self._world.state()), CYCLE_STEPS)
+        except BaseException:
+            self._emulator.close()
+            raise
+
+    def _new_world(self) -> World:
+        world = World(self._parameters.seed, self._parameters.workspace)
+        scenes.build(world, self._parameters.scene, self._parameters.objects)
+        return world
+
+    def _offer_topics(self) -> None:
+        """Publishers, the reset service and diagnostics."""
+        self._camera = CameraPublisher(self, self._world, self._parameters)
+        self._clock = self.create_publisher(Clock, "/clock", 10)
+        self._joints = self.create_publisher(JointState, "joint_states", 10)
+        self._status = self.create_publisher(String, "~/status", LATCHED)
+        self._pose = self.create_publisher(PoseStamped, "camera/pose", LATCHED)
+        self._pose.publish(pose_stamped(self._camera.pose, self._world.time))
+        self._counts: dict[str, int] = {}
+        self._cycle_rate = 0.0
+        self.create_service(Trigger, "~/reset", self._request_reset)
+        self.report_diagnostics("simulator", self._state)
+
+    def work(self) -> int:
+        """The lock-step loop."""
+        pace = Pace(self._parameters.time_scale, self._world.time)
+        clock, joints = Every(CLOCK_PERIOD), Every(JOINT_STATE_PERIOD)
+        while not self.stop.is_set():
+            state = self._world.state()
+            if clock.due():
+                self._publish_clock()
+                self._publish_status()
+                self._serve_reset()
+            if joints.due():
+                self._publish_joints(state)
+            if self._camera.due():
+                self._publish_clock()
+                self._camera.publish()
+            self._world.apply(self._emulator.exchange(state), CYCLE_STEPS)
+            self._world.step(CYCLE_STEPS)
+            pace.wait(self._world.time)
+            self._cycle_rate = pace.rate
+        return 0
+
+    def _publish_clock(self) -> None:
+        self._clock.publish(Clock(clock=stamp_to_msg(self._world.time)))
+
+    def _publish_joints(self, state: RobotState) -> None:
+        message = joint_state(ARM_JOINTS, state.joints, state.velocities, state.time)
+        self._joints.publish(message)
+
+    def _publish_status(self) -> None:
+        """What became of the objects, as JSON, whenever it changed."""
+        counts = {
+            "objects": len(self._world.objects),
+            "picked": self._world.picked,
+            "lost": self._world.lost,
+        }
+        if counts != self._counts:
+            self._counts = counts
+            self._status.publish(String(data=json.dumps(counts)))
+
+    def _request_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Serve ``~/reset``: a new scene of the same family, drawn with the world's generator."""
+        reset = _Reset()
+        self._resets.put(reset)
+        if not self.wait(reset.done, RESET_TIMEOUT):
+            sentence = f"the simulator did not reset within {RESET_TIMEOUT:g} s"
+            reset.error = VpgError(ErrorCode.NODE_NOT_AVAILABLE, sentence)
+        response.success = reset.error is None
+        response.message = "" if reset.error is None else reset.error.sentence
+        return response
+
+    def _serve_reset(self) -> None:
+        """Carry out a requested reset; the arm stays where it is."""
+        if self._resets.empty():
+            return
+        reset = self._resets.get()
+        try:
+            for body in self._world.objects:
+                self._world.remove(body)
+            scenes.build(self._world, self._parameters.scene, self._parameters.objects)
+        except VpgError as error:
+            reset.error = error
+        reset.done.set()
+
+    def _state(self) -> tuple[VpgError | None, dict[str, str]]:
+        """For the diagnostics."""
+        values = {"time": f"{self._world.time:.2f} s", "speed": f"{self._cycle_rate:.1f} × real time"}
+        return None, values | {name: str(count) for name, count in self._counts.items()}
+
+    def close(self) -> None:
+        """End the emulator and free the world."""
+        self._emulator.close()
+        self._world.close()
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node("pybullet_node", PybulletNode, threads=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

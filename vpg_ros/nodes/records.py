@@ -1,0 +1,139 @@
+"""The records of one run: events, transitions, summary and report, all under one folder.
+
+Every file stays readable whenever the process is killed: transitions and events are appended one by
+one, summary and report are replaced whole.
+"""
+
+import json
+import os
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros import __version__, primitives
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.store import TransitionWriter
+from vpg_ros.viz.report import DecisionRecord, write_report
+
+EVENTS_FILE = "events.jsonl"
+SUMMARY_FILE = "summary.json"
+TRANSITIONS_FILE = "transitions.mcap"
+REPORT_FILE = "report.html"
+
+
+def new_run_dir(chosen: str) -> Path:
+    """``chosen``, or a folder under runs/ named after the time; made if need be."""
+    path = Path(chosen) if chosen else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"run_dir is {str(path)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    return path
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file whole."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action as it is recorded.
+
+    transition: the step. decision_ms: from heightmap to action. seconds: wall time from one
+    decision's start to the next. maps: primitive → best value at every cell, NaN where none.
+    overlay: the chosen action drawn on the heightmap, RGB.
+    """
+
+    transition: Transition
+    decision_ms: float
+    seconds: float
+    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    overlay: NDArray[np.uint8] | None = None
+
+
+class RunRecords:
+    """Writes the files of one run."""
+
+    def __init__(self, folder: Path, transitions: bool, live_report: bool) -> None:
+        self.folder = folder
+        self._live_report = live_report and transitions
+        self._steps: list[Step] = []
+        self._events = (folder / EVENTS_FILE).open("a", encoding="utf-8")
+        self._writer = _writer(folder) if transitions else None
+
+    @property
+    def steps(self) -> list[Step]:
+        """What was recorded so far."""
+        return list(self._steps)
+
+    def event(self, kind: str, **content: Any) -> None:
+        """Append one line to events.jsonl."""
+        self._events.write(json.dumps({"event": kind, "time": time.time(), **content}) + "\n")
+        self._events.flush()
+
+    def add(self, step: Step, summary: dict[str, Any]) -> None:
+        """Store one step; raises DISK_FULL with all earlier ones kept."""
+        if self._writer is not None:
+            self._writer.write(step.transition)
+        self._steps.append(step)
+        self.event("action", **_line(step))
+        if self._live_report:
+            self._write_report(summary)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write summary and report, and close the store; later calls only replace the summary."""
+        write_json(self.folder / SUMMARY_FILE, summary)
+        self.event("end", summary=summary)
+        if self._writer is not None:
+            self._writer.close()
+            self._write_report(summary)
+        self._writer = None
+
+    def _write_report(self, summary: dict[str, Any]) -> None:
+        write_report(self.folder / REPORT_FILE, summary, [_decision(step) for step in self._steps])
+
+
+def summarise(steps: list[Step]) -> dict[str, Any]:
+    """The figures of a run: actions, picked, grasps, grasp_success, decision_ms, action_seconds."""
+    picks = [step for step in steps if primitives.get(step.transition.action.primitive).picks]
+    successes = sum(step.transition.outcome.success for step in picks)
+    return {
+        "actions": len(steps),
+        "picked": successes,
+        "grasps": len(picks),
+        "grasp_success": round(successes / len(picks), 4) if picks else None,
+        "decision_ms": _median([step.decision_ms for step in steps]),
+        "action_seconds": _median([step.transition.outcome.duration for step in steps]),
+    }
+
+
+def _median(values: list[float]) -> float | None:
+    return round(statistics.median(values), 3) if values else None
+
+
+def _line(step: Step) -> dict[str, Any]:
+    """One action as a line of events.jsonl."""
+    transition = step.transition
+    action, outcome = transition.action, transition.outcome
+    return {
+        "step": transition.step,
+        "primitive": action.primitive,
+        "value": round(action.value, 4),
+        "success": outcome.success,
+        "reward": transition.reward,
+        "outcome": outcome.error_msg or ("success" if outcome.success else "no success"),
+        "error_code": int(outcome.error_code),
+        "action_seconds": round(outcome.duration, 3),
+        "decision_ms": round(step.decision_ms, 2),
+        "seconds": round(step.seconds, 3),
+    }

@@ -1,0 +1,110 @@
+"""The robot as motion_node uses it: one job at a time, stoppable from any thread."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from vpg_ros import primitives
+from vpg_ros.action import Action
+from vpg_ros.devices.execute import execute
+from vpg_ros.devices.interfaces import Arm, ArmState, Gripper
+from vpg_ros.devices.safety import SafetyGate
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import FloatArray
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import HomeMove, LinearMove, Motion, Outcome, Step
+
+PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
+AT_HOME = 0.02  # rad that every joint may be off home and still count as there
+STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
+
+OnPhase = Callable[[str], None]
+
+
+class Robot:
+    """Arm, gripper and safety gate. Without an arm (a dry run) motions are checked only."""
+
+    def __init__(self, gate: SafetyGate, arm: Arm | None, gripper: Gripper | None) -> None:
+        self._gate = gate
+        self._arm = arm
+        self._gripper = gripper
+        self._busy = threading.Lock()
+        self._cancelled = threading.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return self._busy.locked()
+
+    @property
+    def state(self) -> ArmState | None:
+        """The arm's newest state; None in a dry run. Raises ARM_LINK_LOST."""
+        return None if self._arm is None else self._arm.state()
+
+    @property
+    def at_home(self) -> bool:
+        """Whether every joint is where HomeMove goes."""
+        return bool(np.abs(self._joints() - self._gate.home).max() < AT_HOME)
+
+    def run(self, action: Action, heightmap: Heightmap, on_phase: OnPhase) -> Outcome:
+        """Carry out ``action``; whatever goes wrong is in the outcome, never raised."""
+        try:
+            motion = primitives.get(action.primitive).motion(action, heightmap)
+            return self._guarded(motion, on_phase)
+        except VpgError as error:
+            return Outcome(False, error_code=error.code, error_msg=error.message)
+
+    def park(self) -> Outcome:
+        """Lift the tool where it is low, then go home."""
+        try:
+            return self._guarded(Motion("park", self._way_home(), ()), lambda _: None)
+        except VpgError as error:
+            return Outcome(False, error_code=error.code, error_msg=error.message)
+
+    def stop(self) -> None:
+        """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE."""
+        self._cancelled.set()
+        deadline = time.monotonic() + STOP_DEADLINE
+        while self._arm is not None and self.busy and time.monotonic() < deadline:
+            # Again and again, because the next step of the job may just have been starting.
+            self._arm.stop()
+            time.sleep(0.05)
+
+    def _guarded(self, motion: Motion, on_phase: OnPhase) -> Outcome:
+        """Check and run ``motion`` as the only job."""
+        if not self._busy.acquire(blocking=False):
+            sentence = "the arm is carrying out another goal; wait for it or cancel it"
+            raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
+        self._cancelled.clear()
+        try:
+            self._gate.check(motion, self._joints())
+            return self._execute(motion, on_phase)
+        finally:
+            self._busy.release()
+
+    def _execute(self, motion: Motion, on_phase: OnPhase) -> Outcome:
+        if self._arm is None or self._gripper is None:
+            return Outcome(False, error_msg="dry run: checked, nothing was moved")
+
+        def announce(phase: str) -> None:
+            if self._cancelled.is_set():
+                raise VpgError(ErrorCode.CANCELLED, f"cancelled before '{phase}'")
+            on_phase(phase)
+
+        return execute(motion, self._arm, self._gripper, self._gate.home, announce)
+
+    def _way_home(self) -> tuple[Step, ...]:
+        """Steps from where the arm is to home."""
+        tool = self._gate.kinematics.forward(self._joints())
+        missing = self._gate.limits.table_z + PARK_HEIGHT - tool.position[2]
+        if missing <= 0:
+            return (HomeMove("home"),)
+        rise = LinearMove("rise", tool.translated(dz=missing), guarded=True)
+        return (rise, HomeMove("home"))
+
+    def _joints(self) -> FloatArray:
+        """Where the arm is, rad; home in a dry run."""
+        state = self.state
+        return self._gate.home if state is None else state.joints

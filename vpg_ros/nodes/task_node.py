@@ -1,0 +1,116 @@
+"""task_node: capture → select → execute → capture → reward → publish and store, until done.
+
+The main thread runs the state machine of :mod:`.task_table`. It ends when the table is clear, after
+``max_unchanged`` actions that changed nothing, after ``max_actions``, on an error, on Ctrl-C or on
+``~/stop`` (std_srvs/Trigger), and parks the arm in every case. The exit code is 0 only when the
+table was cleared. What happens is told on ``~/progress`` (JSON) and in the run folder's events.jsonl.
+"""
+
+import json
+import sys
+from typing import Any
+
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from vpg_msgs.msg import Transition as TransitionMsg
+
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.convert import transition_to_msg
+from vpg_ros.nodes.pictures import Pictures
+from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.records import RunRecords, Step, new_run_dir, summarise
+from vpg_ros.nodes.spin import run_node
+from vpg_ros.nodes.task_clients import Clients
+from vpg_ros.nodes.task_machine import Task
+from vpg_ros.nodes.task_parameters import Parameters
+from vpg_ros.nodes.task_table import State
+
+
+class TaskNode(VpgNode):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("task_node")
+        self._parameters = self.read_parameters(Parameters)
+        folder = new_run_dir(self._parameters.run_dir)
+        record, live = self._parameters.record, self._parameters.live_report
+        self._records = RunRecords(folder, record, live)
+        # ~/stop and Ctrl-C end the task in the same way: through the node's stop flag.
+        self._clients = Clients(self, self._parameters, self.stop)
+        self._pictures = Pictures(self)
+        self._transitions = self.create_publisher(TransitionMsg, "transition", LATCHED)
+        self._progress = self.create_publisher(String, "~/progress", LATCHED)
+        self.create_service(Trigger, "~/stop", self._request_stop)
+        self._task = Task(
+            self._clients, self._parameters, folder.name, self._tell_state, self._add_step
+        )
+
+    def work(self) -> int:
+        """Run the task, write the records whatever happened, and say how it went."""
+        try:
+            self._task.run()
+        finally:
+            self._records.finish(self._summary())
+        if self._task.error is not None:
+            self.fail(self._task.error)
+        return 0 if self._task.cleared else 1
+
+    def _request_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Serve ``~/stop``: end in an orderly way."""
+        self.stop.set()
+        response.success = True
+        return response
+
+    def _tell_state(self, state: State) -> None:
+        self._records.event("state", state=state.value)
+        self._progress.publish(String(data=json.dumps({"state": state.value})))
+
+    def _add_step(self, transition: Transition, decision_ms: float, seconds: float) -> None:
+        """Publish and store one transition."""
+        self._transitions.publish(transition_to_msg(transition))
+        stamp = transition.before.stamp
+        maps, overlay = self._pictures.maps(stamp), self._pictures.overlay(stamp)
+        step = Step(transition, decision_ms, seconds, maps, overlay)
+        self._records.add(step, self._summary())
+        outcome = transition.outcome
+        verdict = "success" if outcome.success else outcome.error_msg or "no success"
+        self.get_logger().info(
+            f"action {transition.step + 1}: {transition.action.primitive}, value "
+            f"{transition.action.value:.2f}, {verdict}, {seconds:.1f} s"
+        )
+
+    def _summary(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        steps, counts = self._records.steps, self._clients.counts
+        error = self._task.error or (None if self._task.cleared else _unfinished())
+        figures = summarise(steps)
+        checkpoints = [step.transition.action.checkpoint for step in steps]
+        return {
+            "scene": self._parameters.scene,
+            "seed": self._parameters.seed,
+            "objects": self._parameters.objects,
+            "cleared": self._task.cleared,
+            "picked": counts.get("picked", figures["picked"]),
+            "lost": counts.get("lost", 0),
+            **{name: value for name, value in figures.items() if name != "picked"},
+            "checkpoint": checkpoints[-1] if checkpoints else "",
+            "policy": steps[-1].transition.action.policy if steps else "",
+            "error_code": int(error.code) if error else 0,
+            "error_msg": error.message if error else "",
+        }
+
+
+def _unfinished() -> VpgError:
+    """What a summary says that is written while the task goes on, or after a defect ended it."""
+    return VpgError(ErrorCode.STOPPED, "the task has not come to its end")
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node("task_node", TaskNode, threads=2, grace=30.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

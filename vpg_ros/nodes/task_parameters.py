@@ -1,0 +1,29 @@
+"""Parameters of task_node."""
+
+from dataclasses import dataclass
+
+from vpg_ros.nodes.parameters import parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What task_node can be told. Timeouts are bounds in s of wall time."""
+
+    scene: str = parameter("scene family, for the records; '' on a robot", "")
+    objects: int = parameter("objects at the start, for the records; 0: unknown", 0, low=0)
+    seed: int = parameter("seed, for the records", 0, low=0)
+    run_dir: str = parameter("folder of the records; '' makes one under runs/", "")
+    record: bool = parameter("store every transition and write a report", True)
+    live_report: bool = parameter("rewrite report.html after every action", False)
+    max_actions: int = parameter("stop after this many actions", 100, low=1)
+    max_unchanged: int = parameter(
+        "stop after this many actions in a row that changed nothing", 8, low=1
+    )
+    settle_time: float = parameter(
+        "s of the node's clock between the last motion and a capture", 0.5, low=0.0, high=60.0
+    )
+    startup_timeout: float = parameter("for the other nodes to appear", 60.0, low=0.1)
+    capture_timeout: float = parameter("for a heightmap", 30.0, low=0.1)
+    select_timeout: float = parameter("for a decision", 60.0, low=0.1)
+    execute_timeout: float = parameter("for carrying out an action", 300.0, low=0.1)
+    park_timeout: float = parameter("for the arm to go home", 60.0, low=0.1)
