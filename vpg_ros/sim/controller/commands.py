@@ -84,7 +84,7 @@ def _waypoint_plan(program: Program, point: Waypoint) -> Plan:
     return _line_plan(program, pose, point.speed, point.acceleration)
 
 
-# -- stops: double register 0 deceleration; integer register 1 asynchronous -------------------------
+# -- stops: double register 0 deceleration; integer register 1 asynchronous ------------------------
 
 
 def _stop_tool(program: Program) -> Wait:

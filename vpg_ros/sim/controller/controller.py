@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -123,5 +124,6 @@ async def open_port(host: str, port: int, serve: _Serve) -> None:
     except OSError as error:
         raise VpgError(
             ErrorCode.CONTROLLER_FAILED,
-            f"the UR controller emulator cannot listen on {host}:{port}: {error.strerror}",
+            f"the UR controller emulator cannot listen on {host}:{port}: "
+            f"{os.strerror(error.errno or 0).lower()}",
         ) from None

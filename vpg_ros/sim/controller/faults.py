@@ -16,9 +16,9 @@ class Faults:
     def __init__(self, controller: Controller) -> None:
         robot = controller.robot
         self._controller = controller
-        self._actions: dict[str, Callable[[], None]] = {
+        self._actions: dict[str, Callable[[], object]] = {
             "pstop": robot.protective_stop,
-            "unlock": lambda: robot.safety.unlock() and None,
+            "unlock": robot.safety.unlock,
             "estop": robot.emergency_stop,
             "release": robot.safety.release,
             "power": self._power,

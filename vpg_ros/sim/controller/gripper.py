@@ -1,7 +1,8 @@
 """The RG2 gripper's URCap: its model, and the XML-RPC calls it answers on port 41414."""
 
 import asyncio
-from xmlrpc.server import SimpleXMLRPCDispatcher
+from xml.parsers.expat import ExpatError
+from xmlrpc.client import Fault, dumps, loads
 
 from vpg_ros.sim.controller.link import RobotState
 
@@ -95,8 +96,7 @@ class GripperServer:
     """
 
     def __init__(self, model: GripperModel) -> None:
-        self._dispatcher = SimpleXMLRPCDispatcher(allow_none=False)
-        self._dispatcher.register_instance(GripperCalls(model))
+        self._calls = GripperCalls(model)
         self.muted = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,12 +104,21 @@ class GripperServer:
         while (body := await _read_request(reader)) is not None:
             if self.muted:
                 continue
-            answer = self._dispatcher._marshaled_dispatch(body)  # noqa: SLF001
+            answer = self._answer(body).encode()
             head = (
                 "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
                 f"Content-Length: {len(answer)}\r\n\r\n"
             )
-            writer.write(head.encode() + bytes(answer))
+            writer.write(head.encode() + answer)
+
+    def _answer(self, body: bytes) -> str:
+        try:
+            arguments, name = loads(body)
+            if name is None or not name.startswith("rg_") or not hasattr(self._calls, name):
+                return dumps(Fault(1, f"no procedure {name}"))
+            return dumps((getattr(self._calls, name)(*arguments),), methodresponse=True)
+        except (ExpatError, TypeError, Fault) as error:
+            return dumps(Fault(1, str(error)))
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes | None:

@@ -53,8 +53,8 @@ class RobotState:
     def unpack(record: bytes) -> "RobotState":
         """The inverse of :meth:`pack`."""
         values = _STATE.unpack(record)
-        vectors = np.array(values[1:19]).reshape(3, 6)
-        return RobotState(values[0], *vectors, gripper_width=values[19], gripper_holding=values[20])
+        joints, velocities, wrench = np.array(values[1:19]).reshape(3, 6)
+        return RobotState(values[0], joints, velocities, wrench, values[19], values[20])
 
 
 @dataclass(frozen=True)

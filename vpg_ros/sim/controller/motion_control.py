@@ -64,7 +64,7 @@ class MotionControl:
         self._stop(speed / max(deceleration, 1e-3))
 
     def advance(self, dt: float, cycle: float) -> None:
-        """One control cycle, in which the trajectory goes on by ``dt`` s (speed slider: ≤ cycle)."""
+        """One control cycle; the trajectory goes on by ``dt`` s, less if the slider is down."""
         before, speed = self.joints, self.velocities
         if self._current is None and self._next:
             self._current = self._next.popleft()(self.joints)

@@ -156,7 +156,8 @@ class Program:
 
     def _cycle_control(self) -> None:
         if self.watchdog and time.monotonic() - self.last_input > self.watchdog:
-            return self.stop("the client has been silent for too long")
+            self.stop("the client has been silent for too long")
+            return
         if self._progress.running and not self.robot.motion.moving:
             self._write(2, self._progress.end())
         command = self.integer(0)
@@ -181,7 +182,8 @@ class Program:
     def _run(self, command: int) -> None:
         self.history.append(command)
         if command == STOP_COMMAND:
-            return self.stop("by the client")
+            self.stop("by the client")
+            return
         handler = self._commands.get(command)
         if handler is None:
             _log.warning("command %d is not emulated; it is acknowledged and ignored", command)

@@ -1,0 +1,185 @@
+"""Universal Robots arms, through the unmodified ``ur_rtde`` library."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from vpg_ros.devices.interfaces import ArmState, MoveResult
+from vpg_ros.devices.kinematics import UR5, Kinematics
+from vpg_ros.devices.ur_link import Reading, UrLink
+from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, halt
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.geometry import FloatArray, Pose
+
+# What the maker allows (URScript manual); the safety gate's limits are stricter.
+MAX_JOINT_SPEED, MAX_JOINT_ACCELERATION = 3.14, 40.0  # rad/s, rad/s²
+MAX_TOOL_SPEED, MAX_TOOL_ACCELERATION = 3.0, 150.0  # m/s, m/s²
+MAX_PAYLOAD = 20.0  # kg, of the largest model
+
+
+class URArm:
+    """An arm that moves its tool; see :class:`vpg_ros.devices.interfaces.Arm`.
+
+    robot_ip: address of the controller. kinematics: arm model with its tool. payload: kg;
+    payload_cog: its centre in the flange's frame, m. link_timeout: s of wall time that the
+    controller's clock may stand still.
+
+    Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``. Once a call has raised
+    ARM_LINK_LOST the link is gone for good; ``reconnect`` makes a new one. After a protective or
+    emergency stop has been cleared on the robot, the next move starts the control program again.
+    """
+
+    def __init__(
+        self,
+        robot_ip: str,
+        kinematics: Kinematics = UR5,
+        payload: float = 1.0,
+        payload_cog: Sequence[float] = (0.0, 0.0, 0.05),
+        link_timeout: float = 0.5,
+    ) -> None:
+        require(
+            0.0 <= payload <= MAX_PAYLOAD,
+            f"payload is {payload:g} kg; allowed: 0 … {MAX_PAYLOAD:g} kg",
+        )
+        self._robot_ip, self._kinematics = robot_ip, kinematics
+        self._payload, self._payload_cog = payload, [float(value) for value in payload_cog]
+        self._link_timeout = link_timeout
+        self._busy, self._cancel = threading.Lock(), threading.Event()
+        self._mover: int | None = None
+        self._connect()
+
+    def reconnect(self) -> None:
+        """Drop the present link, if there is one, and make a new one."""
+        self._link.close()
+        self._connect()
+
+    def disconnect(self) -> None:
+        """End the control program and close the link."""
+        self._link.close()
+
+    def state(self) -> ArmState:
+        """The newest state; raises ARM_LINK_LOST when it is stale."""
+        reading = self._link.read()
+        force = float(np.linalg.norm(reading.force[:3]))
+        tool = Pose.from_rotvec(reading.tool)
+        return ArmState(reading.joints, reading.velocities, tool, force, reading.stamp)
+
+    def move_joints(self, joints: FloatArray, speed: float, acceleration: float) -> MoveResult:
+        """Move to six joint angles (rad) along a joint-space path (rad/s, rad/s²)."""
+        goal = np.asarray(joints, dtype=float)
+        _check_joints(goal, self._kinematics.joint_limit)
+        _check_joint_rates(speed, acceleration)
+        with self._moving() as start:
+            return self._run(start, Command.joints(start, goal, speed, acceleration))
+
+    def move_to(self, pose: Pose, speed: float, acceleration: float) -> MoveResult:
+        """Joint-space move to a tool pose (nearest inverse-kinematics solution)."""
+        _check_pose(pose)
+        _check_joint_rates(speed, acceleration)
+        with self._moving() as start:
+            goal = self._kinematics.inverse(pose, start.joints)
+            return self._run(start, Command.joints(start, goal, speed, acceleration))
+
+    def move_linear(
+        self, pose: Pose, speed: float, acceleration: float, force_limit: float
+    ) -> MoveResult:
+        """Straight line to a tool pose (m/s, m/s²); ends with CONTACT above ``force_limit`` N."""
+        _check_pose(pose)
+        _check_rate("tool speed", speed, MAX_TOOL_SPEED, "m/s")
+        _check_rate("tool acceleration", acceleration, MAX_TOOL_ACCELERATION, "m/s²")
+        _check_rate("force limit", force_limit, np.inf, "N")
+        with self._moving() as start:
+            self._kinematics.inverse(pose, start.joints)  # or POSE_UNREACHABLE, before it moves
+            return self._run(start, Command.line(start, pose, speed, acceleration, force_limit))
+
+    def stop(self) -> None:
+        """Decelerate to standstill now; a move in progress raises CANCELLED.
+
+        Returns when the arm stands still; raises MOTION_TIMEOUT when it does not in time.
+        """
+        self._cancel.set()
+        if self._mover == threading.get_ident():
+            return  # called from a signal handler inside the move, which is about to see it
+        if not self._busy.acquire(timeout=STOP_TIMEOUT):
+            raise VpgError(
+                ErrorCode.MOTION_TIMEOUT,
+                f"the arm at {self._robot_ip} did not stop within {STOP_TIMEOUT:g} s",
+            )
+        try:
+            if self._link.read().fastest_joint > STILL:
+                halt(self._link)
+        finally:
+            self._busy.release()
+
+    def _connect(self) -> None:
+        self._link = UrLink(self._robot_ip, self._link_timeout)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Tell the controller what is mounted, and that nothing is touched now."""
+        self._link.call("setTcp", self._kinematics.tool.rotvec.tolist())
+        self._link.call("setPayload", self._payload, self._payload_cog)
+        self._link.call("zeroFtSensor")
+
+    @contextmanager
+    def _moving(self) -> Iterator[Reading]:
+        """One move at a time: yields the state at its start."""
+        if not self._busy.acquire(blocking=False):
+            raise VpgError(ErrorCode.MOTION_REJECTED, "another move of this arm is in progress")
+        try:
+            self._mover = threading.get_ident()
+            self._cancel.clear()
+            yield self._ready()
+        finally:
+            self._mover = None
+            self._busy.release()
+
+    def _ready(self) -> Reading:
+        """The state before a move; brings the control program back if it has ended."""
+        reading = self._link.read()
+        self._link.check_safety(reading)
+        if not reading.program_running:
+            self._link.restart_program()
+            self._set_up()
+            reading = self._link.read()
+        return reading
+
+    def _run(self, start: Reading, command: Command) -> MoveResult:
+        return Move(self._link, start, command, self._cancel).run()
+
+
+def _check_joints(joints: FloatArray, limit: float) -> None:
+    require(
+        joints.shape == (6,) and bool(np.isfinite(joints).all()),
+        f"joints are {joints.tolist()}; six finite angles are needed",
+        ErrorCode.MOTION_REJECTED,
+    )
+    require(
+        float(np.abs(joints).max()) <= limit,
+        f"joints {np.round(joints, 3).tolist()} rad; allowed: ±{limit:.2f} rad",
+        ErrorCode.JOINT_LIMIT,
+    )
+
+
+def _check_pose(pose: Pose) -> None:
+    values = np.array([*pose.position, *pose.quaternion])
+    require(
+        bool(np.isfinite(values).all()),
+        f"the goal pose {values.tolist()} is not finite",
+        ErrorCode.MOTION_REJECTED,
+    )
+
+
+def _check_joint_rates(speed: float, acceleration: float) -> None:
+    _check_rate("joint speed", speed, MAX_JOINT_SPEED, "rad/s")
+    _check_rate("joint acceleration", acceleration, MAX_JOINT_ACCELERATION, "rad/s²")
+
+
+def _check_rate(name: str, value: float, most: float, unit: str) -> None:
+    require(
+        0 < value <= most,
+        f"{name} is {value:g} {unit}; allowed: above 0, up to {most:g} {unit}",
+        ErrorCode.MOTION_REJECTED,
+    )

@@ -1,0 +1,188 @@
+"""One motion of a Universal Robots arm: started asynchronously and watched to its end.
+
+The library's blocking calls cannot be stopped and report nothing but False; here the state is read
+every 4 ms, and a motion ends in one of: reached, contact, or the error that says why not.
+Deadlines count on the controller's clock, so that they hold for a simulated controller at any time
+scale and while the speed slider is down.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vpg_ros.devices.interfaces import MoveEnd, MoveResult
+from vpg_ros.devices.ur_link import Reading, UrLink
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import FloatArray, Pose
+
+STOP_TIMEOUT = 3.0  # s on the controller's clock
+STILL = 0.01  # rad/s of the fastest joint
+_POLL = 0.004  # s
+_STOP_JOINTS, _STOP_TOOL = 8.0, 10.0  # deceleration: rad/s², m/s²
+_SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arrival
+_JOINT_TOLERANCE = 0.005  # rad
+_POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
+_SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
+_SLOWEST = 0.02  # speed slider below which a deadline no longer waits
+_TURN_SPEED = 0.6  # rad/s of a tool that only turns, for the deadline
+
+
+@dataclass(frozen=True)
+class Command:
+    """A motion to ask of the controller.
+
+    method: of the library. goal: 6 rad, or 6-vector m and axis-angle rad. speed, acceleration: of
+    the leading joint or the tool. stop: method and deceleration that end it early. ideal: s it
+    takes at full speed. force_limit: N at which it ends with CONTACT.
+    """
+
+    method: str
+    goal: FloatArray
+    speed: float
+    acceleration: float
+    stop: tuple[str, float]
+    ideal: float
+    force_limit: float = np.inf
+
+    @staticmethod
+    def joints(start: Reading, goal: FloatArray, speed: float, acceleration: float) -> "Command":
+        """Joint-space move from ``start`` to six angles."""
+        ideal = float(np.abs(goal - start.joints).max()) / speed + speed / acceleration
+        return Command("moveJ", goal, speed, acceleration, ("stopJ", _STOP_JOINTS), ideal)
+
+    @staticmethod
+    def line(
+        start: Reading, goal: Pose, speed: float, acceleration: float, force_limit: float
+    ) -> "Command":
+        """Straight line of the tool from ``start`` to ``goal``."""
+        distance, angle = _apart(Pose.from_rotvec(start.tool), goal)
+        ideal = distance / speed + speed / acceleration + angle / _TURN_SPEED
+        stop = ("stopL", _STOP_TOOL)
+        return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit)
+
+    def miss(self, reading: Reading) -> tuple[bool, str]:
+        """Whether the arm is off the goal by more than the tolerance, and how far in words."""
+        if self.method == "moveJ":
+            error = float(np.abs(self.goal - reading.joints).max())
+            return error > _JOINT_TOLERANCE, f"{np.degrees(error):.2f}°"
+        distance, angle = _apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(reading.tool))
+        off = distance > _POSITION_TOLERANCE or angle > _ANGLE_TOLERANCE
+        return off, f"{distance * 1000:.1f} mm and {np.degrees(angle):.2f}°"
+
+
+class Move:
+    """Runs one command from ``start`` on ``link``; ``cancel`` stops it from another thread."""
+
+    def __init__(
+        self, link: UrLink, start: Reading, command: Command, cancel: threading.Event
+    ) -> None:
+        self._link, self._command, self._cancel = link, command, cancel
+        self._reading, self._baseline = start, start.force
+        self._allowed = _SPARE_FACTOR * command.ideal + _SPARE_TIME
+        self._spent, self._peak_force = 0.0, 0.0
+
+    def run(self) -> MoveResult:
+        """Move until it ends; the arm stands still whichever way it does."""
+        before, _ = self._link.operation()
+        self._start()
+        try:
+            while self._under_way(before):
+                time.sleep(_POLL)
+                self._see()
+                if self._peak_force > self._command.force_limit:
+                    self._halt()
+                    return self._result(MoveEnd.CONTACT)
+            self._arrive()
+        except KeyboardInterrupt:
+            self._halt()
+            raise
+        return self._result(MoveEnd.REACHED)
+
+    def _start(self) -> None:
+        command = self._command
+        arguments = (command.goal.tolist(), command.speed, command.acceleration, True)
+        try:
+            taken = self._link.call(command.method, *arguments)
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise _rejected(f"{command.method} was rejected: {error}") from None
+        if not taken:
+            self._see()
+            raise _rejected(f"the controller did not accept {command.method}")
+
+    def _under_way(self, before: int) -> bool:
+        operation, running = self._link.operation()
+        if operation != before and not running:
+            return False
+        if self._spent > self._allowed:
+            self._halt()
+            raise VpgError(
+                ErrorCode.MOTION_TIMEOUT,
+                f"{self._command.method} did not end within {self._allowed:.1f} s; "
+                "the arm was stopped",
+            )
+        return True
+
+    def _see(self) -> None:
+        """Take in the newest reading; raises what has ended the motion from outside."""
+        reading = self._link.read()
+        passed = reading.stamp - self._reading.stamp
+        self._spent += passed * max(reading.speed_fraction, _SLOWEST)
+        force = float(np.linalg.norm((reading.force - self._baseline)[:3]))
+        self._peak_force = max(self._peak_force, force)
+        self._reading = reading
+        self._link.check_safety(reading)
+        if not reading.program_running:
+            raise _rejected("the control program on the robot has ended; a new move restarts it")
+        if self._cancel.is_set():
+            self._halt()
+            raise VpgError(ErrorCode.CANCELLED, "the move was cancelled and the arm stopped")
+
+    def _halt(self) -> None:
+        self._reading = halt(self._link, self._command.stop)
+
+    def _arrive(self) -> None:
+        """Wait for the arm to settle at its goal."""
+        deadline = self._reading.stamp + _SETTLE
+        while True:
+            self._see()
+            off, distance = self._command.miss(self._reading)
+            if not off:
+                return
+            if self._reading.stamp > deadline:
+                raise _rejected(
+                    f"{self._command.method} ended {distance} off its goal; something holds the arm"
+                )
+            time.sleep(_POLL)
+
+    def _result(self, end: MoveEnd) -> MoveResult:
+        return MoveResult(end, Pose.from_rotvec(self._reading.tool), self._peak_force)
+
+
+def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Reading:
+    """Stop the arm and wait for standstill; raises MOTION_TIMEOUT when it does not come."""
+    link.call(*stop, True)
+    reading = link.read()
+    deadline = reading.stamp + STOP_TIMEOUT
+    while reading.fastest_joint > STILL:
+        link.check_safety(reading)
+        if reading.stamp > deadline:
+            raise VpgError(
+                ErrorCode.MOTION_TIMEOUT, f"the arm did not stop within {STOP_TIMEOUT:g} s"
+            )
+        time.sleep(_POLL)
+        reading = link.read()
+    return reading
+
+
+def _rejected(message: str) -> VpgError:
+    return VpgError(ErrorCode.MOTION_REJECTED, message)
+
+
+def _apart(first: Pose, second: Pose) -> tuple[float, float]:
+    """Distance (m) and angle (rad) between two poses."""
+    distance = float(np.linalg.norm(np.subtract(first.position, second.position)))
+    turn = Rotation.from_quat(first.quaternion).inv() * Rotation.from_quat(second.quaternion)
+    return distance, float(turn.magnitude())
