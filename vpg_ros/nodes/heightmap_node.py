@@ -84,20 +84,20 @@ class HeightmapNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("heightmap_node")
-        self._parameters = self.read_parameters(Parameters)
-        self._workspace = self._parameters.workspace
+        self._settings = self.read_parameters(Parameters)
+        self._workspace = self._settings.workspace
         self._fusion = FusionConfig(
-            max_height=self._parameters.max_height, fit_table=self._parameters.fit_table
+            max_height=self._settings.max_height, fit_table=self._settings.fit_table
         )
         self._pose: Pose | None = None
         self._pose_known = threading.Event()
         self._last_error: VpgError | None = None
         self._captures = 0
-        if self._parameters.calibration:
-            self._set_pose(load_camera_pose(Path(self._parameters.calibration)))
+        if self._settings.calibration:
+            self._set_pose(load_camera_pose(Path(self._settings.calibration)))
         else:
             self.create_subscription(PoseStamped, POSE_TOPIC, self._receive_pose, LATCHED)
-        self._source = FrameSource(self, self._parameters.sync_tolerance)
+        self._source = FrameSource(self, self._settings.sync_tolerance)
         self._publisher = self.create_publisher(HeightmapMsg, "heightmap", LATCHED)
         # A group of its own, so that a waiting capture does not hold up the images it waits for.
         group = MutuallyExclusiveCallbackGroup()
@@ -114,7 +114,7 @@ class HeightmapNode(VpgNode):
     def _capture(self, request: Capture.Request, response: Capture.Response) -> Capture.Response:
         """Serve ``capture``."""
         try:
-            response.heightmap = self._fresh(request.timeout or self._parameters.timeout)
+            response.heightmap = self._fresh(request.timeout or self._settings.timeout)
             self._last_error = None
             self._captures += 1
         except VpgError as error:

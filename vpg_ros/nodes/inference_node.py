@@ -72,9 +72,9 @@ class InferenceNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("inference_node")
-        self._parameters = self.read_parameters(Parameters)
-        if self._parameters.threads:
-            torch.set_num_threads(self._parameters.threads)
+        self._settings = self.read_parameters(Parameters)
+        if self._settings.threads:
+            torch.set_num_threads(self._settings.threads)
         self._policy = self._first_policy()
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
@@ -89,7 +89,7 @@ class InferenceNode(VpgNode):
 
     def _first_policy(self) -> Policy:
         """The policy that the parameters name; raises the checkpoint errors."""
-        seed, checkpoint = self._parameters.seed, self._parameters.checkpoint
+        seed, checkpoint = self._settings.seed, self._settings.checkpoint
         makers: dict[str, Callable[[], Policy]] = {
             "heuristic": HeuristicPolicy,
             "random": lambda: RandomPolicy(seed),
@@ -97,12 +97,12 @@ class InferenceNode(VpgNode):
                 Path(checkpoint) if checkpoint else resource(SHIPPED_WEIGHTS)
             ),
         }
-        return makers[self._parameters.policy]()
+        return makers[self._settings.policy]()
 
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""
-        workspace = replace(DEFAULT_WORKSPACE, resolution=self._parameters.resolution)
-        return load_policy(path, self._parameters.device, workspace)
+        workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
+        return load_policy(path, self._settings.device, workspace)
 
     def _select(self, request: Select.Request, response: Select.Response) -> Select.Response:
         """Serve ``select``; whatever goes wrong is answered, never raised."""

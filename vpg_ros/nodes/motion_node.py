@@ -6,6 +6,8 @@ gripper. One goal at a time; a second one is rejected. Cancelling stops the arm 
 """
 
 import sys
+import threading
+import time
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -42,18 +44,19 @@ class MotionNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("motion_node")
-        self._parameters = self.read_parameters(Parameters)
-        gate = self._parameters.gate
-        self._devices = connect(self._parameters, self.stop)
+        self._settings = self.read_parameters(Parameters)
+        gate = self._settings.gate
+        self._devices = connect(self._settings, self.stop)
         self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
         self._last_error: VpgError | None = None
+        self._cancel_requested = threading.Event()
         self._offer_action()
         parking = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/park", self._park, callback_group=parking)
         self._joint_states = self.create_publisher(JointState, "joint_states", 10)
-        if self._parameters.joint_states:
+        if self._settings.joint_states:
             self.create_timer(JOINT_STATE_PERIOD, self._publish_joints, clock=self.steady)
-        self.report_diagnostics(f"arm {self._parameters.robot_ip}", self._state)
+        self.report_diagnostics(f"arm {self._settings.robot_ip}", self._state)
 
     def _offer_action(self) -> None:
         """Reentrant, so that a cancel is heard while a goal is carried out."""
@@ -75,17 +78,20 @@ class MotionNode(VpgNode):
         return GoalResponse.ACCEPT
 
     def _cancel(self, _: ServerGoalHandle) -> CancelResponse:
-        self._robot.stop()
+        """Stop the arm, in a thread: the goal counts as cancelling only after this returned."""
+        self._cancel_requested.set()
+        threading.Thread(target=self._robot.stop, daemon=True).start()
         return CancelResponse.ACCEPT
 
     def _execute(self, handle: ServerGoalHandle) -> ExecutePrimitive.Result:
         """Carry out one goal; runs in a thread of the executor."""
+        self._cancel_requested.clear()
         outcome = self._outcome(handle)
         error = _error(outcome)
         self._last_error = error
         if error is None:
             handle.succeed()
-        elif error.code is ErrorCode.CANCELLED and handle.is_cancel_requested:
+        elif error.code is ErrorCode.CANCELLED and self._is_cancelling(handle):
             handle.canceled()
         else:
             handle.abort()
@@ -100,6 +106,15 @@ class MotionNode(VpgNode):
             return self._robot.run(action, heightmap, _Feedback(handle, action, heightmap))
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
+
+    def _is_cancelling(self, handle: ServerGoalHandle) -> bool:
+        """Whether a client cancelled the goal; the arm may stop before the goal's state says so."""
+        deadline = time.monotonic() + 1.0
+        while self._cancel_requested.is_set() and time.monotonic() < deadline:
+            if handle.is_cancel_requested:
+                return True
+            time.sleep(0.005)
+        return False
 
     def _park(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Serve ``~/park``."""
@@ -126,13 +141,19 @@ class MotionNode(VpgNode):
     def close(self) -> None:
         """Stop the arm, take it home where that is wanted, and disconnect."""
         self._robot.stop()
+        threading.Thread(target=self._stop_when_hurried, daemon=True).start()
         try:
-            if self._parameters.park_on_stop and not self._robot.at_home:
+            if self._settings.park_on_stop and not self._robot.at_home:
                 self._robot.park()
         except VpgError as error:
             self.get_logger().warning(f"not parked: {error.sentence}")
         finally:
             self._devices.close()
+
+    def _stop_when_hurried(self) -> None:
+        """A second Ctrl-C ends the way home too."""
+        self.hurry.wait()
+        self._robot.stop()
 
 
 class _Feedback:

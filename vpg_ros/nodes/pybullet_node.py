@@ -15,7 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
@@ -90,10 +90,10 @@ class PybulletNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("pybullet_node")
-        self._parameters = self.read_parameters(Parameters)
-        scenes.base.check(self._parameters.scene, self._parameters.objects)
+        self._settings = self.read_parameters(Parameters)
+        scenes.base.check(self._settings.scene, self._settings.objects)
         self._resets: queue.SimpleQueue[_Reset] = queue.SimpleQueue()
-        self._emulator = Emulator(self._parameters.robot_ip)
+        self._emulator = Emulator(self._settings.robot_ip)
         try:
             self._world = self._new_world()
             self._offer_topics()
@@ -103,14 +103,16 @@ class PybulletNode(VpgNode):
             raise
 
     def _new_world(self) -> World:
-        world = World(self._parameters.seed, self._parameters.workspace)
-        scenes.build(world, self._parameters.scene, self._parameters.objects)
+        world = World(self._settings.seed, self._settings.workspace)
+        scenes.build(world, self._settings.scene, self._settings.objects)
         return world
 
     def _offer_topics(self) -> None:
         """Publishers, the reset service and diagnostics."""
-        self._camera = CameraPublisher(self, self._world, self._parameters)
-        self._clock = self.create_publisher(Clock, "/clock", 10)
+        self._camera = CameraPublisher(
+            self, self._world, self._settings.camera_rate, self._settings.depth_noise
+        )
+        self._clock_topic = self.create_publisher(Clock, "/clock", 10)
         self._joints = self.create_publisher(JointState, "joint_states", 10)
         self._status = self.create_publisher(String, "~/status", LATCHED)
         self._pose = self.create_publisher(PoseStamped, "camera/pose", LATCHED)
@@ -118,11 +120,12 @@ class PybulletNode(VpgNode):
         self._counts: dict[str, int] = {}
         self._cycle_rate = 0.0
         self.create_service(Trigger, "~/reset", self._request_reset)
+        self.create_service(SetBool, "~/enable_camera", self._enable_camera)
         self.report_diagnostics("simulator", self._state)
 
     def work(self) -> int:
         """The lock-step loop."""
-        pace = Pace(self._parameters.time_scale, self._world.time)
+        pace = Pace(self._settings.time_scale, self._world.time)
         clock, joints = Every(CLOCK_PERIOD), Every(JOINT_STATE_PERIOD)
         while not self.stop.is_set():
             state = self._world.state()
@@ -142,7 +145,7 @@ class PybulletNode(VpgNode):
         return 0
 
     def _publish_clock(self) -> None:
-        self._clock.publish(Clock(clock=stamp_to_msg(self._world.time)))
+        self._clock_topic.publish(Clock(clock=stamp_to_msg(self._world.time)))
 
     def _publish_joints(self, state: RobotState) -> None:
         message = joint_state(ARM_JOINTS, state.joints, state.velocities, state.time)
@@ -170,6 +173,14 @@ class PybulletNode(VpgNode):
         response.message = "" if reset.error is None else reset.error.sentence
         return response
 
+    def _enable_camera(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        """Serve ``~/enable_camera``: off is like an unplugged camera."""
+        self._camera.enabled = request.data
+        response.success = True
+        return response
+
     def _serve_reset(self) -> None:
         """Carry out a requested reset; the arm stays where it is."""
         if self._resets.empty():
@@ -178,7 +189,7 @@ class PybulletNode(VpgNode):
         try:
             for body in self._world.objects:
                 self._world.remove(body)
-            scenes.build(self._world, self._parameters.scene, self._parameters.objects)
+            scenes.build(self._world, self._settings.scene, self._settings.objects)
         except VpgError as error:
             reset.error = error
         reset.done.set()

@@ -33,18 +33,18 @@ class TaskNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("task_node")
-        self._parameters = self.read_parameters(Parameters)
-        folder = new_run_dir(self._parameters.run_dir)
-        record, live = self._parameters.record, self._parameters.live_report
+        self._settings = self.read_parameters(Parameters)
+        folder = new_run_dir(self._settings.run_dir)
+        record, live = self._settings.record, self._settings.live_report
         self._records = RunRecords(folder, record, live)
         # ~/stop and Ctrl-C end the task in the same way: through the node's stop flag.
-        self._clients = Clients(self, self._parameters, self.stop)
+        self._cell = Clients(self, self._settings, self.stop)
         self._pictures = Pictures(self)
         self._transitions = self.create_publisher(TransitionMsg, "transition", LATCHED)
         self._progress = self.create_publisher(String, "~/progress", LATCHED)
         self.create_service(Trigger, "~/stop", self._request_stop)
         self._task = Task(
-            self._clients, self._parameters, folder.name, self._tell_state, self._add_step
+            self._cell, self._settings, folder.name, self._tell_state, self._add_step
         )
 
     def work(self) -> int:
@@ -83,14 +83,14 @@ class TaskNode(VpgNode):
 
     def _summary(self) -> dict[str, Any]:
         """The content of summary.json."""
-        steps, counts = self._records.steps, self._clients.counts
+        steps, counts = self._records.steps, self._cell.counts
         error = self._task.error or (None if self._task.cleared else _unfinished())
         figures = summarise(steps)
         checkpoints = [step.transition.action.checkpoint for step in steps]
         return {
-            "scene": self._parameters.scene,
-            "seed": self._parameters.seed,
-            "objects": self._parameters.objects,
+            "scene": self._settings.scene,
+            "seed": self._settings.seed,
+            "objects": self._settings.objects,
             "cleared": self._task.cleared,
             "picked": counts.get("picked", figures["picked"]),
             "lost": counts.get("lost", 0),

@@ -1,0 +1,63 @@
+"""The simulated camera on the topics of a RealSense driver."""
+
+import time
+
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+
+from vpg_ros.geometry import Pose
+from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.convert import image_to_msg, intrinsics_to_msg
+from vpg_ros.nodes.frames import COLOUR_TOPIC, DEPTH_TOPIC, INFO_TOPIC
+from vpg_ros.sim.camera import SimCamera
+from vpg_ros.sim.noise import DepthNoise
+from vpg_ros.sim.world import World
+
+OPTICAL_FRAME = "camera_color_optical_frame"
+LOOK_PERIOD = 0.01  # s of wall time between two looks at whether somebody listens
+DUTY = 0.5  # share of the wall time that may go into pictures
+
+
+class CameraPublisher:
+    """Renders only while somebody listens, ``rate`` times a simulated second at most."""
+
+    def __init__(self, node: VpgNode, world: World, rate: float, noise: bool) -> None:
+        self._world = world
+        self._period = 1.0 / rate
+        self._camera = SimCamera(world, noise=DepthNoise() if noise else None)
+        self._colour = node.create_publisher(Image, COLOUR_TOPIC, qos_profile_sensor_data)
+        self._depth = node.create_publisher(Image, DEPTH_TOPIC, qos_profile_sensor_data)
+        self._info = node.create_publisher(CameraInfo, INFO_TOPIC, qos_profile_sensor_data)
+        self._next_look = self._next_picture = 0.0
+        self._last_time = -1.0
+        self.enabled = True
+
+    @property
+    def pose(self) -> Pose:
+        """Of the optical frame in the base frame."""
+        return self._camera.pose
+
+    def due(self) -> bool:
+        """Whether it is time for the next picture."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + LOOK_PERIOD
+        if not self.enabled or now < self._next_picture:
+            return False
+        if self._world.time - self._last_time < self._period:
+            return False
+        publishers = (self._colour, self._depth)
+        return all(publisher.get_subscription_count() for publisher in publishers)
+
+    def publish(self) -> None:
+        """Take a picture of this instant and publish it."""
+        start = time.monotonic()
+        frame = self._camera.read()
+        stamp = frame.stamp
+        self._info.publish(intrinsics_to_msg(frame.intrinsics, stamp, OPTICAL_FRAME))
+        self._colour.publish(image_to_msg(frame.colour, stamp, OPTICAL_FRAME))
+        self._depth.publish(image_to_msg(frame.depth, stamp, OPTICAL_FRAME))
+        self._last_time = stamp
+        end = time.monotonic()
+        self._next_picture = end + (end - start) * (1 / DUTY - 1)

@@ -1,0 +1,55 @@
+"""Arm and gripper as motion_node's parameters name them."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from vpg_ros.devices.interfaces import Arm, Gripper
+from vpg_ros.devices.kinematics import kinematics
+from vpg_ros.devices.onrobot import RG2
+from vpg_ros.devices.ur import URArm
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.nodes.motion_parameters import Parameters
+
+_RETRY = 0.2  # s between two attempts to reach the controller
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What motion_node moves; both None in a dry run."""
+
+    arm: Arm | None = None
+    gripper: Gripper | None = None
+
+    def close(self) -> None:
+        """Disconnect."""
+        if isinstance(self.arm, URArm):
+            self.arm.disconnect()
+
+
+def connect(parameters: Parameters, stop: threading.Event) -> Devices:
+    """Connect to the controller, which may take ``connect_timeout`` s to come up.
+
+    Raises ARM_UNREACHABLE or GRIPPER_NO_ANSWER at the deadline or when ``stop`` is set.
+    """
+    if parameters.dry_run:
+        return Devices()
+    deadline = time.monotonic() + parameters.connect_timeout
+    while True:
+        try:
+            return _connect_once(parameters)
+        except VpgError as error:
+            transient = error.code in (ErrorCode.ARM_UNREACHABLE, ErrorCode.GRIPPER_NO_ANSWER)
+            if not transient or time.monotonic() > deadline or stop.wait(_RETRY):
+                raise
+
+
+def _connect_once(parameters: Parameters) -> Devices:
+    """The arm first: it is what a wrong address is noticed by."""
+    model = kinematics(parameters.robot_model)
+    arm = URArm(parameters.robot_ip, model, parameters.payload)
+    try:
+        return Devices(arm, RG2(parameters.robot_ip))
+    except VpgError:
+        arm.disconnect()
+        raise
