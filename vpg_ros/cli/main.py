@@ -1,9 +1,9 @@
 """Entry point of the ``vpg`` command.
 
-A module of this package becomes a subcommand by being named in ``SUBCOMMANDS``. It exposes
-``add_parser(subparsers)``, which adds its parser and sets ``run``, a function from the parsed
-arguments to the exit status. It imports what is slow to import inside ``run``, so that
-``vpg --help`` answers at once.
+A module of this package becomes a subcommand by being named in ``SUBCOMMANDS``, with what it does.
+It exposes ``add_parser(subparsers)``, which adds its parser and sets ``run``, a function from the
+parsed arguments to the exit status. Only the module of the subcommand that is wanted is imported,
+so that ``vpg --help`` answers at once.
 """
 
 import argparse
@@ -13,27 +13,36 @@ from importlib import import_module
 
 from vpg_ros.errors import VpgError
 
-SUBCOMMANDS = ("version",)
+SUBCOMMANDS = {
+    "sim": "clear a table in simulation",
+    "real": "clear a table with a robot",
+    "version": "print the version and exit",
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command with all its subcommands."""
+def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command; of its subcommands only ``wanted`` knows its arguments."""
     parser = argparse.ArgumentParser(
         prog="vpg", description="Push and grasp through clutter with a robot arm and a depth camera."
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in SUBCOMMANDS:
-        import_module(f"vpg_ros.cli.{name}").add_parser(subparsers)
+    for name, summary in SUBCOMMANDS.items():
+        if name == wanted:
+            import_module(f"vpg_ros.cli.{name}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after one sentence on standard error, or 130 on Ctrl-C."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    wanted = next((argument for argument in given if argument in SUBCOMMANDS), None)
     try:
+        options = build_parser(wanted).parse_args(given)
         status: int = options.run(options)
     except VpgError as error:
-        print(f"vpg: {error.message} [error {error.code.value}]", file=sys.stderr)
+        print(f"vpg: {error.sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("vpg: interrupted", file=sys.stderr)
