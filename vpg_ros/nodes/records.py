@@ -5,7 +5,6 @@ one, summary and report are replaced whole.
 """
 
 import json
-import os
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -17,33 +16,15 @@ from numpy.typing import NDArray
 
 from vpg_ros import __version__, primitives
 from vpg_ros.action import Transition
-from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
+from vpg_ros.run_folder import (
+    EVENTS_FILE,
+    REPORT_FILE,
+    SUMMARY_FILE,
+    TRANSITIONS_FILE,
+    write_json,
+)
 from vpg_ros.viz.report import DecisionRecord, write_report
-
-EVENTS_FILE = "events.jsonl"
-SUMMARY_FILE = "summary.json"
-TRANSITIONS_FILE = "transitions.mcap"
-REPORT_FILE = "report.html"
-
-
-def new_run_dir(chosen: str) -> Path:
-    """``chosen``, or a folder under runs/ named after the time; made if need be."""
-    path = Path(chosen) if chosen else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sentence = f"run_dir is {str(path)!r} and cannot be made: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
-    return path
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
-
 
 @dataclass(frozen=True)
 class Step:

@@ -20,12 +20,13 @@ from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import transition_to_msg
 from vpg_ros.nodes.pictures import Pictures
 from vpg_ros.nodes.qos import LATCHED
-from vpg_ros.nodes.records import RunRecords, Step, new_run_dir, summarise
+from vpg_ros.nodes.records import RunRecords, Step, summarise
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.task_clients import Clients
 from vpg_ros.nodes.task_machine import Task
 from vpg_ros.nodes.task_parameters import Parameters
 from vpg_ros.nodes.task_table import State
+from vpg_ros.run_folder import new_run_folder
 
 
 class TaskNode(VpgNode):
@@ -34,7 +35,7 @@ class TaskNode(VpgNode):
     def __init__(self) -> None:
         super().__init__("task_node")
         self._settings = self.read_parameters(Parameters)
-        folder = new_run_dir(self._settings.run_dir)
+        folder = new_run_folder(self._settings.run_dir)
         record, live = self._settings.record, self._settings.live_report
         self._records = RunRecords(folder, record, live)
         # ~/stop and Ctrl-C end the task in the same way: through the node's stop flag.

@@ -1,0 +1,24 @@
+"""What can be said to be wrong before any process is started."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from vpg_ros.devices.calibration import load_camera_pose
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.system import System, Value
+
+
+def check(system: System, values: Mapping[str, Value]) -> None:
+    """Raise the error of the first argument that cannot work."""
+    checkpoint = str(values["checkpoint"])
+    require(
+        not checkpoint or Path(checkpoint).is_file(),
+        f"checkpoint is {checkpoint!r}: no such file",
+        ErrorCode.CHECKPOINT_MISSING,
+    )
+    if system.name == "sim":
+        from vpg_ros.sim.scenes.base import check as check_scene
+
+        check_scene(str(values["scene"]), int(values["objects"]))
+    else:
+        load_camera_pose(Path(str(values["calibration"])))

@@ -1,0 +1,99 @@
+"""One node as a child process: its log, its end, its last words."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.system import NodeEntry
+
+_WORDS = re.compile(r"^\w+: (.* \[error \d+\])$", re.MULTILINE)
+# As vpg_ros.nodes.spin reads it.
+PARENT_VARIABLE = "VPG_PARENT_PID"
+
+
+class NodeProcess:
+    """A running node. It is in a session of its own: Ctrl-C reaches the bring-up alone."""
+
+    def __init__(
+        self, node: NodeEntry, parameters: tuple[Path, ...], log: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.name = node.name
+        self._log = log
+        files = [part for path in parameters for part in ("--params-file", str(path))]
+        maps = [part for source, to in node.remappings for part in ("-r", f"{source}:={to}")]
+        name = ["-r", f"__node:={node.name}"]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*_program(node), "--ros-args", *name, *files, *maps],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**environment, PARENT_VARIABLE: str(os.getpid())},
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the node has said that it is."""
+        return f"[{self.name}]: ready" in self._text()
+
+    @property
+    def error(self) -> VpgError:
+        """Why it ended: its last error sentence, or PROCESS_DIED with how it ended."""
+        words = _WORDS.findall(self._text())
+        parsed = VpgError.parse(words[-1]) if words else None
+        if parsed is not None:
+            return VpgError(parsed.code, f"{self.name}: {parsed.message}")
+        code = self.exit_code
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        sentence = f"{self.name} died ({how}); its log is {self._log}"
+        return VpgError(ErrorCode.PROCESS_DIED, sentence)
+
+    def interrupt(self) -> None:
+        """Ask it to end."""
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self, timeout: float) -> bool:
+        """Whether it ends within ``timeout`` s."""
+        try:
+            self._process.wait(max(0.0, timeout))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it and what it started, at once."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def _text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
+def _program(node: NodeEntry) -> list[str]:
+    """The command that runs a node of this package, or of another one that is installed."""
+    if node.package == "vpg_ros":
+        return [sys.executable, "-m", f"vpg_ros.nodes.{node.executable}"]
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        path = Path(prefix) / "lib" / node.package / node.executable
+        if prefix and path.is_file():
+            return [str(path)]
+    sentence = (
+        f"node {node.name} needs {node.package}/{node.executable}, which is not installed; install "
+        f"the ROS package {node.package}, or start the driver yourself and pass camera external"
+    )
+    raise VpgError(ErrorCode.NODE_NOT_AVAILABLE, sentence)

@@ -1,0 +1,97 @@
+"""What a run shows on the terminal: one line an action while it lasts, a table at its end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+
+class Events:
+    """The lines that task_node appends to events.jsonl, as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        """Every whole line since the last call."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                yield json.loads(line)
+
+
+class Progress:
+    """Prints events; a spinner tells what is being done meanwhile."""
+
+    def __init__(self, console: Console, events: Events) -> None:
+        self._console = console
+        self._events = events
+        self._status = Status("", console=console)
+
+    def __enter__(self) -> "Progress":
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Show what is being done."""
+        self._status.update(text)
+
+    def update(self) -> None:
+        """Show what happened since the last call."""
+        for event in self._events.new():
+            if event["event"] == "action":
+                self._console.print(action_line(event), highlight=False)
+            elif event["event"] == "state":
+                self.say(str(event["state"]))
+
+
+def action_line(event: dict[str, Any]) -> str:
+    """One action: number, primitive, value, outcome, seconds."""
+    success = event["success"]
+    mark, colour = ("✓", "green") if success else ("✗", "red" if event["error_code"] else "yellow")
+    outcome = event["outcome"].replace("[", r"\[")
+    return (
+        f"[{colour}]{mark}[/] {event['step'] + 1:3d}  {event['primitive']:8s} "
+        f"value {event['value']:5.2f}  {event['seconds']:5.1f} s  [{colour}]{outcome}[/]"
+    )
+
+
+def summary_table(summary: dict[str, Any], folder: Path) -> Table:
+    """The figures of a run."""
+    verdict = "[green]cleared[/]" if summary["cleared"] else "[red]not cleared[/]"
+    table = Table(title=f"Table {verdict}", show_header=False, title_justify="left")
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    table.add_row("records", str(folder))
+    return table
+
+
+def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(label, value) of what is known."""
+    yield "scene", f"{summary['scene'] or 'real'}, seed {summary['seed']}"
+    of = f" of {summary['objects']}" if summary["objects"] else ""
+    lost = f", {summary['lost']} lost" if summary["lost"] else ""
+    yield "picked", f"{summary['picked']}{of}{lost}"
+    yield "actions", str(summary["actions"])
+    if summary["grasps"]:
+        yield "grasp success", f"{summary['grasp_success']:.0%} of {summary['grasps']}"
+    if summary["actions"]:
+        yield "decision", f"{summary['decision_ms']:.0f} ms (median)"
+        yield "action", f"{summary['action_seconds']:.1f} s of robot time (median)"
+    yield "policy", " ".join(part for part in (summary["policy"], summary["checkpoint"]) if part)
+    if summary["error_code"]:
+        error = summary["error_msg"].replace("[", r"\[")
+        yield "error", f"[red]{error} \\[error {summary['error_code']}][/]"

@@ -1,0 +1,158 @@
+"""Bring a system up, follow it to its end, and say how it went."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from vpg_ros.bringup.check import check
+from vpg_ros.bringup.network import reserve_address, reserve_domain
+from vpg_ros.bringup.progress import Events, Progress, summary_table
+from vpg_ros.bringup.supervisor import PERIOD, Supervisor
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.run_folder import (
+    EVENTS_FILE,
+    LOG_FOLDER,
+    SUMMARY_FILE,
+    new_run_folder,
+    write_json,
+)
+from vpg_ros.system import System, Value
+
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+CAUSE_TIMEOUT = 1.0  # s after a failed task within which its cause, a dying node, shows
+
+
+def run(system: System, given: Mapping[str, str]) -> int:
+    """Run ``system`` with the arguments ``given``; 0 when the table was cleared.
+
+    Raises VpgError for bad arguments, before any process is started.
+    """
+    values = system.resolve(given)
+    check(system, values)
+    console = Console()
+    with ExitStack() as stack:
+        environment = dict(os.environ)
+        if system.name == "sim":
+            address = stack.enter_context(reserve_address(given.get("robot_ip", "")))
+            domain = stack.enter_context(reserve_domain(os.environ.get("ROS_DOMAIN_ID", "")))
+            values["robot_ip"] = address
+            environment["ROS_DOMAIN_ID"] = domain
+            environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+            where = f"ROS_DOMAIN_ID {domain}, controller {address}"
+        else:
+            where = f"robot {values['robot_ip']}"
+        folder = new_run_folder(str(values["run_dir"]))
+        values["run_dir"] = str(folder)
+        console.print(f"vpg {system.name}: {where}, records in {_short(folder)}", highlight=False)
+        return _Run(system, values, folder, console).run(environment)
+
+
+class _Run:
+    """One run."""
+
+    def __init__(
+        self, system: System, values: Mapping[str, Value], folder: Path, console: Console
+    ) -> None:
+        self._system = system
+        self._values = values
+        self._folder = folder
+        self._console = console
+        self._stop = threading.Event()
+
+    def run(self, environment: Mapping[str, str]) -> int:
+        """Start, follow, stop; the exit code."""
+        nodes = tuple(node for node in self._system.nodes if node.wanted(self._values))
+        parameters = (self._system.parameters_path, self._write_parameters())
+        events = Events(self._folder / EVENTS_FILE)
+        error: VpgError | None = None
+        with _signals(self._stop), Progress(self._console, events) as progress:
+            logs = self._folder / LOG_FOLDER
+            with Supervisor(nodes, parameters, logs, environment) as supervisor:
+                try:
+                    self._follow(supervisor, progress)
+                except VpgError as died:
+                    error = died
+                progress.say("stopping")
+            progress.update()
+        return self._conclude(error)
+
+    def _follow(self, supervisor: Supervisor, progress: Progress) -> None:
+        """Until the task ends or a stop is asked for; raises the error of a process that died."""
+        supervisor.wait_ready(lambda names: progress.say(f"starting {', '.join(names)}"), self._stop)
+        while not self._stop.wait(PERIOD):
+            progress.update()
+            supervisor.raise_if_died()
+            if supervisor.task_exit_code is not None:
+                break
+        deadline = time.monotonic() + CAUSE_TIMEOUT
+        while supervisor.task_exit_code and time.monotonic() < deadline:
+            supervisor.raise_if_died()
+            time.sleep(PERIOD)
+
+    def _conclude(self, error: VpgError | None) -> int:
+        """Complete summary.json, show it, and choose the exit code."""
+        path = self._folder / SUMMARY_FILE
+        summary = json.loads(path.read_text()) if path.exists() else self._blank()
+        if error is not None:
+            summary |= {"error_code": int(error.code), "error_msg": error.message}
+        write_json(path, summary)
+        self._console.print(summary_table(summary, _short(self._folder)))
+        if self._stop.is_set() and error is None:
+            return INTERRUPTED
+        return 0 if summary["cleared"] and not summary["error_code"] else 1
+
+    def _blank(self) -> dict[str, Any]:
+        """The summary of a run whose task could not write one."""
+        values = self._values
+        names = ("grasp_success", "decision_ms", "action_seconds")
+        return {
+            "scene": values.get("scene", ""),
+            "seed": values["seed"],
+            "objects": values.get("objects", 0),
+            "cleared": False,
+            **dict.fromkeys(("picked", "lost", "actions", "grasps"), 0),
+            **dict.fromkeys(names),
+            "checkpoint": "",
+            "policy": values["policy"],
+            "error_code": int(ErrorCode.STOPPED),
+            "error_msg": "stopped before the task began",
+        }
+
+    def _write_parameters(self) -> Path:
+        """The parameters that the arguments set, as a file that every node reads."""
+        parameters = self._system.node_parameters(self._values)
+        content = {f"/**/{name}": {"ros__parameters": own} for name, own in parameters.items() if own}
+        path = self._folder / "parameters.yaml"
+        write_json(path, content)  # JSON is YAML
+        return path
+
+
+def _short(path: Path) -> Path:
+    """``path`` from the current folder where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM sets ``stop``; a second one ends everything at once."""
+
+    def handle(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

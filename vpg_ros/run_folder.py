@@ -1,0 +1,45 @@
+"""The folder of one run: its name and its files."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.errors import ErrorCode, VpgError
+
+EVENTS_FILE = "events.jsonl"
+SUMMARY_FILE = "summary.json"
+TRANSITIONS_FILE = "transitions.mcap"
+REPORT_FILE = "report.html"
+LOG_FOLDER = "logs"
+
+
+def new_run_folder(chosen: str = "") -> Path:
+    """``chosen``, or a folder under runs/ named after the time; made if need be.
+
+    Raises PARAMETER_INVALID when it cannot be made or holds the records of another run.
+    """
+    path = Path(chosen) if chosen else _unused(Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
+    if (path / SUMMARY_FILE).exists() or (path / TRANSITIONS_FILE).exists():
+        sentence = f"run_dir is {str(path)!r}, which holds the records of another run"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"run_dir is {str(path)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    return path.resolve()
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file whole, so that it is readable at any moment."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def _unused(path: Path) -> Path:
+    """``path``, with a number behind it where another run began in the same second."""
+    candidates = (path.with_name(f"{path.name}-{number}") for number in range(2, 1000))
+    return path if not path.exists() else next(other for other in candidates if not other.exists())
