@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,10 +132,8 @@ def _unpack(path: Path) -> list[Experience]:
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"
         ) from error
     count = len(columns["row"])
-    rows = ({k: _scalar(v[i]) for k, v in columns.items()} for i in range(count))
+    # Scalars come back as Python's own, arrays as views.
+    rows = (
+        {k: v[i].item() if v.ndim == 1 else v[i] for k, v in columns.items()} for i in range(count)
+    )
     return [Experience(**row) for row in rows]
-
-
-def _scalar(value: NDArray[np.generic]) -> Any:
-    """Python scalars for scalar fields, arrays as they are."""
-    return value.item() if np.ndim(value) == 0 else value

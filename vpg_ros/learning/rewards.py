@@ -3,6 +3,7 @@
 The task node, the environment and the learner all use these functions.
 """
 
+import cv2
 import numpy as np
 
 from vpg_ros import primitives
@@ -12,7 +13,9 @@ from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import Outcome
 
 CLEAR_AREA = 1.2e-4  # m² standing on the table below which it is clear: a fifth of the least block
-CHANGED_AREA = 4e-4  # m² that rose or fell by OBJECT_HEIGHT: above what depth noise does at edges
+CHANGED_AREA = 1e-4  # m² that rose or fell by OBJECT_HEIGHT
+# Depth flickers by one pixel along edges; what changed is at least this many pixels wide.
+CHANGED_WIDTH = 3
 PICK_REWARD = 1.0
 
 
@@ -24,8 +27,10 @@ def is_clear(heightmap: Heightmap) -> bool:
 def scene_changed(before: Heightmap, after: Heightmap) -> bool:
     """Whether more than CHANGED_AREA, seen both times, differs by OBJECT_HEIGHT or more."""
     difference = np.abs(after.height - before.height)  # NaN where either is unseen: not counted
-    changed = np.count_nonzero(difference > OBJECT_HEIGHT)
-    return bool(changed * _pixel_area(before) > CHANGED_AREA)
+    changed = (difference > OBJECT_HEIGHT).astype(np.uint8)
+    square = np.ones((CHANGED_WIDTH, CHANGED_WIDTH), np.uint8)
+    wide = cv2.morphologyEx(changed, cv2.MORPH_OPEN, square)
+    return bool(np.count_nonzero(wide) * _pixel_area(before) > CHANGED_AREA)
 
 
 def reward(action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> float:

@@ -63,7 +63,7 @@ class Evaluator:
         return mean, None if spread is None else spread.cpu().numpy()
 
     def _by_primitive(self, turned: NDArray[np.float32]) -> FloatMaps:
-        """Input rotation × output × … → primitive → rotations × …"""
+        """Input rotation × output × … → primitive → rotations × …."""
         result = {}
         for name in self.config.names:
             channels = self.config.channels(name)

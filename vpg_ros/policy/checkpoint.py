@@ -19,6 +19,7 @@ from vpg_ros.policy.network_policy import NetworkPolicy
 
 FORMAT = "vpg_ros value network 1"
 DIGEST_LENGTH = 12
+SHIPPED_WEIGHTS = "weights/default.safetensors"  # a resource of the package
 
 
 def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | None = None) -> str:

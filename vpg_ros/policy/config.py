@@ -27,12 +27,10 @@ class NetworkConfig:
     colour: bool = False
 
     @staticmethod
-    def of_registry(**options: Any) -> "NetworkConfig":
+    def of_registry(head: str = "scalar", colour: bool = False) -> "NetworkConfig":
         """The configuration for all registered primitives."""
-        names = primitives.names()
-        return NetworkConfig(
-            tuple((name, primitives.get(name).rotations) for name in names), **options
-        )
+        pairs = tuple((name, primitives.get(name).rotations) for name in primitives.names())
+        return NetworkConfig(pairs, head=head, colour=colour)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,7 +79,7 @@ class NetworkConfig:
         )
 
     def check_primitives(self) -> None:
-        """Raise CHECKPOINT_MISMATCH unless the registry has these primitives with these rotations."""
+        """Raise CHECKPOINT_MISMATCH unless these primitives are registered, with these rotations."""
         known = {name: primitives.get(name).rotations for name in primitives.names()}
         for name, rotations in self.primitives:
             require(

@@ -22,7 +22,7 @@ class ValueHead(nn.Module, ABC):
 
     @abstractmethod
     def mean(self, parameters: Tensor) -> Tensor:
-        """Expected values, B×outputs×…"""
+        """Expected values, B×outputs×…."""
 
     def spread(self, parameters: Tensor) -> Tensor | None:
         """Standard deviations, shaped as ``mean``, or None where the head has none."""

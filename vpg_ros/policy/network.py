@@ -73,6 +73,7 @@ def fold_batch_norm(network: ValueNetwork) -> ValueNetwork:
 def _fold_block(block: nn.Sequential) -> None:
     for i in range(0, len(block), 3):
         convolution, norm = block[i], block[i + 1]
-        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
         block[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
         block[i + 1] = nn.Identity()

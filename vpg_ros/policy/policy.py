@@ -21,20 +21,23 @@ class Decision:
 
 
 class Policy(Protocol):
-    """Chooses actions.
-
-    name: what kind of policy it is. checkpoint: digest of its weights, "" where it has none.
-    """
+    """Chooses actions."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What kind of policy it is."""
+        ...
 
     @property
-    def checkpoint(self) -> str: ...
+    def checkpoint(self) -> str:
+        """Digest of its weights, "" where it has none."""
+        ...
 
     def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
-        """The best action that is not a repetition of ``tried`` (actions that left the scene
-        unchanged). Raises NO_ADMISSIBLE_ACTION and HEIGHTMAP_INVALID.
+        """The best action that does not repeat ``tried``.
+
+        tried: actions that left the scene unchanged. Raises NO_ADMISSIBLE_ACTION and
+        HEIGHTMAP_INVALID.
         """
         ...
 

@@ -1,0 +1,143 @@
+"""Primitives: where they are admissible, and the motions they make."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import GripperMove, JointMove, LinearMove, Motion, VerifyGrasp
+from vpg_ros.primitives.push import PUSH_LENGTH, TIP_HEIGHT
+
+
+def table(*blocks: tuple[int, int, int, int, float]) -> Heightmap:
+    """Blocks (top row, left column, rows, columns, height m)."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    for row, column, rows, columns, top in blocks:
+        height[row : row + rows, column : column + columns] = top
+    return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+
+
+BLOCK = table((100, 100, 20, 20, 0.04))
+
+
+def linear(motion: Motion, phase: str) -> LinearMove:
+    """The straight move called ``phase``."""
+    (step,) = (s for s in motion.steps if isinstance(s, LinearMove) and s.phase == phase)
+    return step
+
+
+def test_names_and_rotations() -> None:
+    assert primitives.names()[:2] == ("grasp", "push")
+    assert primitives.get("grasp").rotations == 8
+    assert primitives.get("push").rotations == 16
+    with pytest.raises(VpgError, match="grasp, push") as error:
+        primitives.get("throw")
+    assert error.value.code is ErrorCode.UNKNOWN_PRIMITIVE
+
+
+def test_masks_have_the_heightmaps_shape() -> None:
+    for name in primitives.names():
+        primitive = primitives.get(name)
+        mask = primitive.admissible(BLOCK)
+        assert mask.shape == (primitive.rotations, 224, 224)
+        assert mask.dtype == np.bool_
+        assert not primitive.admissible(table()).any()
+
+
+def test_grasps_are_admissible_exactly_on_objects() -> None:
+    mask = primitives.get("grasp").admissible(BLOCK)
+    assert (mask == BLOCK.occupied).all()
+
+
+def test_pushes_start_where_an_object_lies_ahead() -> None:
+    mask = primitives.get("push").admissible(BLOCK)
+    left, above = (110, 80), (80, 110)  # 4 cm beside and 4 cm before the block's middle
+    assert mask[(0, *left)]
+    assert not mask[(8, *left)]
+    assert not mask[(4, *left)]
+    assert mask[(4, *above)]
+    assert not mask[(12, *above)]
+    assert not mask[:, 110, 40].any()  # 12 cm away: out of reach
+    assert not mask[:, 110, 110].any()  # on top of the block itself: nothing taller is ahead
+
+
+def test_a_push_needs_room_for_the_closed_fingers() -> None:
+    beside = primitives.get("push").admissible(BLOCK)[0, 110]
+    assert not beside[96:100].any()  # less than the footprint from the block's face
+    assert beside[93]
+
+
+@settings(max_examples=30, deadline=None)
+@given(rotation=st.integers(0, 15), row=st.integers(20, 200), column=st.integers(20, 200))
+def test_a_push_sweeps_along_its_angle_inside_the_workspace(
+    rotation: int, row: int, column: int
+) -> None:
+    push = primitives.get("push")
+    action = push.action(row, column, rotation, BLOCK)
+    motion = push.motion(action, BLOCK)
+    start, end = linear(motion, "descend").pose, linear(motion, "push").pose
+    way = np.subtract(end.position, start.position)
+    assert way[2] == pytest.approx(0)
+    assert np.hypot(*way[:2]) <= PUSH_LENGTH + 1e-9
+    assert DEFAULT_WORKSPACE.contains(*end.position[:2])
+    if np.hypot(*way[:2]) > 1e-6:
+        assert (
+            np.arctan2(way[1], way[0]) % (2 * np.pi)
+            == pytest.approx(rotation * np.pi / 8, abs=1e-6)
+            or rotation == 0
+        )
+    far = 60 <= row <= 160 and 60 <= column <= 160
+    assert not far or np.hypot(*way[:2]) == pytest.approx(PUSH_LENGTH)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rotation=st.integers(0, 7), row=st.integers(0, 223), column=st.integers(0, 223))
+def test_a_grasp_closes_along_its_angle_pointing_down(rotation: int, row: int, column: int) -> None:
+    action = primitives.get("grasp").action(row, column, rotation, BLOCK)
+    matrix = Rotation.from_quat(action.pose.quaternion).as_matrix()
+    assert matrix[:, 2] == pytest.approx([0, 0, -1], abs=1e-9)
+    closing = np.arctan2(matrix[1, 0], matrix[0, 0])
+    assert np.cos(2 * (closing - rotation * np.pi / 8)) == pytest.approx(1)
+    assert action.pose.position[:2] == pytest.approx(DEFAULT_WORKSPACE.to_metres(row, column))
+
+
+@pytest.mark.parametrize("height", [0.012, 0.02, 0.04, 0.10])
+def test_fingers_go_below_the_top_but_never_into_the_table(height: float) -> None:
+    heightmap = table((100, 100, 20, 20, height))
+    z = primitives.get("grasp").action(110, 110, 0, heightmap).pose.position[2]
+    assert 0.002 <= z < height
+    assert z == pytest.approx(max(height - 0.03, 0.004), abs=2e-3)
+
+
+def test_a_push_starts_above_what_lies_under_it() -> None:
+    heightmap = table((100, 100, 20, 20, 0.03), (100, 120, 20, 20, 0.06))
+    on_top = primitives.get("push").action(110, 106, 0, heightmap)
+    assert on_top.pose.position[2] == pytest.approx(0.03 + TIP_HEIGHT)
+
+
+def test_a_grasp_opens_verifies_and_always_comes_home() -> None:
+    grasp = primitives.get("grasp")
+    motion = grasp.motion(grasp.action(110, 110, 2, BLOCK), BLOCK)
+    kinds = [type(step) for step in motion.steps]
+    assert kinds[0] is GripperMove
+    assert kinds.count(VerifyGrasp) == 2
+    assert linear(motion, "descend").guarded
+    assert not linear(motion, "lift").guarded
+    assert isinstance(motion.steps[1], JointMove)
+    assert [step.phase for step in motion.retreat] == ["release", "home"]
+    above, at = motion.steps[1].pose.position, linear(motion, "descend").pose.position
+    assert above[:2] == at[:2]
+    assert above[2] > at[2]
+
+
+def test_unseen_ground_is_neither_grasped_nor_pushed_at() -> None:
+    height = BLOCK.height.copy()
+    height[:, 90:] = np.nan
+    blind = Heightmap(BLOCK.colour, height, DEFAULT_WORKSPACE)
+    for name in primitives.names():
+        assert not primitives.get(name).admissible(blind).any()

@@ -1,0 +1,83 @@
+"""The environment: a simulated table, one primitive a step, the same code as on the robot.
+
+World, primitives, executor, fusion and rewards are those of the running system; only the arm and
+camera are reached directly instead of over sockets and topics.
+"""
+
+from vpg_ros import primitives
+from vpg_ros.action import Action, Transition
+from vpg_ros.devices.execute import execute
+from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.errors import require
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.heightmap.fusion import fuse
+from vpg_ros.learning.rewards import is_clear, reward, scene_changed
+from vpg_ros.sim import scenes
+from vpg_ros.sim.arm import SimArm
+from vpg_ros.sim.camera import OrthoCamera, SimCamera
+from vpg_ros.sim.gripper import SimGripper
+from vpg_ros.sim.settle import settle
+from vpg_ros.sim.world import World
+
+CAMERAS = ("perspective", "ortho")
+STUCK_AFTER = 10  # actions in a row without change after which an episode is given up
+ACTIONS_PER_OBJECT = 4  # after as many actions for each object an episode is given up
+
+
+class TableEnv:
+    """One table at a time; the same scene, seed and actions give the same transitions.
+
+    camera: "perspective" with noise and fusion as on the robot, or "ortho", exact and faster.
+    tried: actions since the scene last changed. over: whether the episode has ended.
+    """
+
+    def __init__(
+        self, camera: str = "perspective", workspace: Workspace = DEFAULT_WORKSPACE
+    ) -> None:
+        require(camera in CAMERAS, f"camera is {camera!r}; it must be one of {', '.join(CAMERAS)}")
+        self.workspace = workspace
+        self.world = World(0, workspace)
+        self._camera_kind = camera
+        self.tried: list[Action] = []
+        self.over = True
+
+    def reset(self, scene: str, objects: int, seed: int) -> Heightmap:
+        """A new table; raises SCENE_UNKNOWN and SCENE_INVALID."""
+        scenes.check(scene, objects)
+        self.world.reset(seed)
+        scenes.build(self.world, scene, objects)
+        self._arm, self._gripper = SimArm(self.world), SimGripper(self.world)
+        self._perspective = SimCamera(self.world)
+        self._ortho = OrthoCamera(self.world)
+        self._episode = f"{scene}-{objects}-{seed}"
+        self._steps, self._limit = 0, ACTIONS_PER_OBJECT * objects
+        self.tried = []
+        self.over = False
+        self._heightmap = self._look()
+        return self._heightmap
+
+    def step(self, action: Action) -> Transition:
+        """Carry out ``action`` on the current scene; raises PARAMETER_INVALID between episodes."""
+        require(not self.over, "the episode is over; call reset before step")
+        before = self._heightmap
+        motion = primitives.get(action.primitive).motion(action, before)
+        outcome = execute(motion, self._arm, self._gripper, HOME_JOINTS)
+        settle(self.world)
+        after = self._heightmap = self._look()
+        self._count(action, scene_changed(before, after))
+        done = is_clear(after)
+        self.over = self.over or done
+        earned = reward(action, outcome, before, after)
+        step = self._steps - 1
+        return Transition(self._episode, step, before, action, outcome, earned, after, done)
+
+    def _count(self, action: Action, changed: bool) -> None:
+        self._steps += 1
+        self.tried = [] if changed else [*self.tried, action]
+        self.over = len(self.tried) >= STUCK_AFTER or self._steps >= self._limit
+
+    def _look(self) -> Heightmap:
+        if self._camera_kind == "ortho":
+            return self._ortho.read()
+        return fuse(self._perspective.read(), self.workspace)
