@@ -41,9 +41,7 @@ def _add_static(client: Any, link: LinkShapes, pose: FloatArray) -> None:
     body = client.createMultiBody(
         0.0, collision_shape(client, link.shapes), -1, pose[:3, 3].tolist(), [0, 0, 0, 1]
     )
-    client.changeDynamics(
-        body, -1, lateralFriction=_FRICTION, rollingFriction=1.0, spinningFriction=1.0
-    )
+    client.changeDynamics(body, -1, lateralFriction=_FRICTION)
 
 
 def _enclosed(walls: tuple[Shape, ...]) -> FloatArray:

@@ -1,6 +1,6 @@
 """The robot and its cell as described in urdf/: text for PyBullet, shapes for the camera."""
 
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from dataclasses import dataclass
 from functools import cache
 

@@ -3,7 +3,7 @@
 from vpg_ros.sim.world import DT, World
 
 _CHUNK = 10  # steps between two looks
-_LINEAR, _ANGULAR = 0.005, 0.15  # m/s and rad/s below which an object lies still
+_LINEAR, _ANGULAR = 0.005, 0.3  # m/s and rad/s (at 15 mm, the same) below which all is still
 _QUIET_LOOKS = 2  # looks in a row at which everything must lie still
 
 

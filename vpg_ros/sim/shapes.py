@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,15 @@ Shape = Box | Cylinder | Hull
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles of a body in its own frame: vertices V×3 m, triangles T×3 indices."""
+    """Triangles of a body in its own frame.
+
+    vertices: V×3, m. triangles: T×3 indices, wound so that normals point outwards. parts: T, index
+    of the shape that each triangle belongs to.
+    """
 
     vertices: NDArray[np.float32]
     triangles: NDArray[np.uint32]
+    parts: NDArray[np.intp]
 
 
 def prism_corners(outline: FloatArray, length: float) -> FloatArray:
@@ -75,19 +81,25 @@ def prism_corners(outline: FloatArray, length: float) -> FloatArray:
     return np.vstack(ends)
 
 
-def mesh(shapes: Sequence[Shape]) -> Mesh:
-    """All triangles of a body made of ``shapes``, their normals pointing outwards."""
-    vertices, triangles, offset = [], [], 0
-    for shape in shapes:
+@lru_cache(maxsize=512)
+def mesh(shapes: tuple[Shape, ...]) -> Mesh:
+    """All triangles of a body made of ``shapes``."""
+    vertices, triangles, parts, offset = [], [], [], 0
+    for index, shape in enumerate(shapes):
         corners = shape.corners()
-        hull = ConvexHull(corners)
-        triangles.append(_outward(corners, hull) + offset)
+        faces = _outward(corners, ConvexHull(corners))
         vertices.append(corners @ shape.pose.matrix[:3, :3].T + shape.pose.position)
+        triangles.append(faces + offset)
+        parts.append(np.full(len(faces), index))
         offset += len(corners)
-    return Mesh(np.vstack(vertices).astype(np.float32), np.vstack(triangles).astype(np.uint32))
+    return Mesh(
+        np.vstack(vertices).astype(np.float32),
+        np.vstack(triangles).astype(np.uint32),
+        np.concatenate(parts),
+    )
 
 
-def moments(shapes: Sequence[Shape]) -> tuple[float, FloatArray, FloatArray]:
+def moments(shapes: tuple[Shape, ...]) -> tuple[float, FloatArray, FloatArray]:
     """Volume (m³), centroid (3, m) and inertia per density about it (3×3, m⁵) of disjoint shapes.
 
     Sums of signed tetrahedra between the origin and each triangle (Tonon 2004).

@@ -5,7 +5,6 @@ same run bit for bit, in any world of any process. Friction coefficients are pro
 bodies' in Bullet: table and fingers have 1, so an object's own (0.6 to 0.8) counts.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +27,7 @@ SOLVER_ITERATIONS = 50  # enough that the arm's full torque does not sink finger
 LIFTED = 0.020  # m that an object must have risen to count as held
 
 # Blocks stop rolling and spinning as wood on wood does; PyBullet's defaults let them roll for ever.
-_ROLLING, _SPINNING, _DAMPING = 2e-5, 2e-4, 0.05
+_ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
 # A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it.
 _SLEEP_THRESHOLD = 1e-4
 _TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
@@ -55,8 +54,8 @@ class _Placed:
 class World:
     """One cell. Not thread-safe: all calls must come from one thread.
 
-    time: simulated s since the last reset. picked, lost: objects that came to rest in the bin, and
-    elsewhere outside the tray, since then; both are taken out. rng: seeded by ``seed``.
+    seed: of the last reset. rng: random numbers seeded by it. steps: since then. picked, lost: objects that came to rest in the bin, and
+    elsewhere outside the tray, since then; both are taken out.
     """
 
     def __init__(self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
@@ -75,11 +74,12 @@ class World:
             deterministicOverlappingPairs=1,
         )
         self.client.setGravity(0.0, 0.0, -GRAVITY)
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.cell = Cell(self.client, self.workspace)
         self.robot = Robot(self.client, self.workspace)
         self._objects: dict[int, _Placed] = {}
-        self._steps = 0
+        self.steps = 0
         self.picked = self.lost = 0
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class World:
     @property
     def time(self) -> float:
         """Simulated s since the last reset."""
-        return self._steps * DT
+        return self.steps * DT
 
     def step(self, count: int = 1) -> None:
         """Let ``count`` steps of :data:`DT` pass."""
@@ -165,8 +165,8 @@ class World:
             self.robot.before_step()
             self.client.stepSimulation()
             self.robot.after_step()
-            self._steps += 1
-            if self._steps % _TALLY_STEPS == 0:
+            self.steps += 1
+            if self.steps % _TALLY_STEPS == 0:
                 self.tally()
 
     def apply(self, command: RobotCommand, steps: int = 2) -> None:
@@ -213,15 +213,21 @@ class World:
 
     # -- pictures
 
-    def drawables(self) -> Iterator[Drawable]:
-        """Everything there is to see."""
-        yield from (Drawable(s.shapes, s.colours, pose) for s, pose in self.cell.links)
-        for link in self.robot.shapes:
-            yield Drawable(link.shapes, link.colours, self.robot.link_pose(link.name))
-        for body, placed in self._objects.items():
-            spec = placed.spec
-            colours = (spec.colour,) * len(spec.shapes)
-            yield Drawable(spec.shapes, colours, self.pose(body).matrix)
+    def static_drawables(self) -> list[Drawable]:
+        """What never moves."""
+        return [Drawable(link.shapes, link.colours, pose) for link, pose in self.cell.links]
+
+    def moving_drawables(self) -> list[Drawable]:
+        """Robot and objects as they are now."""
+        links = [
+            Drawable(link.shapes, link.colours, self.robot.link_pose(link.name))
+            for link in self.robot.shapes
+        ]
+        specs = ((placed.spec, self.pose(body)) for body, placed in self._objects.items())
+        return links + [
+            Drawable(spec.shapes, (spec.colour,) * len(spec.shapes), pose.matrix)
+            for spec, pose in specs
+        ]
 
     def _is_touched(self, body: int) -> bool:
         return self.robot.body in touched_bodies(self.client, body)

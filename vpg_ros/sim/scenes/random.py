@@ -11,7 +11,7 @@ from vpg_ros.sim.world import DT, World
 
 _SPREAD = 0.12  # m to each side of the workspace's middle
 _DROP_HEIGHT = 0.08  # m above the tallest thing below
-_PAUSE = 0.12  # s between two drops
+_PAUSE = 0.08  # s between two drops
 _ROUNDS = 5  # times that what rolled off the workspace is dropped again
 
 
