@@ -17,6 +17,7 @@ from vpg_ros.sim import scenes
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera, SimCamera
 from vpg_ros.sim.gripper import SimGripper
+from vpg_ros.sim.scenes.base import check
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
 
@@ -44,7 +45,7 @@ class TableEnv:
 
     def reset(self, scene: str, objects: int, seed: int) -> Heightmap:
         """A new table; raises SCENE_UNKNOWN and SCENE_INVALID."""
-        scenes.check(scene, objects)
+        check(scene, objects)
         self.world.reset(seed)
         scenes.build(self.world, scene, objects)
         self._arm, self._gripper = SimArm(self.world), SimGripper(self.world)

@@ -103,9 +103,9 @@ def canvases(heightmap: Heightmap, cell: int) -> list[Canvas]:
 
 def _occupied_outline(heightmap: Heightmap) -> NDArray[np.float64] | None:
     """Convex hull (x, y in pixels) of what stands on the table, None if nothing does."""
-    pixels = cv2.findNonZero(heightmap.occupied.astype(np.uint8))
-    if pixels is None:
+    if not heightmap.occupied.any():
         return None
+    pixels = cv2.findNonZero(heightmap.occupied.astype(np.uint8))
     return cv2.convexHull(pixels)[:, 0].astype(np.float64)
 
 

@@ -48,7 +48,7 @@ class Canvas:
         """
         back = self._turn().T
         offset = back @ (cell // 2 - np.array([self.column, self.row])) / cell
-        return np.column_stack([back, [*offset, self.anchor_column, self.anchor_row]])
+        return np.column_stack([back, offset + np.array([self.anchor_column, self.anchor_row])])
 
     def _turn(self) -> NDArray[np.float64]:
         cosine, sine = np.cos(self.angle), np.sin(self.angle)

@@ -79,7 +79,7 @@ class NetworkConfig:
         )
 
     def check_primitives(self) -> None:
-        """Raise CHECKPOINT_MISMATCH unless these primitives are registered, with these rotations."""
+        """Raise CHECKPOINT_MISMATCH unless the registry has these primitives, rotations too."""
         known = {name: primitives.get(name).rotations for name in primitives.names()}
         for name, rotations in self.primitives:
             require(
