@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 PACKAGE = "vpg_ros"
 # colcon builds through a symlink to this file; the requirements are beside the file itself.
 HERE = Path(__file__).resolve().parent
+FOLDERS = ("config", "launch", "urdf", "weights")
 NODES = ("heightmap_node", "inference_node", "motion_node", "task_node", "pybullet_node")
 
 
@@ -17,12 +18,9 @@ def requirements(name: str) -> list[str]:
 
 
 def data_files(folder: str) -> list[tuple[str, list[str]]]:
-    """Return ``folder`` with everything below it, to be installed under share/vpg_ros."""
-    directories = [path for path in (Path(folder), *sorted(Path(folder).rglob("*"))) if path.is_dir()]
-    return [
-        (f"share/{PACKAGE}/{directory}", [str(path) for path in sorted(directory.iterdir()) if path.is_file()])
-        for directory in directories
-    ]
+    """Return everything in ``folder``, to be installed under share/vpg_ros."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return [(f"share/{PACKAGE}/{path.parent}", [str(path)]) for path in paths]
 
 
 setup(
@@ -37,7 +35,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        *(entry for folder in ("config", "launch", "urdf", "weights") for entry in data_files(folder)),
+        *(entry for folder in FOLDERS for entry in data_files(folder)),
     ],
     python_requires=">=3.11",
     install_requires=["setuptools", *requirements("runtime")],

