@@ -118,6 +118,7 @@ class _Run:
             "seed": values["seed"],
             "objects": values.get("objects", 0),
             "cleared": False,
+            "parked": False,
             **dict.fromkeys(("picked", "lost", "actions", "grasps"), 0),
             **dict.fromkeys(names),
             "checkpoint": "",

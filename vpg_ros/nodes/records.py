@@ -118,3 +118,14 @@ def _line(step: Step) -> dict[str, Any]:
         "decision_ms": round(step.decision_ms, 2),
         "seconds": round(step.seconds, 3),
     }
+
+
+def _decision(step: Step) -> DecisionRecord:
+    """A step as the report shows it."""
+    return DecisionRecord()
+
+
+def _writer(folder: Path) -> TransitionWriter:
+    """The run's transition store."""
+    metadata = {"version": __version__, "primitives": list(primitives.names())}
+    return TransitionWriter(folder / TRANSITIONS_FILE, metadata)

@@ -1,5 +1,6 @@
 """The robot as motion_node uses it: one job at a time, stoppable from any thread."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ class Robot:
         self._arm = arm
         self._gripper = gripper
         self._busy = threading.Lock()
+        self._stopping = threading.Lock()
         self._cancelled = threading.Event()
 
     @property
@@ -64,20 +66,27 @@ class Robot:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
     def stop(self) -> None:
-        """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE."""
-        self._cancelled.set()
-        deadline = time.monotonic() + STOP_DEADLINE
-        while self._arm is not None and self.busy and time.monotonic() < deadline:
-            # Again and again, because the next step of the job may just have been starting.
-            self._arm.stop()
-            time.sleep(0.05)
+        """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
+
+        No new job begins before that.
+        """
+        with self._stopping:
+            self._cancelled.set()
+            deadline = time.monotonic() + STOP_DEADLINE
+            while self._arm is not None and self.busy and time.monotonic() < deadline:
+                # Again and again, because the next step of the job may just have been starting.
+                # What fails here fails in the job too, which reports it.
+                with contextlib.suppress(VpgError):
+                    self._arm.stop()
+                time.sleep(0.02)
 
     def _guarded(self, motion: Motion, on_phase: OnPhase) -> Outcome:
         """Check and run ``motion`` as the only job."""
-        if not self._busy.acquire(blocking=False):
-            sentence = "the arm is carrying out another goal; wait for it or cancel it"
-            raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
-        self._cancelled.clear()
+        with self._stopping:
+            if not self._busy.acquire(blocking=False):
+                sentence = "the arm is carrying out another goal; wait for it or cancel it"
+                raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
+            self._cancelled.clear()
         try:
             self._gate.check(motion, self._joints())
             return self._execute(motion, on_phase)

@@ -54,7 +54,8 @@ class Task:
     """Clears a table.
 
     on_state hears every state as it begins; on_step every finished transition, with the decision's
-    ms and the wall time of the whole step in s. error is what ended the task, None when cleared.
+    ms and the wall time of the whole step in s. error is what ended the task, None when cleared;
+    park_error, why the arm could not be parked after that.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Task:
             State.PARK: self._park,
         }
         self.error: VpgError | None = None
+        self.park_error: VpgError | None = None
         self.cleared = False
         self.parked = False
         self._before: Any = None
@@ -110,8 +112,11 @@ class Task:
             return self._end(Event.ERROR, error)
 
     def _end(self, event: Event, error: VpgError) -> Event:
-        """Keep the first error as the reason."""
-        self.error = self.error or error
+        """Keep the first error as the reason; a later one can only be of parking."""
+        if self.error is None:
+            self.error = error
+        else:
+            self.park_error = error
         return event
 
     def _home(self) -> Event:

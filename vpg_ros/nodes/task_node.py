@@ -54,6 +54,8 @@ class TaskNode(VpgNode):
             self._task.run()
         finally:
             self._records.finish(self._summary())
+        if self._task.park_error is not None:
+            self.get_logger().error(f"the arm is not parked: {self._task.park_error.sentence}")
         if self._task.error is not None:
             self.fail(self._task.error)
         return 0 if self._task.cleared else 1
@@ -95,6 +97,7 @@ class TaskNode(VpgNode):
             "cleared": self._task.cleared,
             "picked": counts.get("picked", figures["picked"]),
             "lost": counts.get("lost", 0),
+            "parked": self._task.parked,
             **{name: value for name, value in figures.items() if name != "picked"},
             "checkpoint": checkpoints[-1] if checkpoints else "",
             "policy": steps[-1].transition.action.policy if steps else "",
