@@ -30,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s controller: %(message)s")
-    _die_with_parent()
     try:
         _check(options)
+        _die_with_parent()
         asyncio.run(_serve(options))
     except VpgError as error:
         print(error.message, file=sys.stderr)
@@ -94,6 +94,7 @@ def _check(options: argparse.Namespace) -> None:
         0 <= options.object_width < MAX_WIDTH,
         f"--object-width is {options.object_width:g} m; allowed: 0 … {MAX_WIDTH:g} m",
     )
+    _version(options.version)
 
 
 def _version(text: str) -> tuple[int, int, int]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import cv2
 import numpy as np
 
+from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.geometry import FloatArray
 from vpg_ros.sim.controller.program import Program
 from vpg_ros.sim.controller.recipes import OUTPUT_TYPES, REGISTERS, Value
@@ -11,6 +13,7 @@ from vpg_ros.sim.controller.robot import Robot
 from vpg_ros.sim.controller.state import RuntimeState
 
 _ZERO6 = (0.0,) * 6
+_NEXT, _AFTER = (1, 2, 0), (2, 0, 1)  # the components of a cross product
 _JOINT_RUNNING = (253,) * 6
 _POWER_ON, _PROGRAM_RUNNING, _POWER_BUTTON = 1, 2, 8
 
@@ -21,6 +24,7 @@ class Outputs(Mapping[str, Value]):
     def __init__(self, robot: Robot, program: Program) -> None:
         self._robot, self._program = robot, program
         self._cache: dict[str, Value] = {}
+        self.actual, self.target = _Chain(), _Chain()
 
     def __getitem__(self, name: str) -> Value:
         if name not in self._cache:
@@ -60,21 +64,37 @@ class Outputs(Mapping[str, Value]):
         return int(self._program.runtime)
 
 
-def _pose(robot: Robot, joints: FloatArray) -> FloatArray:
-    return robot.kinematics.forward(joints).rotvec
+class _Chain:
+    """The arm's frames at one set of joints, kept for as long as the joints stay."""
+
+    def __init__(self) -> None:
+        self._kinematics: Kinematics | None = None
+        self._joints = np.full(6, np.nan)
+        self._frames: FloatArray = np.zeros((8, 4, 4))
+
+    def frames(self, kinematics: Kinematics, joints: FloatArray) -> FloatArray:
+        """8×4×4: the base, the six links and the tool, in the base frame."""
+        if kinematics is not self._kinematics or not np.array_equal(joints, self._joints):
+            self._kinematics, self._joints = kinematics, joints
+            self._frames = np.stack([np.eye(4), *kinematics.links(joints)])
+        return self._frames
 
 
-def _tool_speed(robot: Robot, joints: FloatArray, velocities: FloatArray) -> FloatArray:
+def _pose(chain: _Chain, robot: Robot, joints: FloatArray) -> FloatArray:
+    """Tool pose as a 6-vector, m and axis-angle rad."""
+    tool = chain.frames(robot.kinematics, joints)[-1]
+    turn, _ = cv2.Rodrigues(np.ascontiguousarray(tool[:3, :3]))
+    return np.concatenate([tool[:3, 3], turn[:, 0]])
+
+
+def _tool_speed(
+    chain: _Chain, robot: Robot, joints: FloatArray, velocities: FloatArray
+) -> FloatArray:
     """Linear (m/s) and angular (rad/s) velocity of the tool, base axes."""
-    frames = robot.kinematics.links(joints)
-    axes = [np.array([0.0, 0.0, 1.0]), *(frame[:3, 2] for frame in frames[:5])]
-    origins = [np.zeros(3), *(frame[:3, 3] for frame in frames[:5])]
-    tip = frames[-1][:3, 3]
-    speed = np.zeros(6)
-    for axis, origin, velocity in zip(axes, origins, velocities, strict=True):
-        speed[:3] += velocity * np.cross(axis, tip - origin)
-        speed[3:] += velocity * axis
-    return speed
+    frames = chain.frames(robot.kinematics, joints)
+    axes, arms = frames[:6, :3, 2], frames[-1, :3, 3] - frames[:6, :3, 3]
+    sweeps = axes[:, _NEXT] * arms[:, _AFTER] - axes[:, _AFTER] * arms[:, _NEXT]
+    return np.concatenate([velocities @ sweeps, velocities @ axes])
 
 
 def _status_bits(outputs: Outputs) -> int:
@@ -93,14 +113,14 @@ _FUNCTIONS: dict[str, Callable[[Outputs], Value]] = {
     "actual_qd": lambda o: o.robot.state.velocities,
     "actual_current": lambda o: _ZERO6,
     "joint_control_output": lambda o: _ZERO6,
-    "actual_TCP_pose": lambda o: _pose(o.robot, o.robot.state.joints),
+    "actual_TCP_pose": lambda o: _pose(o.actual, o.robot, o.robot.state.joints),
     "actual_TCP_speed": lambda o: _tool_speed(
-        o.robot, o.robot.state.joints, o.robot.state.velocities
+        o.actual, o.robot, o.robot.state.joints, o.robot.state.velocities
     ),
     "actual_TCP_force": lambda o: o.robot.force,
-    "target_TCP_pose": lambda o: _pose(o.robot, o.robot.motion.joints),
+    "target_TCP_pose": lambda o: _pose(o.target, o.robot, o.robot.motion.joints),
     "target_TCP_speed": lambda o: _tool_speed(
-        o.robot, o.robot.motion.joints, o.robot.motion.velocities
+        o.target, o.robot, o.robot.motion.joints, o.robot.motion.velocities
     ),
     "actual_digital_input_bits": lambda o: 0,
     "joint_temperatures": lambda o: (30.0,) * 6,
@@ -128,6 +148,7 @@ _FUNCTIONS: dict[str, Callable[[Outputs], Value]] = {
     "payload": lambda o: o.robot.payload,
     "payload_cog": lambda o: o.robot.payload_cog,
     "payload_inertia": lambda o: _ZERO6,
+    "actual_current_as_torque": lambda o: _ZERO6,
 }
 
 

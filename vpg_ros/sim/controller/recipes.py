@@ -7,7 +7,6 @@ big-endian without padding, in the order of the recipe.
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 Value = float | int | Iterable[float]
 
@@ -44,7 +43,7 @@ _OUTPUTS_BY_TYPE: dict[str, tuple[str, ...]] = {
         *("actual_q", "actual_qd", "actual_current", "joint_control_output"),
         *("actual_TCP_pose", "actual_TCP_speed", "actual_TCP_force"),
         *("target_TCP_pose", "target_TCP_speed", "joint_temperatures", "actual_joint_voltage"),
-        *("ft_raw_wrench", "payload_inertia"),
+        *("ft_raw_wrench", "payload_inertia", "actual_current_as_torque"),
     ),
     "VECTOR6INT32": ("joint_mode",),
 }
@@ -94,11 +93,14 @@ class Recipe:
 
     def flatten(self, values: Mapping[str, Value]) -> list[float]:
         """The variables' values as one flat list, in the recipe's order."""
-        parts = (
-            (values[name],) if _FORMATS[kind][1] == 1 else values[name]
-            for name, kind in zip(self.names, self.types, strict=True)
-        )
-        return list(chain.from_iterable(parts))  # type: ignore[arg-type]
+        flat: list[float] = []
+        for name in self.names:
+            value = values[name]
+            if isinstance(value, int | float):
+                flat.append(value)
+            else:
+                flat.extend(value)
+        return flat
 
     def unpack(self, payload: bytes) -> dict[str, tuple[float, ...]]:
         """Name → values, for as many variables as ``payload`` is long.

@@ -31,11 +31,16 @@ class Session:
     """One connection: its recipes, and whether and when it is sent data."""
 
     def __init__(
-        self, writer: asyncio.StreamWriter, version: tuple[int, ...], write: Write
+        self,
+        writer: asyncio.StreamWriter,
+        version: tuple[int, ...],
+        outputs: Outputs,
+        write: Write,
     ) -> None:
         self._writer, self._version, self._write = writer, version, write
+        self._outputs = outputs
         self._inputs: list[Recipe] = []
-        self._outputs: Recipe | None = None
+        self._recipe: Recipe | None = None
         self._packer = struct.Struct("")
         self._period = 0.0
         self._started = False
@@ -53,27 +58,31 @@ class Session:
         elif kind == _INPUT_SETUP:
             self._set_up_inputs(payload)
         elif kind in (_START, _PAUSE):
-            self._started = kind == _START and self._outputs is not None
+            self._started = kind == _START and self._recipe is not None
             self._send(kind, _ACCEPTED)
+            # The client waits for its first sample with its whole process; the world may rest.
+            self.publish(at_once=True)
         elif kind == _DATA:
             self._take(payload)
         else:
             _log.warning("RTDE frame of unknown type %d ignored", kind)
 
-    def publish(self, outputs: Outputs) -> None:
+    def publish(self, at_once: bool = False) -> None:
         """Send a sample, at the rate asked for, or at once when the handshake has changed."""
-        if self._outputs is None or not self._started or not self._is_due(outputs):
+        if self._recipe is None or not self._started or not (self._is_due() or at_once):
             return
-        if self._writer.transport.get_write_buffer_size() < _MOST_UNSENT:
-            values = self._outputs.flatten(outputs)
+        transport = self._writer.transport
+        if not transport.is_closing() and transport.get_write_buffer_size() < _MOST_UNSENT:
+            values = self._recipe.flatten(self._outputs)
             self._send(_DATA, b"\x01" + self._packer.pack(*values))
 
     def abort(self) -> None:
         """Cut the connection."""
         self._writer.transport.abort()
 
-    def _is_due(self, outputs: Outputs) -> bool:
+    def _is_due(self) -> bool:
         """By simulated time, but no oftener than asked for by wall time either."""
+        outputs = self._outputs
         now, wall = float(outputs["timestamp"]), time.monotonic()  # type: ignore[arg-type]
         changed = outputs.handshake != self._handshake
         if not changed and (now < self._next_time or wall < self._next_wall):
@@ -87,7 +96,7 @@ class Session:
         recipe = Recipe.parse(payload[8:].decode(), OUTPUT_TYPES)
         self._period = 1.0 / max(frequency, 1.0)
         if recipe.valid:
-            self._outputs, self._packer = recipe, recipe.packer()
+            self._recipe, self._packer = recipe, recipe.packer()
         self._send(_OUTPUT_SETUP, b"\x01" + ",".join(recipe.types).encode())
 
     def _set_up_inputs(self, payload: bytes) -> None:
@@ -120,7 +129,7 @@ class RtdeServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until it goes."""
-        session = Session(writer, self._version, self._write)
+        session = Session(writer, self._version, self._outputs, self._write)
         self._sessions.add(session)
         try:
             while True:
@@ -133,9 +142,9 @@ class RtdeServer:
             self._sessions.discard(session)
             session.abort()
 
-    def publish(self) -> None:
+    def publish(self, at_once: bool = False) -> None:
         """Send every client its sample of the present cycle."""
         self._outputs.next_cycle()
         if not self.held:
             for session in self._sessions:
-                session.publish(self._outputs)
+                session.publish(at_once)

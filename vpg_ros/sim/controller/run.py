@@ -7,6 +7,7 @@ from vpg_ros.sim.controller.controller import Controller
 from vpg_ros.sim.controller.ideal import IdealRobot
 from vpg_ros.sim.controller.link import CYCLE, ControllerEnd, RobotState
 
+_HEARTBEAT = 0.1  # s of wall time
 # A process that was suspended for longer than this does not catch up, s.
 _MOST_BEHIND = 1.0
 
@@ -20,6 +21,7 @@ async def run_linked(controller: Controller, link: ControllerEnd, state: RobotSt
     """
     newest: RobotState | None = state
     answered = 0.0
+    heartbeat = asyncio.create_task(_keep_talking(controller))
     while newest is not None:
         command = controller.cycle(newest)
         if controller.robot.touching and controller.robot.motion.moving:
@@ -27,6 +29,16 @@ async def run_linked(controller: Controller, link: ControllerEnd, state: RobotSt
         answered = time.monotonic()
         link.send(command)
         newest = await link.receive()
+    heartbeat.cancel()
+
+
+async def _keep_talking(controller: Controller) -> None:
+    """While the world rests the clock does too, but clients must not take that for a dead line."""
+    while True:
+        before = controller.robot.state.time
+        await asyncio.sleep(_HEARTBEAT)
+        if controller.robot.state.time == before:
+            controller.rtde.publish(at_once=True)
 
 
 async def run_alone(controller: Controller, robot: IdealRobot, time_scale: float) -> None:
@@ -38,5 +50,5 @@ async def run_alone(controller: Controller, robot: IdealRobot, time_scale: float
         ahead = began + ticks * CYCLE / time_scale - time.monotonic() if time_scale else 0.0
         if ahead < -_MOST_BEHIND:
             began, ticks = time.monotonic(), 0
-        if ahead >= 0.001 or ticks % 8 == 0:
+        if ahead >= 0.001 or ticks % 4 == 0:
             await asyncio.sleep(max(ahead, 0.0))

@@ -7,7 +7,7 @@ reads a clock, so that the same commands give the same motion at any time scale.
 from typing import Protocol
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -17,6 +17,7 @@ from vpg_ros.geometry import FloatArray, Pose
 _ARM_OF_TURN = 0.4
 # A joint that would have to jump faster than this (rad/s) has met a singularity.
 _JOINT_SPEED_LIMIT = 6.0
+_NO_TURN = 1e-9  # rad
 SERVO_SPEED = 3.14  # rad/s: the fastest a servo target is followed
 
 
@@ -93,10 +94,10 @@ class LinearTrajectory:
         begin = kinematics.forward(start)
         self._from = np.array(begin.position)
         self._way = np.array(goal.position) - self._from
-        ends = Rotation.from_quat([begin.quaternion, goal.quaternion])
-        self._turn = Slerp([0.0, 1.0], ends)
-        turned = float((ends[0].inv() * ends[1]).magnitude())
-        self._length = max(float(np.linalg.norm(self._way)), _ARM_OF_TURN * turned)
+        self._quaternions = np.array([begin.quaternion, goal.quaternion])
+        self._half_turn = _half_angle(self._quaternions)
+        turned = _ARM_OF_TURN * 2 * self._half_turn
+        self._length = max(float(np.linalg.norm(self._way)), turned)
         self._profile = Trapezoid(self._length, speed, acceleration)
         self._time = 0.0
         self.done = False
@@ -107,11 +108,17 @@ class LinearTrajectory:
         self.done = self._time >= self._profile.duration
         if self._length > 0.0:
             fraction = min(self._profile.position(self._time) / self._length, 1.0)
-            x, y, z = self._from + self._way * fraction
-            qx, qy, qz, qw = self._turn(fraction).as_quat()
-            pose = Pose((float(x), float(y), float(z)), (qx, qy, qz, qw))
+            pose = _pose(self._from + self._way * fraction, self._turned(fraction))
             self._joints = follow(self._kinematics, pose, self._joints, dt)
         return self._joints
+
+    def _turned(self, fraction: float) -> FloatArray:
+        """Quaternion between the ends (spherical interpolation, Shoemake 1985)."""
+        weights = np.array([1.0 - fraction, fraction])
+        if self._half_turn > _NO_TURN:
+            weights = np.sin(self._half_turn * weights)
+        mixed: FloatArray = weights @ self._quaternions
+        return mixed / float(np.linalg.norm(mixed))
 
 
 class Stop:
@@ -165,9 +172,7 @@ class ToolSpeed:
         turned = Rotation.from_rotvec(self._velocities[3:] * dt) * Rotation.from_quat(
             pose.quaternion
         )
-        x, y, z = np.array(pose.position) + self._velocities[:3] * dt
-        qx, qy, qz, qw = turned.as_quat()
-        goal = Pose((float(x), float(y), float(z)), (qx, qy, qz, qw))
+        goal = _pose(np.array(pose.position) + self._velocities[:3] * dt, turned.as_quat())
         self._joints = follow(self._kinematics, goal, self._joints, dt)
         return self._joints
 
@@ -200,6 +205,20 @@ def follow(kinematics: Kinematics, pose: Pose, joints: FloatArray, dt: float) ->
             f"joint would exceed {_JOINT_SPEED_LIMIT:g} rad/s",
         )
     return solutions[0]
+
+
+def _half_angle(quaternions: FloatArray) -> float:
+    """Half the angle between two orientations; the second is negated where that is shorter."""
+    cosine = float(quaternions[0] @ quaternions[1])
+    if cosine < 0.0:
+        quaternions[1] *= -1.0
+    return float(np.arccos(min(abs(cosine), 1.0)))
+
+
+def _pose(position: FloatArray, quaternion: FloatArray) -> Pose:
+    x, y, z = position.tolist()
+    qx, qy, qz, qw = quaternion.tolist()
+    return Pose((x, y, z), (qx, qy, qz, qw))
 
 
 def _ramp(now: FloatArray, target: FloatArray, step: float) -> FloatArray:
