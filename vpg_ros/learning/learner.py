@@ -134,10 +134,11 @@ class Learner:
         parameters = self._network(batch.inputs)
         samples = torch.arange(len(items))
         at_actions = parameters[samples, :, batch.rows, batch.columns]
-        targets = torch.tensor([self._target(i) for i in chosen], dtype=torch.float32)
+        targets = torch.tensor([self.target(i) for i in chosen], dtype=torch.float32)
         return self._network.head.loss(at_actions, batch.outputs, targets)
 
-    def _target(self, index: int) -> float:
+    def target(self, index: int) -> float:
+        """What the value of a stored experience's action is drawn towards."""
         experience = self.replay[index]
         return experience.reward + self.config.gamma * self._next_values.get(index, 0.0)
 

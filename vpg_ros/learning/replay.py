@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def _unpack(path: Path) -> list[Experience]:
     try:
         with np.load(path) as data:
             columns = {name: data[name] for name in Experience.__dataclass_fields__}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise VpgError(
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"
         ) from error
