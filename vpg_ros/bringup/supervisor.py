@@ -14,7 +14,7 @@ PARK_TIMEOUT = 25.0  # s that the task may take to park the arm and write its re
 STOP_TIMEOUT = 4.0  # s that any other node may take to end
 PERIOD = 0.05  # s between two looks
 
-TASK = "task_node"
+TASK, ARM, SIMULATOR = "task_node", "motion_node", "pybullet_node"
 
 
 class Supervisor:
@@ -93,14 +93,17 @@ class Supervisor:
         if task is not None:
             task.interrupt()
             task.wait(PARK_TIMEOUT)
-        if arm := self._processes.get("motion_node"):
-            arm.interrupt()
-            arm.wait(STOP_TIMEOUT)
+        # The simulator last: it is the robot that the arm's node says goodbye to.
+        self._end([name for name in self._processes if name != SIMULATOR])
+        self._end(list(self._processes))
+
+    def _end(self, names: list[str]) -> None:
+        """Interrupt the named processes, the arm's node first, and wait for them together."""
         deadline = time.monotonic() + STOP_TIMEOUT
-        for process in self._processes.values():
-            process.interrupt()
-        for process in self._processes.values():
-            process.wait(deadline - time.monotonic())
+        for name in sorted(names, key=lambda name: name != ARM):
+            self._processes[name].interrupt()
+        for name in names:
+            self._processes[name].wait(deadline - time.monotonic())
 
     def _kill(self) -> None:
         for process in self._processes.values():

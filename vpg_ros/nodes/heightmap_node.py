@@ -4,7 +4,6 @@ Service ``capture`` (vpg_msgs/Capture) waits for a frame newer than the request 
 heightmap, which is also published, latched, on ``heightmap``.
 """
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -144,10 +143,10 @@ class HeightmapNode(VpgNode):
         return self._last_error, {"captures": str(self._captures)}
 
 
-def main() -> int:
+def main() -> None:
     """Entry point."""
-    return run_node("heightmap_node", HeightmapNode, threads=3)
+    run_node("heightmap_node", HeightmapNode, threads=3)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,7 +6,6 @@ Service ``load_checkpoint`` (vpg_msgs/LoadCheckpoint) replaces the weights: requ
 finish with the old ones, none is dropped, and on an error the old ones stay.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -147,10 +146,10 @@ class InferenceNode(VpgNode):
         return response
 
 
-def main() -> int:
+def main() -> None:
     """Entry point."""
-    return run_node("inference_node", InferenceNode, threads=2)
+    run_node("inference_node", InferenceNode, threads=2)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

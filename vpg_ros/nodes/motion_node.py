@@ -5,7 +5,6 @@ gripper. One goal at a time; a second one is rejected. Cancelling stops the arm 
 ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
 """
 
-import sys
 import threading
 import time
 
@@ -178,10 +177,10 @@ def _error(outcome: Outcome) -> VpgError | None:
     return VpgError(outcome.error_code, outcome.error_msg)
 
 
-def main() -> int:
+def main() -> None:
     """Entry point."""
-    return run_node("motion_node", MotionNode, threads=5, grace=20.0)
+    run_node("motion_node", MotionNode, threads=5, grace=20.0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,7 +7,6 @@ lock-step: one exchange every 8 ms of simulated time, ``time_scale`` times as fa
 
 import json
 import queue
-import sys
 import threading
 from dataclasses import dataclass, field
 
@@ -205,10 +204,10 @@ class PybulletNode(VpgNode):
         self._world.close()
 
 
-def main() -> int:
+def main() -> None:
     """Entry point."""
-    return run_node("pybullet_node", PybulletNode, threads=2)
+    run_node("pybullet_node", PybulletNode, threads=2)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
@@ -34,11 +35,26 @@ def run_node(
     threads: int = 2,
     grace: float = 3.0,
     arguments: Sequence[str] | None = None,
-) -> int:
-    """Build a node, spin it until it is stopped, and return the process's exit code.
+) -> NoReturn:
+    """Build a node, spin it until it is stopped, and end the process with its exit code.
 
     threads: of the executor. grace: s that the end may take before the process is cut off.
     """
+    code = _run(name, build, threads, grace, arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed; taking torch, open3d and DDS apart would only cost a second more.
+    os._exit(code)
+
+
+def _run(
+    name: str,
+    build: Callable[[], VpgNode],
+    threads: int,
+    grace: float,
+    arguments: Sequence[str] | None,
+) -> int:
+    """The node's whole life; its exit code."""
     die_with_parent()
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)

@@ -7,7 +7,6 @@ table was cleared. What happens is told on ``~/progress`` (JSON) and in the run 
 """
 
 import json
-import sys
 from typing import Any
 
 from std_msgs.msg import String
@@ -111,10 +110,10 @@ def _unfinished() -> VpgError:
     return VpgError(ErrorCode.STOPPED, "the task has not come to its end")
 
 
-def main() -> int:
+def main() -> None:
     """Entry point."""
-    return run_node("task_node", TaskNode, threads=2, grace=30.0)
+    run_node("task_node", TaskNode, threads=2, grace=30.0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
