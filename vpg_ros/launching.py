@@ -1,4 +1,4 @@
-"""A system as a LaunchDescription; imported by the launch files alone, where ``launch`` is there."""
+"""A system as a LaunchDescription; for the launch files alone, where ``launch`` is there."""
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchDescription

@@ -203,7 +203,8 @@ def real() -> System:
         NodeEntry("heightmap_node", {"calibration": "calibration"}),
         NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
         NodeEntry(
-            "motion_node", {name: name for name in ("robot_ip", "robot_model", "gripper", "dry_run")}
+            "motion_node",
+            {name: name for name in ("robot_ip", "robot_model", "gripper", "dry_run")},
         ),
         NodeEntry("task_node", _TASK | {"seed": "seed"}),
     )

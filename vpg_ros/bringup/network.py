@@ -18,7 +18,7 @@ DOMAINS = tuple(str(number) for number in range(1, 102))
 
 
 def require_free(address: str) -> None:
-    """Raise CONTROLLER_FAILED, naming address and port, unless the controller could listen there."""
+    """Raise CONTROLLER_FAILED, naming the port, unless a controller could listen there."""
     for port in CONTROLLER_PORTS:
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -47,9 +47,7 @@ def reserve_domain(chosen: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def _reserve(
-    kind: str, candidates: tuple[str, ...], check: Callable[[str], None]
-) -> Iterator[str]:
+def _reserve(kind: str, candidates: tuple[str, ...], check: Callable[[str], None]) -> Iterator[str]:
     """The first candidate that passes ``check`` and that nobody else has reserved.
 
     The reservation is a lock on a file, so that it ends with this process however that ends.

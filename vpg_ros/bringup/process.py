@@ -1,5 +1,6 @@
 """One node as a child process: its log, its end, its last words."""
 
+import contextlib
 import os
 import re
 import signal
@@ -20,7 +21,11 @@ class NodeProcess:
     """A running node. It is in a session of its own: Ctrl-C reaches the bring-up alone."""
 
     def __init__(
-        self, node: NodeEntry, parameters: tuple[Path, ...], log: Path, environment: Mapping[str, str]
+        self,
+        node: NodeEntry,
+        parameters: tuple[Path, ...],
+        log: Path,
+        environment: Mapping[str, str],
     ) -> None:
         self.name = node.name
         self._log = log
@@ -74,10 +79,8 @@ class NodeProcess:
 
     def kill(self) -> None:
         """End it and what it started, at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
     def _text(self) -> str:

@@ -86,7 +86,9 @@ class _Run:
 
     def _follow(self, supervisor: Supervisor, progress: Progress) -> None:
         """Until the task ends or a stop is asked for; raises the error of a process that died."""
-        supervisor.wait_ready(lambda names: progress.say(f"starting {', '.join(names)}"), self._stop)
+        supervisor.wait_ready(
+            lambda names: progress.say(f"starting {', '.join(names)}"), self._stop
+        )
         while not self._stop.wait(PERIOD):
             progress.update()
             supervisor.raise_if_died()
@@ -130,7 +132,9 @@ class _Run:
     def _write_parameters(self) -> Path:
         """The parameters that the arguments set, as a file that every node reads."""
         parameters = self._system.node_parameters(self._values)
-        content = {f"/**/{name}": {"ros__parameters": own} for name, own in parameters.items() if own}
+        content = {
+            f"/**/{name}": {"ros__parameters": own} for name, own in parameters.items() if own
+        }
         path = self._folder / "parameters.yaml"
         write_json(path, content)  # JSON is YAML
         return path

@@ -23,7 +23,8 @@ SUBCOMMANDS = {
 def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command; of its subcommands only ``wanted`` knows its arguments."""
     parser = argparse.ArgumentParser(
-        prog="vpg", description="Push and grasp through clutter with a robot arm and a depth camera."
+        prog="vpg",
+        description="Push and grasp through clutter with a robot arm and a depth camera.",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in SUBCOMMANDS.items():
@@ -35,7 +36,7 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 1 after one sentence on standard error, or 130 on Ctrl-C."""
+    """Run the command line; return 0, 1 after a sentence on standard error, or 130 on Ctrl-C."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     wanted = next((argument for argument in given if argument in SUBCOMMANDS), None)
     try:

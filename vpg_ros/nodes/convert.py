@@ -140,7 +140,10 @@ def intrinsics_from_msg(message: CameraInfo) -> Intrinsics:
 
 
 def joint_state(
-    names: tuple[str, ...], joints: NDArray[np.float64], velocities: NDArray[np.float64], stamp: float
+    names: tuple[str, ...],
+    joints: NDArray[np.float64],
+    velocities: NDArray[np.float64],
+    stamp: float,
 ) -> JointState:
     """Joint angles (rad) and velocities (rad/s)."""
     message = JointState(header=header(stamp, ""), name=list(names))

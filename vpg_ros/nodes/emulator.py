@@ -17,7 +17,7 @@ class Emulator:
     """Starts the emulator on ``robot_ip`` and trades states for commands with it."""
 
     def __init__(self, robot_ip: str) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._link, child = WorldEnd.create()
         command = [sys.executable, "-m", "vpg_ros.sim.controller", "--host", robot_ip]
         self._process = subprocess.Popen(

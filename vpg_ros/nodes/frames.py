@@ -50,9 +50,10 @@ class FrameSource:
         older; STOPPED when the node is ending.
         """
         self._received = {topic: [] for topic in _TYPES}
+        deadline = time.monotonic() + timeout
         subscriptions = [self._subscribe(topic) for topic in _TYPES]
         try:
-            images = self._wait(newer_than, time.monotonic() + timeout)
+            images = self._wait(newer_than, deadline)
         finally:
             for subscription in subscriptions:
                 self._node.destroy_subscription(subscription)
@@ -101,13 +102,13 @@ class FrameSource:
             return VpgError(ErrorCode.STOPPED, f"{self._node.get_name()} is shutting down")
         silent = [topic for topic, messages in self._received.items() if not messages]
         if silent:
-            sentence = f"camera: nothing received on {' and '.join(silent)} within {timeout:g} s"
+            sentence = f"camera: nothing received on {' and '.join(silent)} within {timeout:.1f} s"
             publishers = self._node.count_publishers(silent[0])
             return VpgError(ErrorCode.CAMERA_TIMEOUT, f"{sentence} (publishers: {publishers})")
         newest = stamp_from_msg(self._received[DEPTH_TOPIC][-1].header.stamp)
         sentence = (
             f"camera: no colour and depth image of one moment after {newer_than:.3f} s on "
-            f"{DEPTH_TOPIC} within {timeout:g} s; the newest is of {newest:.3f} s"
+            f"{DEPTH_TOPIC} within {timeout:.1f} s; the newest is of {newest:.3f} s"
         )
         return VpgError(ErrorCode.FRAME_STALE, sentence)
 

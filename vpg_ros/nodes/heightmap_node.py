@@ -14,11 +14,11 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from vpg_msgs.msg import Heightmap as HeightmapMsg
 from vpg_msgs.srv import Capture
 
+from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, Workspace
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.nodes.convert import heightmap_to_msg, pose_from_msg
 from vpg_ros.nodes.frames import FrameSource
 from vpg_ros.nodes.parameters import parameter

@@ -38,7 +38,10 @@ class Parameters:
         "m/s²", name="limits.tool_acceleration", low=0.001, high=150.0
     )
     tool_force: float = parameter(
-        "largest force limit that a step may ask for, N", name="limits.tool_force", low=1.0, high=250.0
+        "largest force limit that a step may ask for, N",
+        name="limits.tool_force",
+        low=1.0,
+        high=250.0,
     )
     gripper_width: float = parameter("m", name="limits.gripper_width", low=0.001, high=0.3)
     gripper_force: float = parameter("N", name="limits.gripper_force", low=1.0, high=250.0)

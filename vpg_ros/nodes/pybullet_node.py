@@ -48,7 +48,9 @@ class Parameters:
     headless: bool = parameter("without PyBullet's own window", True)
     robot_ip: str = parameter("loopback address of the simulated controller", "127.0.0.2")
     depth_noise: bool = parameter("give the camera a real one's depth noise", True)
-    camera_rate: float = parameter("pictures per simulated s, while somebody listens", 10.0, low=0.1)
+    camera_rate: float = parameter(
+        "pictures per simulated s, while somebody listens", 10.0, low=0.1
+    )
     origin_x: float = parameter(
         "x of the workspace's corner, m", DEFAULT_WORKSPACE.origin_x, name="workspace.origin_x"
     )
@@ -195,7 +197,10 @@ class PybulletNode(VpgNode):
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
-        values = {"time": f"{self._world.time:.2f} s", "speed": f"{self._cycle_rate:.1f} × real time"}
+        values = {
+            "time": f"{self._world.time:.2f} s",
+            "speed": f"{self._cycle_rate:.1f} × real time",
+        }
         return None, values | {name: str(count) for name, count in self._counts.items()}
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from vpg_ros.run_folder import (
 )
 from vpg_ros.viz.report import DecisionRecord, write_report
 
+
 @dataclass(frozen=True)
 class Step:
     """One action as it is recorded.

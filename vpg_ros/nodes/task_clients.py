@@ -102,7 +102,7 @@ class Clients:
             raise VpgError.parse(response.message) or unknown
 
     def _settle(self) -> None:
-        """Let the node's clock advance by settle_time; a clock that stands still is not waited for."""
+        """Let the node's clock advance by settle_time; not for ever, should it stand still."""
         start, wall = self._node.now(), time.monotonic()
         while self._node.now() - start < self._parameters.settle_time:
             if time.monotonic() - wall > self._parameters.capture_timeout:

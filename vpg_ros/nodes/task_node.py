@@ -3,7 +3,7 @@
 The main thread runs the state machine of :mod:`.task_table`. It ends when the table is clear, after
 ``max_unchanged`` actions that changed nothing, after ``max_actions``, on an error, on Ctrl-C or on
 ``~/stop`` (std_srvs/Trigger), and parks the arm in every case. The exit code is 0 only when the
-table was cleared. What happens is told on ``~/progress`` (JSON) and in the run folder's events.jsonl.
+table was cleared. What happens is told on ``~/progress`` (JSON) and in events.jsonl.
 """
 
 import json
@@ -43,9 +43,7 @@ class TaskNode(VpgNode):
         self._transitions = self.create_publisher(TransitionMsg, "transition", LATCHED)
         self._progress = self.create_publisher(String, "~/progress", LATCHED)
         self.create_service(Trigger, "~/stop", self._request_stop)
-        self._task = Task(
-            self._cell, self._settings, folder.name, self._tell_state, self._add_step
-        )
+        self._task = Task(self._cell, self._settings, folder.name, self._tell_state, self._add_step)
 
     def work(self) -> int:
         """Run the task, write the records whatever happened, and say how it went."""
