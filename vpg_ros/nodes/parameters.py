@@ -6,6 +6,7 @@ dataclass. A wrong value is a :class:`VpgError` that names node, parameter, valu
 allowed. Fields without a default are required: nothing that keeps people safe has a silent one.
 """
 
+import re
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
@@ -29,6 +30,15 @@ _TYPES = {
     str: Parameter.Type.STRING,
     tuple[float, ...]: Parameter.Type.DOUBLE_ARRAY,
     tuple[str, ...]: Parameter.Type.STRING_ARRAY,
+}
+
+_KINDS = {
+    Parameter.Type.BOOL: "true or false",
+    Parameter.Type.INTEGER: "a whole number",
+    Parameter.Type.DOUBLE: "a number with a decimal point",
+    Parameter.Type.STRING: "text",
+    Parameter.Type.DOUBLE_ARRAY: "a list of numbers with decimal points",
+    Parameter.Type.STRING_ARRAY: "a list of texts",
 }
 
 
@@ -82,9 +92,10 @@ def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
     except ParameterUninitializedException:
         raise _invalid(node, name, "is not set; it has no default", rules) from None
     except InvalidParameterTypeException as error:
-        raise _invalid(node, name, f"is of another type ({error})", rules) from None
+        wanted = _KINDS[_TYPES[hint]]
+        raise _invalid(node, name, f"is {_refused(error)}; it must be {wanted}", rules) from None
     except InvalidParameterValueException as error:
-        raise _invalid(node, name, f"is {error.value!r}", rules) from None
+        raise _invalid(node, name, f"is {_refused(error)}", rules) from None
     if rules.choices and value not in rules.choices:
         raise _invalid(node, name, f"is {value!r}", rules)
     return tuple(value) if hint in (tuple[float, ...], tuple[str, ...]) else value
@@ -116,6 +127,12 @@ def _allowed(rules: _Rules) -> str:
     if rules.low is not None:
         return f"at least {rules.low}"
     return f"at most {rules.high}" if rules.high is not None else ""
+
+
+def _refused(error: Exception) -> str:
+    """The value that rclpy refused; its exceptions carry it in their text alone."""
+    match = re.search(r" to '(.*)' of type|parameter value \((.*?)\) for parameter", str(error))
+    return str(error) if match is None else repr(match[1] or match[2])
 
 
 def _invalid(node: Node, name: str, problem: str, rules: _Rules) -> VpgError:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vpg_ros import __version__, primitives
+from vpg_ros import primitives
 from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
 from vpg_ros.run_folder import (
     EVENTS_FILE,
@@ -46,12 +47,16 @@ class Step:
 class RunRecords:
     """Writes the files of one run."""
 
-    def __init__(self, folder: Path, transitions: bool, live_report: bool) -> None:
+    def __init__(
+        self, folder: Path, transitions: bool, live_report: bool, about: dict[str, Any]
+    ) -> None:
+        """about: what the store says of itself. transitions: whether to store any, and a report."""
         self.folder = folder
         self._live_report = live_report and transitions
         self._steps: list[Step] = []
         self._events = (folder / EVENTS_FILE).open("a", encoding="utf-8")
-        self._writer = _writer(folder) if transitions else None
+        path = folder / TRANSITIONS_FILE
+        self._writer = TransitionWriter(path, about) if transitions else None
 
     @property
     def steps(self) -> list[Step]:
@@ -60,8 +65,12 @@ class RunRecords:
 
     def event(self, kind: str, **content: Any) -> None:
         """Append one line to events.jsonl."""
-        self._events.write(json.dumps({"event": kind, "time": time.time(), **content}) + "\n")
-        self._events.flush()
+        try:
+            self._events.write(json.dumps({"event": kind, "time": time.time(), **content}) + "\n")
+            self._events.flush()
+        except OSError as error:
+            sentence = f"{self.folder / EVENTS_FILE} cannot be written: {error.strerror}"
+            raise VpgError(ErrorCode.DISK_FULL, sentence) from None
 
     def add(self, step: Step, summary: dict[str, Any]) -> None:
         """Store one step; raises DISK_FULL with all earlier ones kept."""
@@ -124,9 +133,3 @@ def _line(step: Step) -> dict[str, Any]:
 def _decision(step: Step) -> DecisionRecord:
     """A step as the report shows it."""
     return DecisionRecord()
-
-
-def _writer(folder: Path) -> TransitionWriter:
-    """The run's transition store."""
-    metadata = {"version": __version__, "primitives": list(primitives.names())}
-    return TransitionWriter(folder / TRANSITIONS_FILE, metadata)

@@ -35,8 +35,9 @@ class TaskNode(VpgNode):
         super().__init__("task_node")
         self._settings = self.read_parameters(Parameters)
         folder = new_run_folder(self._settings.run_dir)
+        about = {name: getattr(self._settings, name) for name in ("scene", "objects", "seed")}
         record, live = self._settings.record, self._settings.live_report
-        self._records = RunRecords(folder, record, live)
+        self._records = RunRecords(folder, record, live, about)
         # ~/stop and Ctrl-C end the task in the same way: through the node's stop flag.
         self._cell = Clients(self, self._settings, self.stop)
         self._pictures = Pictures(self)

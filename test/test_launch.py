@@ -1,0 +1,66 @@
+"""The launch files, with the real launch packages wherever these can be imported."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+REASON = "launch and launch_ros are not on PyPI; they come with a ROS installation"
+pytest.importorskip("launch", reason=REASON)
+pytest.importorskip("launch_ros", reason=REASON)
+
+from launch import LaunchContext, LaunchService  # noqa: E402
+from launch.actions import DeclareLaunchArgument  # noqa: E402
+from launch_ros.actions import Node  # noqa: E402
+
+from vpg_ros.system import SYSTEMS  # noqa: E402
+
+FOLDER = Path(__file__).resolve().parents[1] / "launch"
+
+
+def description(name: str):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.launch.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.generate_launch_description()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_arguments_are_those_of_the_system(name):
+    declared = {argument.name: argument for argument in description(name).get_launch_arguments()}
+    arguments = {argument.name: argument for argument in SYSTEMS[name]().arguments}
+    assert set(declared) == set(arguments)
+    for key, argument in declared.items():
+        assert argument.description
+        assert bool(argument.default_value is None) == (arguments[key].default is None)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_nodes_are_those_of_the_system(name):
+    actions = [action for action in description(name).entities if isinstance(action, Node)]
+    executables = {action.node_executable for action in actions} - {"robot_state_publisher"}
+    assert executables == {node.executable for node in SYSTEMS[name]().nodes}
+
+
+def test_a_choice_that_there_is_not_is_refused():
+    scene = next(
+        entity
+        for entity in description("sim").entities
+        if isinstance(entity, DeclareLaunchArgument) and entity.name == "scene"
+    )
+    context = LaunchContext()
+    context.launch_configurations["scene"] = "nowhere"
+    with pytest.raises(RuntimeError, match="random"):
+        scene.execute(context)
+
+
+def test_launching_with_a_wrong_choice_fails():
+    from launch import LaunchDescription
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(str(FOLDER / "sim.launch.py"))
+    included = IncludeLaunchDescription(source, launch_arguments={"scene": "nowhere"}.items())
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(LaunchDescription([included]))
+    assert service.run() != 0

@@ -1,0 +1,158 @@
+"""heightmap_node with a fake camera driver: fresh frames, silent and blind cameras, calibration."""
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from ros_fixtures import call, ros, run_process, sentence, spinning
+from sensor_msgs.msg import CameraInfo, Image
+from vpg_msgs.srv import Capture
+
+from vpg_ros.errors import ErrorCode
+from vpg_ros.frame import Intrinsics
+from vpg_ros.geometry import look_at
+from vpg_ros.nodes.convert import (
+    heightmap_from_msg,
+    image_to_msg,
+    intrinsics_to_msg,
+    pose_stamped,
+    stamp_from_msg,
+)
+from vpg_ros.nodes.heightmap_node import HeightmapNode
+from vpg_ros.nodes.qos import LATCHED
+
+INTRINSICS = Intrinsics(320, 240, 300.0, 300.0, 159.5, 119.5)
+POSE = look_at(np.array([-0.5, 0.0, 0.7]), np.array([-0.5, 0.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+TABLE, BOX_TOP = 0.7, 0.05
+
+
+def scene() -> np.ndarray:
+    """Depth of a table 0.7 m below the camera with a box in the middle."""
+    depth = np.full((240, 320), TABLE, np.float32)
+    depth[110:130, 150:170] = TABLE - BOX_TOP
+    return depth
+
+
+class FakeDriver(Node):
+    """Publishes one picture over and over, as a RealSense driver would."""
+
+    def __init__(self, with_pose: bool = True) -> None:
+        super().__init__("camera")
+        self.depth, self.age, self.running = scene(), 0.0, True
+        self._images = {
+            topic: self.create_publisher(kind, topic, qos_profile_sensor_data)
+            for topic, kind in (
+                ("camera/color/image_raw", Image),
+                ("camera/aligned_depth_to_color/image_raw", Image),
+                ("camera/color/camera_info", CameraInfo),
+            )
+        }
+        if with_pose:
+            publisher = self.create_publisher(PoseStamped, "camera/pose", LATCHED)
+            publisher.publish(pose_stamped(POSE, 0.0))
+        self.create_timer(0.03, self._publish)
+
+    def _publish(self) -> None:
+        if not self.running:
+            return
+        stamp = stamp_from_msg(self.get_clock().now().to_msg()) - self.age
+        colour = np.full((240, 320, 3), 90, np.uint8)
+        messages = (
+            image_to_msg(colour, stamp, "camera_color_optical_frame"),
+            image_to_msg(self.depth, stamp, "camera_color_optical_frame"),
+            intrinsics_to_msg(INTRINSICS, stamp, "camera_color_optical_frame"),
+        )
+        for publisher, message in zip(self._images.values(), messages, strict=True):
+            publisher.publish(message)
+
+
+@contextmanager
+def graph(with_pose: bool = True, **parameters):
+    with ros(parameters):
+        driver, node = FakeDriver(with_pose), HeightmapNode()
+        with spinning(driver, node):
+            yield driver
+
+
+def capture(driver: Node, timeout: float = 0.0) -> Capture.Response:
+    return call(driver, Capture, "capture", Capture.Request(timeout=timeout))
+
+
+def test_the_heightmap_is_of_a_frame_newer_than_the_request():
+    with graph() as driver:
+        before = time.time()
+        response = capture(driver)
+        assert response.error_code == ErrorCode.OK, response.error_msg
+        heightmap = heightmap_from_msg(response.heightmap)
+        assert heightmap.stamp > before
+        row, column = heightmap.workspace.to_pixel(-0.5, 0.0)
+        assert heightmap.height[row, column] == pytest.approx(BOX_TOP, abs=0.002)
+        assert response.heightmap.header.frame_id == "base"
+
+
+def test_old_frames_are_not_taken_for_the_scene():
+    with graph() as driver:
+        driver.age = 5.0
+        response = capture(driver, 1.0)
+        assert response.error_code == ErrorCode.FRAME_STALE
+        driver.age = 0.0
+        assert capture(driver).error_code == ErrorCode.OK
+
+
+def test_a_silent_camera_is_named_and_may_come_back():
+    with graph() as driver:
+        driver.running = False
+        response = capture(driver, 1.0)
+        assert response.error_code == ErrorCode.CAMERA_TIMEOUT
+        assert "camera/aligned_depth_to_color/image_raw" in response.error_msg
+        driver.running = True
+        assert capture(driver).error_code == ErrorCode.OK
+
+
+@pytest.mark.parametrize("nothing", [np.nan, 0.0])
+def test_a_blind_camera_is_an_error_and_not_an_empty_table(nothing):
+    with graph() as driver:
+        driver.depth = np.full((240, 320), nothing, np.float32)
+        response = capture(driver)
+        assert response.error_code == ErrorCode.DEPTH_EMPTY
+        assert "depth" in response.error_msg
+
+
+def test_without_a_pose_the_calibration_is_missing():
+    with graph(with_pose=False) as driver:
+        response = capture(driver, 0.5)
+        assert response.error_code == ErrorCode.CALIBRATION_MISSING
+        assert "camera/pose" in response.error_msg
+
+
+def test_the_pose_can_come_from_a_calibration_file(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    position, quaternion = list(POSE.position), list(POSE.quaternion)
+    path.write_text(f"camera_pose: {{position: {position}, quaternion: {quaternion}}}\n")
+    with graph(with_pose=False, calibration=path) as driver:
+        assert capture(driver).error_code == ErrorCode.OK
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        ("camera_pose: 3", "does not hold camera_pose"),
+        ("camera_pose: {position: [0, 0, 1], quaternion: [0, 0, 0, 9]}", "unit length"),
+    ],
+)
+def test_a_bad_calibration_file_is_one_sentence(tmp_path, content, words):
+    path = tmp_path / "calibration.yaml"
+    if content is not None:
+        path.write_text(content)
+    text = sentence(run_process("heightmap_node", f"calibration:={path}"))
+    assert words in text and str(path) in text and "[error 104]" in text
+
+
+def test_a_parameter_out_of_range_is_one_sentence():
+    text = sentence(run_process("heightmap_node", "workspace.resolution:=-1.0"))
+    assert "workspace.resolution" in text and "-1.0" in text and "[error 900]" in text

@@ -1,0 +1,148 @@
+"""The one description of both systems agrees with the nodes, the files and itself."""
+
+import importlib
+from dataclasses import fields
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.sim import scenes
+from vpg_ros.system import SYSTEMS, Argument, System, real, sim
+
+BOTH = pytest.mark.parametrize("system", [make() for make in SYSTEMS.values()], ids=SYSTEMS)
+OUR_NODES = [node.name for node in sim().nodes]
+
+
+def parameters_of(node: str) -> dict[str, type]:
+    """ROS parameter → type of one of our nodes."""
+    kind = importlib.import_module(f"vpg_ros.nodes.{node}").Parameters
+    hints = get_type_hints(kind)
+    return {
+        entry.metadata["rules"].name or entry.name: hints[entry.name] for entry in fields(kind)
+    }
+
+
+def own_nodes(system: System):
+    return [node for node in system.nodes if node.package == "vpg_ros"]
+
+
+@BOTH
+def test_every_node_is_an_entry_point(system):
+    for node in own_nodes(system):
+        assert callable(importlib.import_module(f"vpg_ros.nodes.{node.executable}").main)
+
+
+@BOTH
+def test_arguments_set_parameters_that_exist_with_their_type(system):
+    kinds = {argument.name: argument.kind for argument in system.arguments}
+    for node in own_nodes(system):
+        known = parameters_of(node.name)
+        for parameter, argument in node.parameters.items():
+            assert known[parameter] is kinds[argument], (node.name, parameter)
+
+
+@BOTH
+def test_every_argument_reaches_a_node(system):
+    used = {argument for node in system.nodes for argument in node.parameters.values()}
+    used |= {node.only_if[0] for node in system.nodes if node.only_if}
+    assert used == {argument.name for argument in system.arguments}
+
+
+@BOTH
+def test_parameter_file_names_known_nodes_and_parameters(system):
+    content = yaml.safe_load(system.parameters_path.read_text())
+    for key, section in content.items():
+        node = key.removeprefix("/**").removeprefix("/")
+        if node in OUR_NODES:
+            given_names = set(_flat(section["ros__parameters"])) - {"use_sim_time"}
+            assert given_names <= set(parameters_of(node)), node
+        else:
+            assert node in ("", "camera")
+
+
+@BOTH
+def test_limits_are_all_given_by_the_parameter_file(system):
+    content = yaml.safe_load(system.parameters_path.read_text())
+    section = _flat(content["/**/motion_node"]["ros__parameters"])
+    limits = {name for name in parameters_of("motion_node") if name.startswith("limits.")}
+    assert limits <= set(section)
+
+
+def _flat(section: dict, prefix: str = "") -> dict:
+    result = {}
+    for name, value in section.items():
+        if isinstance(value, dict):
+            result |= _flat(value, f"{prefix}{name}.")
+        else:
+            result[prefix + name] = value
+    return result
+
+
+def test_defaults_pass_their_own_rules():
+    for system in (sim(), real()):
+        for argument in system.arguments:
+            if argument.default is not None:
+                text = str(argument.default)
+                assert argument.parse(text.lower() if argument.kind is bool else text) == (
+                    argument.default
+                )
+
+
+def test_scenes_are_those_registered():
+    scene = next(argument for argument in sim().arguments if argument.name == "scene")
+    assert scene.choices == scenes.names()
+
+
+@pytest.mark.parametrize(
+    ("given_arguments", "words"),
+    [
+        ({"scene": "nowhere"}, ("scene", "'nowhere'", "random")),
+        ({"objects": "0"}, ("objects", "'0'", "at least 1")),
+        ({"objects": "many"}, ("objects", "'many'", "whole number")),
+        ({"time_scale": "-1"}, ("time_scale", "at least 0")),
+        ({"record": "perhaps"}, ("record", "true or false")),
+        ({"colour": "red"}, ("colour", "unknown")),
+    ],
+)
+def test_wrong_arguments_are_named(given_arguments, words):
+    with pytest.raises(VpgError) as failure:
+        sim().resolve(given_arguments)
+    assert failure.value.code is ErrorCode.PARAMETER_INVALID
+    assert all(word in failure.value.message for word in words)
+
+
+def test_a_robot_needs_its_address_and_calibration():
+    with pytest.raises(VpgError, match="robot_ip is not given"):
+        real().resolve({"calibration": "c.yaml"})
+    with pytest.raises(VpgError, match="calibration is not given"):
+        real().resolve({"robot_ip": "192.0.2.1"})
+
+
+@pytest.mark.parametrize(("camera", "started"), [("realsense", True), ("external", False)])
+def test_the_camera_driver_is_started_on_request(camera, started):
+    chosen = {"robot_ip": "192.0.2.1", "calibration": "c.yaml", "camera": camera}
+    system = real()
+    assert ("camera" in system.node_parameters(system.resolve(chosen))) is started
+
+
+@given(st.floats(0.0, 1e3, allow_nan=False))
+def test_numbers_survive_the_way_through_text(value):
+    assert Argument("x", float, 0.0, "", low=0.0).parse(repr(value)) == value
+
+
+@given(st.text(max_size=8))
+def test_any_text_is_parsed_or_refused_with_one_sentence(text):
+    argument = Argument("x", int, 0, "something", low=0, high=9)
+    try:
+        assert 0 <= argument.parse(text) <= 9
+    except VpgError as error:
+        assert "argument x" in error.message and "whole number" in error.message
+
+
+def test_files_are_found():
+    assert Path(sim().parameters_path).is_file() and Path(real().parameters_path).is_file()
