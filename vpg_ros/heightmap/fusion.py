@@ -79,7 +79,7 @@ def _surface(frame: Frame, workspace: Workspace, config: FusionConfig) -> Cloud:
     """What the frame shows over the workspace and around it, without specks and sampling gaps."""
     points = deproject(frame)
     inside = over(points, workspace, config.outlier_radius, config.below, config.max_height)
-    used = tuple(_extent(inside.any(axis=axis)) for axis in (1, 0))
+    used = tuple(_extent(np.any(inside, axis=axis)) for axis in (1, 0))
     points, inside, colours = points[used], inside[used], frame.colour[used]
     if config.outlier_neighbours > 0:
         inside[inside] = supported(points[inside], config.outlier_radius, config.outlier_neighbours)

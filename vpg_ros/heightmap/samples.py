@@ -21,21 +21,23 @@ MAX_PITCHES = 4.0
 # How far, in pixel pitches, the next pixel of a surface may lie off the line through the two before
 # it, and how far above it: across the foot of a wall the line would cut the corner.
 MAX_BEND = 1.0
-MAX_RISE = 0.3
+MAX_RISE = 0.15
 BORDER = 2  # pixels of NaN around the image: the furthest neighbour looked at
+
+FloatImage = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class _Image:
     """points, colours: (H+4)×(W+4)×3 with the border; pitch: distance between rays, m."""
 
-    points: NDArray[np.float32]
+    points: FloatImage
     colours: NDArray[np.uint8]
-    pitch: NDArray[np.float32]
+    pitch: FloatImage
 
 
 def between_samples(
-    points: NDArray[np.float32], colours: NDArray[np.uint8], pitch: NDArray[np.float32], spacing: float
+    points: FloatImage, colours: NDArray[np.uint8], pitch: FloatImage, spacing: float
 ) -> Cloud:
     """Points on the lines between neighbouring pixels, so that none in x and y is over ``spacing``.
 
@@ -51,11 +53,11 @@ def between_samples(
     straight = {step: _wide(image.points, spacing, step) for step in STRAIGHT_STEPS}
     coarse = np.logical_or.reduce(list(straight.values()))
     diagonal = {step: coarse & _wide(image.points, spacing, step) for step in DIAGONAL_STEPS}
-    pairs = {**straight, **diagonal}
-    return merge([_along(image, np.flatnonzero(wide), spacing, step) for step, wide in pairs.items()])
+    pairs = {step: np.flatnonzero(wide) for step, wide in (straight | diagonal).items()}
+    return merge([_along(image, start, spacing, step) for step, start in pairs.items()])
 
 
-def _wide(points: NDArray[np.float32], spacing: float, step: tuple[int, int]) -> NDArray[np.bool_]:
+def _wide(points: FloatImage, spacing: float, step: tuple[int, int]) -> NDArray[np.bool_]:
     """Which pixels' neighbours one ``step`` away are more than ``spacing`` away in x and y."""
     (dr, dc), (rows, columns) = step, points.shape[:2]
     here = points[BORDER : rows - BORDER, BORDER : columns - BORDER, :2]
@@ -65,7 +67,7 @@ def _wide(points: NDArray[np.float32], spacing: float, step: tuple[int, int]) ->
 
 
 def _along(image: _Image, start: NDArray[np.intp], spacing: float, step: tuple[int, int]) -> Cloud:
-    """Points between the pixels with flat index ``start`` and their neighbours one ``step`` away."""
+    """Points between the pixels at flat index ``start`` and their neighbours one ``step`` away."""
     stride = step[0] * image.points.shape[1] + step[1]
     points, colours = image.points.reshape(-1, 3), image.colours.reshape(-1, 3)
     start = start[_one_surface(points, image.pitch.reshape(-1)[start], start, stride)]
@@ -80,7 +82,7 @@ def _along(image: _Image, start: NDArray[np.intp], spacing: float, step: tuple[i
 
 
 def _one_surface(
-    points: NDArray[np.float32], pitch: NDArray[np.float32], start: NDArray[np.intp], stride: int
+    points: FloatImage, pitch: FloatImage, start: NDArray[np.intp], stride: int
 ) -> NDArray[np.bool_]:
     """Whether each pair is close, and straight with the pixel before it or the one behind it."""
     first, last = points[start], points[start + stride]
@@ -90,14 +92,14 @@ def _one_surface(
 
 
 def _straight(
-    one: NDArray[np.float32], two: NDArray[np.float32], three: NDArray[np.float32], pitch: NDArray[np.float32]
+    one: FloatImage, two: FloatImage, three: FloatImage, pitch: FloatImage
 ) -> NDArray[np.bool_]:
     """Whether the line from ``one`` through ``two`` runs on to ``three``; not where any is NaN."""
     bend = three - (2 * two - one)
     return (_norm(bend) < MAX_BEND * pitch) & (bend[:, 2] < MAX_RISE * pitch)
 
 
-def _norm(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _norm(vectors: FloatImage) -> FloatImage:
     """Length of each of N×3 vectors; NaN stays NaN."""
     x, y, z = vectors.T
     return np.sqrt(x * x + y * y + z * z)

@@ -59,7 +59,8 @@ def fit_table(points: NDArray[np.float32], workspace: Workspace) -> TablePlane:
     if len(near) < MIN_INLIERS:
         return level
     inliers = near[_ransac(near)]
-    if len(inliers) < max(MIN_INLIERS, MIN_FRACTION * len(near)) or _spread(inliers) < MIN_SPREAD * side:
+    enough = max(MIN_INLIERS, MIN_FRACTION * len(near))
+    if len(inliers) < enough or _spread(inliers) < MIN_SPREAD * side:
         return level
     slope_x, slope_y, rise = _least_squares(inliers)
     if abs(rise) > MAX_OFFSET or np.arctan(np.hypot(slope_x, slope_y)) > MAX_TILT:

@@ -1,0 +1,182 @@
+"""Read stores, whole or cut off: every transition before the damage, and how much is lost."""
+
+import json
+import logging
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from mcap.exceptions import McapError, UnsupportedCompressionError
+from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.writer import MCAP0_MAGIC
+from mcap_ros2.decoder import DecoderFactory
+from zstandard import ZstdError
+
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Workspace
+from vpg_ros.learning.store import schema
+from vpg_ros.learning.store.codec import decode
+from vpg_ros.learning.store.writer import METADATA
+
+# What the MCAP library raises where a file is cut off or damaged.
+_DAMAGE = (McapError, ZstdError, ValueError, struct.error, MemoryError, OverflowError)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What is in a store: one file, or all files of a folder.
+
+    files: paths. transitions, episodes: how many. actions, successes: primitive → how many.
+    size, unreadable: bytes. complete: every file was closed and is undamaged. workspace: of the
+    transitions, None without any. metadata: of the first file.
+    """
+
+    files: tuple[Path, ...]
+    transitions: int
+    episodes: int
+    actions: dict[str, int]
+    successes: dict[str, int]
+    size: int
+    unreadable: int
+    complete: bool
+    workspace: Workspace | None
+    metadata: dict[str, Any]
+
+
+def read_transitions(path: str | Path, workspace: Workspace | None = None) -> Iterator[Transition]:
+    """All transitions of a file, or of every ``.mcap`` below a folder, in order of name.
+
+    A file that was cut off ends with its last whole transition; how many bytes follow is logged as
+    a warning. Raises STORE_UNREADABLE when there is no store, STORE_MISMATCH when its transitions
+    lack a field or are not of ``workspace``.
+    """
+    for file in _files(Path(path)):
+        yield from _Scan(file).transitions(workspace)
+
+
+def info(path: str | Path) -> StoreInfo:
+    """What is in a store; raises as ``read_transitions`` does."""
+    scans = [_Scan(file) for file in _files(Path(path))]
+    actions: Counter[str] = Counter()
+    successes: Counter[str] = Counter()
+    episodes = set()
+    workspace = None
+    for scan in scans:
+        for transition in scan.transitions(workspace):
+            workspace = transition.before.workspace
+            actions[transition.action.primitive] += 1
+            successes[transition.action.primitive] += transition.outcome.success
+            episodes.add((scan.path, transition.episode))
+    return StoreInfo(
+        files=tuple(scan.path for scan in scans),
+        transitions=actions.total(),
+        episodes=len(episodes),
+        actions=dict(actions),
+        successes=dict(successes),
+        size=sum(scan.size for scan in scans),
+        unreadable=sum(scan.unreadable for scan in scans),
+        complete=all(scan.complete for scan in scans),
+        workspace=workspace,
+        metadata=scans[0].metadata,
+    )
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    """The store's files."""
+    if path.is_file():
+        return (path,)
+    found = tuple(sorted(path.rglob("*.mcap")))
+    if not found:
+        reason = "holds no .mcap file" if path.is_dir() else "does not exist"
+        raise VpgError(ErrorCode.STORE_UNREADABLE, f"store is {str(path)!r}, which {reason}")
+    return found
+
+
+@dataclass
+class _Scan:
+    """One pass through one file.
+
+    readable: bytes up to the end of the last whole record. metadata: what the writer was told.
+    """
+
+    path: Path
+    readable: int = 0
+    complete: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    @property
+    def unreadable(self) -> int:
+        """Bytes after the last whole record."""
+        return self.size - self.readable
+
+    def transitions(self, workspace: Workspace | None) -> Iterator[Transition]:
+        """The file's transitions, all of ``workspace`` if one is given, else of the first one's."""
+        for transition in self._stored():
+            workspace = workspace or transition.before.workspace
+            for heightmap in (transition.before, transition.after):
+                if heightmap.workspace != workspace:
+                    found = f"{self.path} holds a transition of {heightmap.workspace}"
+                    raise VpgError(ErrorCode.STORE_MISMATCH, f"{found}; it must be of {workspace}")
+            yield transition
+        if not self.complete:
+            lost = self.unreadable
+            _log.warning("%s was cut off: its last %d bytes are unreadable", self.path, lost)
+
+    def _stored(self) -> Iterator[Transition]:
+        """Every transition; other topics of a recording are passed over."""
+        decoders, others = DecoderFactory(), set[str]()
+        wanted: dict[int, Callable[[bytes], Any]] = {}
+        schemas: dict[int, Schema] = {}
+        for record in self._records():
+            if isinstance(record, Schema):
+                schemas[record.id] = record
+            elif isinstance(record, Channel):
+                kind = schemas.get(record.schema_id)
+                decoder = decoders.decoder_for(record.message_encoding, kind)
+                if kind is not None and kind.name == schema.NAME and decoder is not None:
+                    wanted[record.id] = decoder
+                else:
+                    others.add(kind.name if kind is not None else record.topic)
+            elif isinstance(record, Message) and record.channel_id in wanted:
+                yield decode(wanted[record.channel_id], record.data)
+            elif isinstance(record, Metadata) and record.name == METADATA:
+                self.metadata = {key: json.loads(value) for key, value in record.metadata.items()}
+        if others and not wanted:
+            sentence = f"{self.path} holds {', '.join(sorted(others))} and no {schema.NAME}"
+            raise VpgError(ErrorCode.STORE_MISMATCH, sentence)
+
+    def _records(self) -> Iterator[McapRecord]:
+        """Every whole record, up to the file's end or its first damage."""
+        with self.path.open("rb") as stream:
+            self._check_magic(stream)
+            reader = StreamReader(stream, emit_chunks=True, record_size_limit=self.size)
+            try:
+                for record in reader.records:
+                    contents = [record]
+                    if isinstance(record, Chunk):
+                        contents = breakup_chunk(record, validate_crc=True)
+                    self.readable = stream.tell()
+                    yield from contents
+            except UnsupportedCompressionError as error:
+                sentence = f"{self.path} cannot be read here: {error}"
+                raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from None
+            except _DAMAGE:
+                return
+            self.readable, self.complete = self.size, True
+
+    def _check_magic(self, stream: IO[bytes]) -> None:
+        """Raise STORE_UNREADABLE unless the file begins as MCAP does, as far as it goes."""
+        if not MCAP0_MAGIC.startswith(stream.read(len(MCAP0_MAGIC))):
+            raise VpgError(ErrorCode.STORE_UNREADABLE, f"{self.path} is no MCAP file")
+        stream.seek(0)
