@@ -57,7 +57,7 @@ def _run(
     """The node's whole life; its exit code."""
     die_with_parent()
     try:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        _init(arguments)
         node = build()
     except Exception as error:
         _report(name, error)
@@ -66,6 +66,15 @@ def _run(
     _handle_signals(node)
     threading.Thread(target=_limit_end, args=(node, grace), daemon=True).start()
     return _spin(node, threads)
+
+
+def _init(arguments: Sequence[str] | None) -> None:
+    """Start rclpy; what it cannot read of the command line is PARAMETER_INVALID."""
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        sentence = f"the ROS arguments cannot be used: {error}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
 
 
 def _spin(node: VpgNode, threads: int) -> int:

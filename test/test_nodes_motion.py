@@ -1,0 +1,190 @@
+"""motion_node with the real ur_rtde against the UR controller emulator: goals, refusals, faults."""
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from action_msgs.msg import GoalStatus
+from fixtures_controller import emulator, free_host
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from ros_fixtures import call, result, ros, run_process, sentence, spinning
+from std_srvs.srv import Trigger
+from vpg_msgs.action import ExecutePrimitive
+
+from vpg_ros import primitives
+from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.nodes.convert import action_to_msg, heightmap_to_msg, outcome_from_msg
+from vpg_ros.nodes.motion_node import MotionNode
+
+
+def scene() -> Heightmap:
+    """A 40 mm block in the middle of the workspace."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[102:122, 102:122] = 0.04
+    return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, 1.0)
+
+
+def grasp(heightmap: Heightmap):
+    return primitives.get("grasp").action(112, 112, 0, heightmap)
+
+
+class Client(Node):
+    """Sends goals and keeps the phases it hears of."""
+
+    def __init__(self) -> None:
+        super().__init__("client")
+        self.phases: list[str] = []
+        self.actions = ActionClient(self, ExecutePrimitive, "execute_primitive")
+        assert self.actions.wait_for_server(20.0)
+
+    def send(self, action, heightmap=None):
+        scene_of_goal = heightmap or scene()
+        goal = ExecutePrimitive.Goal(
+            action=action_to_msg(action, 1.0), heightmap=heightmap_to_msg(scene_of_goal)
+        )
+        return result(
+            self.actions.send_goal_async(
+                goal, feedback_callback=lambda f: self.phases.append(f.feedback.phase)
+            )
+        )
+
+    def run(self, action, heightmap=None):
+        return result(self.send(action, heightmap).get_result_async())
+
+    def park(self) -> Trigger.Response:
+        return call(self, Trigger, "motion_node/park", Trigger.Request())
+
+    def until(self, phase: str) -> None:
+        deadline = time.monotonic() + 20.0
+        while phase not in self.phases:
+            assert time.monotonic() < deadline, f"never in phase {phase}: {self.phases}"
+            time.sleep(0.002)
+
+
+@contextmanager
+def graph(host: str, **parameters):
+    with ros({"robot_ip": host, "use_sim_time": False, **parameters}, "sim.yaml"):
+        node, client = MotionNode(), None
+        with spinning(node):
+            client = Client()
+            with spinning(client):
+                yield client
+
+
+@pytest.fixture(scope="module")
+def robot():
+    with emulator("--time-scale", "4", "--object-width", "0.04") as process:
+        yield process
+
+
+@pytest.fixture
+def client(robot):
+    with graph(robot.host) as it:
+        yield it
+    robot.recover()
+
+
+def joints(robot) -> np.ndarray:
+    return np.array(robot.state()["joints"])
+
+
+def test_a_grasp_is_carried_out_and_told_phase_by_phase(robot, client):
+    answer = client.run(grasp(scene()))
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    outcome = outcome_from_msg(answer.result.outcome)
+    assert outcome.success and outcome.error_code is ErrorCode.OK
+    assert outcome.duration > 1.0
+    motion = primitives.get("grasp").motion(grasp(scene()), scene())
+    assert client.phases == [step.phase for step in (*motion.steps, *motion.retreat)]
+
+
+def test_cancelling_stops_the_arm_and_parking_brings_it_home(robot, client):
+    handle = client.send(grasp(scene()))
+    client.until("approach")
+    time.sleep(0.1)
+    result(handle.cancel_goal_async())
+    answer = result(handle.get_result_async())
+    assert answer.status == GoalStatus.STATUS_CANCELED
+    assert answer.result.error_code == ErrorCode.CANCELLED
+    before = joints(robot)
+    time.sleep(0.3)
+    assert np.abs(joints(robot) - before).max() < 1e-3, "the arm still moves"
+    assert "descend" not in client.phases
+    assert client.park().success
+    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02
+
+
+def test_a_second_goal_is_rejected_and_the_first_goes_on(client):
+    first = client.send(grasp(scene()))
+    assert not client.send(grasp(scene())).accepted
+    assert result(first.get_result_async()).status == GoalStatus.STATUS_SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"pose": grasp(scene()).pose.translated(dx=-2.0)}, "OUTSIDE_WORKSPACE", "workspace box"),
+        ({"pose": grasp(scene()).pose.translated(dz=-0.1)}, "BELOW_TABLE", "below the table"),
+        ({"primitive": "juggle"}, "UNKNOWN_PRIMITIVE", "juggle"),
+    ],
+)
+def test_a_bad_goal_is_refused_before_anything_moves(robot, client, change, code, words):
+    client.park()
+    before = joints(robot)
+    answer = client.run(replace(grasp(scene()), **change))
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_code == ErrorCode[code]
+    assert words in answer.result.error_msg
+    assert np.abs(joints(robot) - before).max() < 1e-6
+    assert client.phases == []
+
+
+def test_a_protective_stop_ends_the_goal_and_the_node_lives_on(robot, client):
+    handle = client.send(grasp(scene()))
+    client.until("approach")
+    robot.fault("pstop")
+    answer = result(handle.get_result_async())
+    assert answer.result.error_code == ErrorCode.PROTECTIVE_STOP
+    robot.fault("unlock")
+    robot.until("safety", "NORMAL")
+    parked = client.park()
+    assert parked.success, parked.message
+
+
+def test_a_lost_link_is_reported():
+    with emulator("--time-scale", "4") as robot, graph(robot.host) as client:
+        handle = client.send(grasp(scene()))
+        client.until("approach")
+        robot.process.kill()
+        answer = result(handle.get_result_async())
+        assert answer.result.error_code == ErrorCode.ARM_LINK_LOST
+        assert robot.host in answer.result.error_msg
+        parked = client.park()
+        assert not parked.success
+        assert VpgError.parse(parked.message).code is ErrorCode.ARM_LINK_LOST
+
+
+def test_a_dry_run_checks_and_moves_nothing():
+    with graph(free_host(), dry_run=True) as client:
+        answer = client.run(grasp(scene()))
+        assert answer.status == GoalStatus.STATUS_SUCCEEDED
+        assert not answer.result.outcome.success and "dry run" in answer.result.outcome.error_msg
+        bad = replace(grasp(scene()), pose=grasp(scene()).pose.translated(dx=-2.0))
+        assert client.run(bad).result.error_code == ErrorCode.OUTSIDE_WORKSPACE
+
+
+def test_a_refused_robot_port_is_one_sentence():
+    host = free_host()
+    text = sentence(run_process("motion_node", f"robot_ip:={host}", "connect_timeout:=0.0"))
+    assert host in text and "30004" in text and "[error 300]" in text
+
+
+def test_limits_have_no_defaults():
+    text = sentence(run_process("motion_node", "robot_ip:=127.0.0.1", file=""))
+    assert "limits.box_min" in text and "no default" in text and "[error 900]" in text
