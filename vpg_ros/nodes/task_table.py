@@ -43,6 +43,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RECORD, Event.GIVE_UP): State.PARK,
     (State.PARK, Event.OK): State.DONE,
     (State.PARK, Event.ERROR): State.FAILED,
+    (State.PARK, Event.STOP): State.FAILED,
     # Errors and requests to stop end every working state in the same way: park the arm.
     **{
         (state, event): State.PARK

@@ -1,0 +1,189 @@
+"""The task: its table is complete, and every way a run can end ends with a parked arm."""
+
+import numpy as np
+import pytest
+
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import Outcome
+from vpg_ros.nodes.calls import Interrupted
+from vpg_ros.nodes.task_clients import Choice
+from vpg_ros.nodes.task_machine import Task
+from vpg_ros.nodes.task_parameters import Parameters
+from vpg_ros.nodes.task_table import FINAL, TRANSITIONS, Event, State
+
+WORKING = [state for state in State if state not in FINAL]
+BEFORE_PARK = [state for state in WORKING if state is not State.PARK]
+
+
+class Table:
+    """A cell with ``blocks`` blocks, of which every action that succeeds takes one away.
+
+    faults: (name of the call, how often it works before) → what is raised or returned instead.
+    """
+
+    def __init__(self, blocks: int, faults: dict | None = None) -> None:
+        self.blocks, self.faults = blocks, faults or {}
+        self.calls: list[str] = []
+
+    def _call(self, name: str):
+        self.calls.append(name)
+        fault = self.faults.get((name, self.calls.count(name) - 1))
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    def wait_ready(self) -> None:
+        self._call("wait_ready")
+
+    def park(self) -> None:
+        self._call("park")
+
+    def capture(self) -> Heightmap:
+        self._call("capture")
+        height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+        for index in range(self.blocks):
+            height[20 : 40, 20 + 40 * index : 40 + 40 * index] = 0.04
+        stamp = float(len(self.calls))
+        return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, stamp)
+
+    def select(self, heightmap, tried):
+        self._call("select")
+        self.tried = list(tried)
+        row, column = np.argwhere(heightmap.occupied)[0]
+        action = primitives.get("grasp").action(int(row), int(column), 0, heightmap)
+        return Choice(action, 12.5)
+
+    def execute(self, action, heightmap):
+        outcome = self._call("execute") or Outcome(True, duration=4.0)
+        self.blocks -= outcome.success
+        return outcome
+
+
+def settings(**changes) -> Parameters:
+    values = {
+        entry.name: entry.default for entry in Parameters.__dataclass_fields__.values()
+    }
+    return Parameters(**(values | changes))
+
+
+def run(table: Table, **changes):
+    states, steps = [], []
+    task = Task(
+        table, settings(**changes), "episode", states.append, lambda *step: steps.append(step)
+    )
+    task.run()
+    return task, states, steps
+
+
+def test_every_state_goes_somewhere_on_every_kind_of_end():
+    for state in WORKING:
+        assert {(state, Event.ERROR), (state, Event.STOP)} <= set(TRANSITIONS)
+    for state in BEFORE_PARK:
+        assert TRANSITIONS[state, Event.ERROR] is State.PARK
+        assert TRANSITIONS[state, Event.STOP] is State.PARK
+        assert (state, Event.OK) in TRANSITIONS
+
+
+def test_the_run_ends_through_park_alone_and_every_state_is_reached():
+    for (state, _), target in TRANSITIONS.items():
+        assert state not in FINAL
+        assert target not in FINAL or state is State.PARK
+    assert set(TRANSITIONS.values()) | {State.HOME} == set(State)
+
+
+def test_a_table_is_cleared():
+    table = Table(3)
+    task, states, steps = run(table)
+    assert task.cleared and task.error is None and task.parked
+    assert states[-2:] == [State.PARK, State.DONE]
+    assert [step[0].step for step in steps] == [0, 1, 2]
+    assert [step[0].reward for step in steps] == [1.0, 1.0, 1.0]
+    assert [step[0].done for step in steps] == [False, False, True]
+    assert all(step[1] == 12.5 for step in steps)
+
+
+def test_each_scene_after_is_the_next_one_before():
+    _, _, steps = run(Table(3))
+    for (first, *_), (second, *_) in zip(steps, steps[1:], strict=False):
+        assert second.before is first.after
+
+
+def test_a_clear_table_needs_no_action():
+    table = Table(0)
+    task, states, steps = run(table)
+    assert task.cleared and not steps and "select" not in table.calls
+    assert states[-1] is State.DONE
+
+
+def failures(count: int, outcome: Outcome) -> dict:
+    return {("execute", index): outcome for index in range(count)}
+
+
+def test_what_was_tried_is_not_tried_again_until_the_scene_changes():
+    table = Table(1, failures(2, Outcome(False)))
+    task, _, steps = run(table)
+    assert task.cleared and len(steps) == 3
+    assert len(table.tried) == 2
+
+
+def test_it_gives_up_when_nothing_changes_any_more():
+    refused = Outcome(False, error_code=ErrorCode.OUTSIDE_WORKSPACE, error_msg="too far out")
+    task, states, steps = run(Table(1, failures(9, refused)), max_unchanged=4)
+    assert task.error.code is ErrorCode.STUCK and "too far out" in task.error.message
+    assert len(steps) == 4 and steps[-1][0].done
+    assert states[-1] is State.FAILED and task.parked
+
+
+def test_it_gives_up_after_as_many_actions_as_allowed():
+    task, states, _ = run(Table(5), max_actions=2)
+    assert task.error.code is ErrorCode.ACTION_LIMIT
+    assert states[-1] is State.FAILED and task.parked
+
+
+def test_a_policy_without_an_idea_is_stuck_and_not_broken():
+    nothing = VpgError(ErrorCode.NO_ADMISSIBLE_ACTION, "nothing to do")
+    task, _, _ = run(Table(2, {("select", 0): nothing}))
+    assert task.error.code is ErrorCode.STUCK and task.parked
+
+
+@pytest.mark.parametrize("name", ["wait_ready", "park", "capture", "select", "execute"])
+@pytest.mark.parametrize("fault", ["error", "stop"])
+@pytest.mark.parametrize("when", [0, 1])
+def test_any_call_may_fail_or_be_interrupted(name, fault, when):
+    error = VpgError(ErrorCode.CAMERA_TIMEOUT, "no picture")
+    table = Table(3, {(name, when): error if fault == "error" else Interrupted()})
+    if (name, when) == ("wait_ready", 1):
+        pytest.skip("it is called once")
+    task, states, _ = run(table)
+    wanted = ErrorCode.CAMERA_TIMEOUT if fault == "error" else ErrorCode.STOPPED
+    assert task.error.code is wanted
+    assert states[-2:] == [State.PARK, State.FAILED]
+    assert table.calls[-1] == "park"
+
+
+def test_a_broken_arm_ends_the_run():
+    lost = Outcome(False, error_code=ErrorCode.ARM_LINK_LOST, error_msg="link lost")
+    table = Table(3, {("execute", 1): lost})
+    task, _, steps = run(table)
+    assert task.error.code is ErrorCode.ARM_LINK_LOST
+    assert len(steps) == 1 and table.calls.count("execute") == 2
+
+
+def test_the_first_error_is_the_reason_when_parking_fails_too():
+    error = VpgError(ErrorCode.ARM_LINK_LOST, "link lost")
+    table = Table(3, {("select", 0): VpgError(ErrorCode.CHECKPOINT_CORRUPT, "x"), ("park", 1): error})
+    task, _, _ = run(table)
+    assert task.error.code is ErrorCode.CHECKPOINT_CORRUPT
+    assert task.park_error.code is ErrorCode.ARM_LINK_LOST and not task.parked
+
+
+def test_a_full_disk_ends_the_run_with_a_parked_arm():
+    def full(*_):
+        raise VpgError(ErrorCode.DISK_FULL, "no room")
+
+    task = Task(Table(2), settings(), "episode", lambda _: None, full)
+    task.run()
+    assert task.error.code is ErrorCode.DISK_FULL and task.parked
