@@ -291,6 +291,14 @@ def test_a_loaded_policy_decides_as_the_saved_network(checkpoint: Path) -> None:
     assert (ours.maps.values["push"] == theirs.maps.values["push"]).all()
 
 
+def test_the_same_weights_have_the_same_digest(tmp_path: Path) -> None:
+    digests = {
+        save(tmp_path / str(i), random_network(), {"actions": 7, "seed": 1}) for i in range(5)
+    }
+    assert len(digests) == 1
+    assert save(tmp_path / "other", random_network(1)) not in digests
+
+
 def test_saved_weights_come_back_exactly(checkpoint: Path) -> None:
     network, _ = load(checkpoint)
     for name, value in random_network().state_dict().items():
@@ -333,8 +341,8 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
 def rewritten(path: Path, **changes: object) -> Path:
     """The checkpoint with entries of its configuration replaced."""
     config = NetworkConfig.of_registry().to_json() | changes
-    metadata = {"format": "vpg_ros value network 1", "config": json.dumps(config)}
-    save_file(load_file(path), path, metadata)
+    header = json.dumps({"format": "vpg_ros value network 1", "config": config})
+    save_file(load_file(path), path, {"vpg_ros": header})
     return path
 
 

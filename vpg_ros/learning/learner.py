@@ -23,7 +23,7 @@ from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import admissible_cells
-from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network import ValueNetwork, channels_last
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 
@@ -66,7 +66,7 @@ class Learner:
         self.updates = 0
         self._workspace = workspace
         self._rng = np.random.default_rng(seed)
-        self._network = ValueNetwork(network_config).train()
+        self._network = channels_last(ValueNetwork(network_config).train())
         self._average = ValueNetwork(network_config).eval()
         self._average.load_state_dict(self._network.state_dict())
         self._optimiser = torch.optim.AdamW(
@@ -131,7 +131,8 @@ class Learner:
     def _group_loss(self, chosen: Sequence[int]) -> torch.Tensor:
         items = [self.replay[i] for i in chosen]
         batch = make_batch(items, self._network.config, self._rng)
-        parameters = self._network(batch.inputs)
+        inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
+        parameters = self._network(inputs)
         samples = torch.arange(len(items))
         at_actions = parameters[samples, :, batch.rows, batch.columns]
         targets = torch.tensor([self.target(i) for i in chosen], dtype=torch.float32)

@@ -10,7 +10,7 @@ from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.maps import FloatMaps
-from vpg_ros.policy.network import DOWNSAMPLING, ValueNetwork, fold_batch_norm
+from vpg_ros.policy.network import DOWNSAMPLING, ValueNetwork, channels_last, fold_batch_norm
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
@@ -23,10 +23,7 @@ class Evaluator:
         self.config = network.config
         self._device = device
         self._dtype = fastest_dtype(device)
-        self._network = fold_batch_norm(network).to(device, self._dtype)
-        for parameter in self._network.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self._network = channels_last(fold_batch_norm(network).to(device, self._dtype))
 
     def evaluate(self, heightmap: Heightmap) -> tuple[FloatMaps, FloatMaps | None]:
         """Values, and their spread where the head has one, of every primitive at every cell.

@@ -18,6 +18,7 @@ from vpg_ros.policy.network import ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 FORMAT = "vpg_ros value network 1"
+METADATA_KEY = "vpg_ros"
 DIGEST_LENGTH = 12
 SHIPPED_WEIGHTS = "weights/default.safetensors"  # a resource of the package
 
@@ -29,11 +30,13 @@ def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | Non
     all. Raises DISK_FULL.
     """
     path = Path(path)
-    metadata = {
+    header = {
         "format": FORMAT,
-        "config": json.dumps(network.config.to_json()),
-        "training": json.dumps(training or {}),
+        "config": network.config.to_json(),
+        "training": training or {},
     }
+    # One entry only: safetensors writes several in any order, and the digest would vary with it.
+    metadata = {METADATA_KEY: json.dumps(header)}
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     data = serialise(tensors, metadata)
     temporary = path.with_name(path.name + ".part")
@@ -102,13 +105,13 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
 
 
 def _config(path: Path, metadata: dict[str, str]) -> NetworkConfig:
-    if metadata.get("format") != FORMAT:
+    if METADATA_KEY not in metadata:
         raise VpgError(
             ErrorCode.CHECKPOINT_CORRUPT,
-            f"checkpoint {path} has format {metadata.get('format')!r}; expected {FORMAT!r}",
+            f"checkpoint {path} is no {FORMAT}: its header has no entry {METADATA_KEY!r}",
         )
     try:
-        config = NetworkConfig.from_json(json.loads(metadata["config"]))
+        config = NetworkConfig.from_json(json.loads(metadata[METADATA_KEY])["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise VpgError(
             ErrorCode.CHECKPOINT_CORRUPT,

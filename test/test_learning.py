@@ -1,0 +1,376 @@
+"""Learning: rewards, replay, the learner, the environment and the training loop."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vpg_ros import primitives
+from vpg_ros.action import Action, Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.env import STUCK_AFTER, TableEnv
+from vpg_ros.learning.evaluate import Run, evaluate, summary
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.patches import make_batch, patch_size
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.rewards import is_clear, reward, scene_changed
+from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
+from vpg_ros.motion import Outcome
+from vpg_ros.policy import HeuristicPolicy, RandomPolicy
+from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.policy.config import NetworkConfig
+
+CONFIG = NetworkConfig.of_registry()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def scene(*boxes: tuple[float, float, float, float, float]) -> Heightmap:
+    """Boxes (column, row, width, length in pixels, degrees), 4 cm high."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    for column, row, width, length, degrees in boxes:
+        corners = cv2.boxPoints(((column, row), (width, length), degrees))
+        cv2.fillPoly(height, [corners.round().astype(np.int32)], 0.04)
+    return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+
+
+ONE = scene((110, 110, 20, 20, 0))
+EMPTY = scene()
+
+
+def transition(
+    action: Action, success: bool, before: Heightmap = ONE, after: Heightmap = ONE
+) -> Transition:
+    """A transition with the reward that it earns."""
+    outcome = Outcome(success)
+    earned = reward(action, outcome, before, after)
+    return Transition("test", 0, before, action, outcome, earned, after, is_clear(after))
+
+
+def act(name: str, row: int, column: int, rotation: int, heightmap: Heightmap = ONE) -> Action:
+    return primitives.get(name).action(row, column, rotation, heightmap)
+
+
+# -- rewards
+
+
+def test_a_table_is_clear_when_nothing_stands_on_it() -> None:
+    assert is_clear(EMPTY)
+    assert not is_clear(ONE)
+    assert not is_clear(scene((110, 110, 12, 12, 30)))  # the smallest object there is: 24 mm
+    speck = EMPTY.height.copy()
+    speck[50:52, 50:53] = 0.03
+    assert is_clear(replace(EMPTY, height=speck))
+
+
+def test_a_moved_object_changes_the_scene_and_noise_does_not() -> None:
+    assert not scene_changed(ONE, ONE)
+    assert scene_changed(ONE, EMPTY)
+    assert scene_changed(ONE, scene((115, 110, 20, 20, 0)))
+    rng = np.random.default_rng(0)
+    noisy = ONE.height + rng.normal(0, 0.002, ONE.height.shape).astype(np.float32)
+    edge = cv2.dilate(ONE.height, np.ones((3, 3))) != cv2.erode(ONE.height, np.ones((3, 3)))
+    noisy[edge & (rng.random(edge.shape) < 0.5)] = 0.0
+    assert not scene_changed(ONE, replace(ONE, height=noisy))
+
+
+def test_what_was_not_seen_did_not_change() -> None:
+    blind = ONE.height.copy()
+    blind[90:130, 90:130] = np.nan
+    assert not scene_changed(ONE, replace(ONE, height=blind))
+
+
+def test_only_a_successful_pick_is_rewarded() -> None:
+    assert reward(act("grasp", 110, 110, 0), Outcome(True), ONE, EMPTY) == 1.0
+    assert reward(act("grasp", 110, 110, 0), Outcome(False), ONE, EMPTY) == 0.0
+    assert reward(act("push", 110, 80, 0), Outcome(True), ONE, EMPTY) == 0.0
+
+
+# -- patches and replay
+
+
+@pytest.mark.parametrize(("name", "rotation"), [("grasp", 3), ("push", 2), ("push", 11)])
+def test_patches_put_the_action_at_its_cell_and_direction(name: str, rotation: int) -> None:
+    """Whatever the augmentation, what lies ahead of the action lies ahead in its channel's sense.
+
+    Channels after the first value an action that runs half a turn from the patch's +x.
+    """
+    angle = primitives.get(name).angle(rotation)
+    ahead = 112 + 24 * np.cos(angle), 112 + 24 * np.sin(angle)
+    heightmap = scene((*ahead, 14, 14, np.rad2deg(angle)))
+    action = act(name, 112, 112, rotation, heightmap)
+    experience = Experience.of(transition(action, True, heightmap), colour=False)
+    batch = make_batch([experience] * 32, CONFIG, np.random.default_rng(0))
+    assert batch.inputs.shape == (32, 5, *[patch_size(name, CONFIG)] * 2)
+    found = set()
+    for i in range(32):
+        height = batch.inputs[i, :4].mean(dim=0).numpy()
+        rows, columns = np.indices(height.shape)
+        x = (height * columns).sum() / height.sum() - float(batch.columns[i])
+        y = (height * rows).sum() / height.sum() - float(batch.rows[i])
+        assert (abs(x), y) == pytest.approx((12, 0), abs=0.7)
+        found.add((int(batch.outputs[i]), bool(x > 0)))
+    first = CONFIG.channels(name)[0]
+    if primitives.get(name).symmetric:
+        assert found == {(first, True), (first, False)}
+    else:
+        assert found == {(first, True), (first + 1, False)}
+
+
+def test_beyond_the_workspace_nothing_was_seen() -> None:
+    corner = scene((6, 6, 12, 12, 0))
+    experience = Experience.of(transition(act("grasp", 6, 6, 0, corner), True, corner), False)
+    batch = make_batch([experience], CONFIG, np.random.default_rng(0))
+    unseen = batch.inputs[0, 4]
+    assert 0.3 < float(unseen.mean()) < 0.9
+    assert float(unseen[int(batch.rows[0]), int(batch.columns[0])]) == 0.0
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_replay_comes_back_from_disk_as_it_was(tmp_path: Path, colour: bool) -> None:
+    replay = Replay()
+    for i in range(7):
+        action = act("push", 100 + i, 80, i)
+        replay.add(Experience.of(transition(action, True, after=EMPTY), colour))
+        if i in (2, 6):
+            replay.save(tmp_path)
+    again = Replay()
+    again.load(tmp_path, 7)
+    assert len(again) == 7
+    for i in range(7):
+        for name in Experience.__dataclass_fields__:
+            ours, theirs = getattr(replay[i], name), getattr(again[i], name)
+            assert np.array_equal(ours, theirs), name
+            assert type(ours) is type(theirs), name
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    replay = Replay()
+    replay.add(Experience.of(transition(act("grasp", 110, 110, 0), True), False))
+    replay.save(tmp_path)
+    shard = next(tmp_path.iterdir())
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(VpgError, match=shard.name) as error:
+        Replay().load(tmp_path, 1)
+    assert error.value.code is ErrorCode.STORE_UNREADABLE
+
+
+# -- learner
+
+
+def graspable() -> list[Transition]:
+    """Grasps of bars: those across the narrow side succeed, those along the bar fail."""
+    rng = np.random.default_rng(0)
+    result = []
+    for i in range(24):
+        rotation = int(rng.integers(8))
+        heightmap = scene((*rng.uniform(70, 150, 2), 14, 44, 22.5 * rotation))
+        row, column = np.argwhere(heightmap.occupied).mean(axis=0).round().astype(int)
+        along = (rotation + 4 * (i % 2)) % 8
+        action = act("grasp", int(row), int(column), along, heightmap)
+        result.append(transition(action, i % 2 == 0, heightmap, heightmap))
+    return result
+
+
+def learner(**options: float) -> Learner:
+    config = LearnerConfig(decay_updates=40, batch=12, averaging=0.85, **options)  # type: ignore[arg-type]
+    return Learner(CONFIG, config, DEFAULT_WORKSPACE, seed=0)
+
+
+def test_the_learner_tells_good_grasps_from_bad() -> None:
+    student = learner()
+    examples = graspable()
+    for example in examples:
+        student.add(example)
+    losses = [student.update() for _ in range(40)]
+    assert np.mean(losses[-10:]) < 0.3 * np.mean(losses[:5])
+    policy = student.policy()
+    for example in examples[:6]:
+        values = policy.maps(example.before).values["grasp"]
+        action = example.action
+        value = values[action.rotation, action.row // 2, action.column // 2]
+        assert (value > 0.5) == example.outcome.success
+
+
+def test_a_push_is_worth_what_it_leads_to() -> None:
+    """Targets: gamma times the best next value; nothing where nothing changed or all is gone."""
+    student = learner()
+    moved = scene((140, 110, 20, 20, 0))
+    push = act("push", 110, 80, 0)
+    for after in (moved, ONE, EMPTY):
+        student.add(transition(push, True, after=after))
+    student.add(transition(act("grasp", 110, 110, 0), True, after=EMPTY))
+    best = student.policy().decide(moved).action.value
+    targets = [student.target(i) for i in range(4)]
+    assert targets == pytest.approx([0.8 * best, 0.0, 0.0, 1.0], abs=1e-5)
+
+
+def test_learning_continues_exactly_where_it_was_saved(tmp_path: Path) -> None:
+    examples = [*graspable()[:8], transition(act("push", 110, 80, 0), True, after=EMPTY)]
+    examples.append(transition(act("push", 110, 80, 0), True, after=scene((140, 110, 20, 20, 0))))
+    one = learner(refresh_every=2)
+    for example in examples:
+        one.add(example)
+    for _ in range(5):
+        one.update()
+    one.replay.save(tmp_path)
+    torch.save(one.state(), tmp_path / "state.pt")
+    two = learner(refresh_every=2)
+    two.replay.load(tmp_path, len(one.replay))
+    two.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert [one.update() for _ in range(5)] == [two.update() for _ in range(5)]
+    for ours, theirs in zip(one.network.parameters(), two.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_rewards_that_are_no_numbers_are_refused() -> None:
+    bad = replace(transition(act("grasp", 110, 110, 0), True), reward=float("nan"), step=17)
+    with pytest.raises(VpgError, match="step 17 is nan"):
+        learner().add(bad)
+
+
+def test_nothing_is_learned_from_nothing() -> None:
+    with pytest.raises(VpgError, match="empty") as error:
+        learner().update()
+    assert error.value.code is ErrorCode.STORE_UNREADABLE
+
+
+# -- environment
+
+
+@pytest.fixture(scope="module")
+def env() -> TableEnv:
+    return TableEnv(camera="ortho")
+
+
+def rollout(env: TableEnv, camera_steps: int = 4) -> list[Transition]:
+    """A few random actions from a fixed start."""
+    heightmap = env.reset("random", 4, seed=3)
+    policy = RandomPolicy(seed=1)
+    result = []
+    for _ in range(camera_steps):
+        result.append(env.step(policy.decide(heightmap, env.tried).action))
+        heightmap = result[-1].after
+    return result
+
+
+@pytest.mark.parametrize("camera", ["ortho", "perspective"])
+def test_the_same_seed_gives_the_same_transitions(camera: str) -> None:
+    first, second = (rollout(TableEnv(camera)) for _ in range(2))
+    for one, two in zip(first, second, strict=True):
+        assert (one.action, one.outcome, one.reward) == (two.action, two.outcome, two.reward)
+        for ours, theirs in ((one.before, two.before), (one.after, two.after)):
+            assert ours.height.tobytes() == theirs.height.tobytes()
+            assert ours.colour.tobytes() == theirs.colour.tobytes()
+
+
+def test_transitions_are_chained_and_counted(env: TableEnv) -> None:
+    transitions = rollout(env)
+    assert [t.step for t in transitions] == [0, 1, 2, 3]
+    for one, two in pairwise(transitions):
+        assert one.after is two.before
+
+
+def test_a_graspable_block_is_picked_and_the_table_is_clear(env: TableEnv) -> None:
+    heightmap = env.reset("random", 1, seed=0)
+    policy = HeuristicPolicy()
+    while not env.over:
+        last = env.step(policy.decide(heightmap, env.tried).action)
+        heightmap = last.after
+    assert last.done
+    assert last.outcome.success
+    assert last.reward == 1.0
+    assert env.world.picked == 1
+
+
+def test_actions_without_effect_end_the_episode(env: TableEnv) -> None:
+    heightmap = env.reset("random", 4, seed=0)
+    far = min(((r, c) for r in (20, 200) for c in (20, 200)), key=lambda p: heightmap.filled[p])
+    action = act("grasp", *far, 0, heightmap)
+    for step in range(STUCK_AFTER):
+        assert not env.over
+        assert len(env.tried) == step
+        assert env.step(action).reward == 0.0
+    assert env.over
+    with pytest.raises(VpgError, match="reset"):
+        env.step(action)
+
+
+def test_bad_settings_are_named() -> None:
+    with pytest.raises(VpgError, match="camera is 'x-ray'"):
+        TableEnv("x-ray")
+    with pytest.raises(VpgError, match="actions is 0"):
+        TrainingConfig(actions=0)
+
+
+# -- training and evaluation
+
+SMALL = TrainingConfig(
+    actions=8, warm_up=5, save_after=1, camera="ortho", scenes=(SceneMix("random", 1.0, 1, 2),)
+)
+
+QUICK = LearnerConfig(batch=4, decay_updates=8)
+
+
+def test_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        """Stands for a kill."""
+
+    def stop(progress: object) -> None:
+        if interrupted.progress.actions == 6:
+            raise Stopped
+
+    whole = Trainer(SMALL, tmp_path / "whole", QUICK)
+    whole.run()
+    interrupted = Trainer(SMALL, tmp_path / "stopped", QUICK)
+    with pytest.raises(Stopped):
+        interrupted.run(stop)
+    resumed = Trainer(SMALL, tmp_path / "stopped", QUICK)
+    assert 0 < resumed.progress.actions < 6
+    weights = resumed.run()
+    assert resumed.progress.outcomes == whole.progress.outcomes
+    for ours, theirs in zip(
+        whole.learner.network.parameters(), resumed.learner.network.parameters(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+    assert (
+        load_policy(weights).checkpoint == load_policy(tmp_path / "whole" / weights.name).checkpoint
+    )
+
+
+def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:
+    Trainer(SMALL, tmp_path).save()
+    with pytest.raises(VpgError, match="other settings") as error:
+        Trainer(replace(SMALL, seed=1), tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_evaluation_counts(env: TableEnv) -> None:
+    runs = evaluate(env, HeuristicPolicy(), "random", 2, seeds=[5, 6])
+    figures = summary(runs)
+    assert [run.seed for run in runs] == [5, 6]
+    for run in runs:
+        assert run.picked <= run.objects
+        assert run.grasp_successes <= run.grasps <= run.actions
+        assert not run.cleared or run.picked == run.objects
+    assert figures["grasps"] == sum(run.grasps for run in runs)
+
+
+def test_the_summary_counts_failed_runs_too() -> None:
+    run = Run("random", 2, 0, True, 2, 0, 2, 2, 2, 10.0)
+    failed = Run("random", 2, 1, False, 1, 1, 6, 3, 1, 30.0)
+    figures = summary([run, failed])
+    assert figures["completion"] == 0.5
+    assert figures["grasp_success"] == pytest.approx(3 / 5)
+    assert figures["action_efficiency"] == pytest.approx(3 / 8)
+    assert figures["lost"] == 1
+    assert figures["decision_ms"] == 20.0
