@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,14 @@ def free_host() -> str:
     """A loopback address that no other test process uses."""
     number = os.getpid() % 65_000 + 256
     return f"127.{next(_numbers) % 190 + 64}.{number // 256}.{number % 254 + 1}"
+
+
+def eventually(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    """Wait until ``condition()`` holds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.002)
 
 
 class Emulator:
@@ -51,12 +59,9 @@ class Emulator:
         for name in ("resume", "gripper-answer", "release", "unlock", "power", "slider 1"):
             self.fault(name)
 
-    def until(self, field: str, value: Any, timeout: float = 5.0) -> None:
+    def until(self, field: str, value: Any) -> None:
         """Wait until ``state()[field]`` is ``value``."""
-        deadline = time.monotonic() + timeout
-        while self.state()[field] != value:
-            assert time.monotonic() < deadline, f"{field} is {self.state()[field]}, not {value}"
-            time.sleep(0.002)
+        eventually(lambda: self.state()[field] == value)
 
     def close(self) -> None:
         """End the process."""

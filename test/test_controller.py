@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures_controller import Emulator, emulator, free_host, wait_until_ready
+from fixtures_controller import Emulator, emulator, eventually, free_host, wait_until_ready
 
 from vpg_ros.devices.kinematics import UR5
 from vpg_ros.errors import ErrorCode, VpgError
@@ -46,14 +46,25 @@ def disconnect(*interfaces: Any) -> None:
 class Client:
     """The library's interfaces to one controller."""
 
-    def __init__(self, host: str) -> None:
-        self.receive = rtde_receive.RTDEReceiveInterface(host)
-        self.control = rtde_control.RTDEControlInterface(host)
+    def __init__(self, robot: Emulator) -> None:
+        self._robot = robot
+        self.receive = rtde_receive.RTDEReceiveInterface(robot.host)
+        self.control = rtde_control.RTDEControlInterface(robot.host)
 
     def settled(self) -> np.ndarray:
-        """Joints after the newest sample has surely come in."""
-        time.sleep(0.05)
+        """Joints, from a sample that is newer than this call."""
+        self.sleep(0.02)
         return np.array(self.receive.getActualQ())
+
+    def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` of the controller's time pass."""
+        wake = self._robot.state()["time"] + seconds
+        eventually(lambda: self.receive.getTimestamp() >= wake)
+
+    def upload(self) -> None:
+        """Have the control script running again."""
+        assert self.control.reuploadScript()
+        eventually(self.control.isProgramRunning)
 
     def close(self) -> None:
         self.control.stopScript()
@@ -68,7 +79,7 @@ def robot() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def client(robot: Emulator) -> Iterator[Client]:
-    connected = Client(robot.host)
+    connected = Client(robot)
     connected.control.setTcp(TOOL)
     yield connected
     connected.close()
@@ -173,7 +184,7 @@ def test_the_script_gives_its_offset_and_path() -> None:
 @pytest.mark.parametrize("version", ["3.15.0", "5.11.0", "5.25.1"])
 def test_handshake_of_every_generation(version: str) -> None:
     with emulator("--version", version, "--time-scale", "4") as robot:
-        client = Client(robot.host)
+        client = Client(robot)
         goal = np.array(client.receive.getActualQ()) + 0.1
         assert client.control.moveJ(goal.tolist(), 1.0, 2.0)
         assert np.allclose(client.settled(), goal, atol=1e-9)
@@ -212,7 +223,7 @@ def test_asynchronous_move_is_reported_and_can_be_stopped(client: Client, stop: 
     goal = start + [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     before = client.control.getAsyncOperationProgressEx().operationId()
     assert client.control.moveJ(goal.tolist(), 1.0, 2.0, True)
-    time.sleep(0.2)
+    client.sleep(0.2)
     status = client.control.getAsyncOperationProgressEx()
     assert status.isAsyncOperationRunning() and status.operationId() == (before + 1) % 128
     assert not client.control.isSteady()
@@ -227,7 +238,7 @@ def test_asynchronous_move_is_reported_and_can_be_stopped(client: Client, stop: 
 def test_a_new_move_takes_over_from_one_under_way(client: Client) -> None:
     start = np.array(client.receive.getActualQ())
     assert client.control.moveJ((start + 0.5).tolist(), 1.0, 2.0, True)
-    time.sleep(0.2)
+    client.sleep(0.2)
     assert client.control.moveJ(start.tolist(), 1.0, 2.0)
     assert np.allclose(client.settled(), start)
 
@@ -242,13 +253,13 @@ def test_path_of_several_waypoints(client: Client) -> None:
 def test_speed_control_moves_and_stops(client: Client) -> None:
     start = np.array(client.receive.getActualQ())
     assert client.control.speedJ([0.3, 0, 0, 0, 0, 0], 2.0)
-    time.sleep(0.3)
+    client.sleep(0.3)
     assert client.control.speedStop(5.0)
     turned = client.settled()
     assert 0.03 < turned[0] - start[0] < 0.3
     height = UR5.forward(turned).position[2]
     assert client.control.speedL([0, 0, 0.05, 0, 0, 0], 1.0)
-    time.sleep(0.3)
+    client.sleep(0.3)
     assert client.control.speedStop(5.0)
     risen = UR5.forward(client.settled()).position[2] - height
     assert 0.003 < risen < 0.05
@@ -268,7 +279,7 @@ def test_servo_follows_its_target(client: Client) -> None:
 def test_settings_are_kept(client: Client, robot: Emulator) -> None:
     assert client.control.setPayload(1.3, [0.0, 0.0, 0.05])
     assert client.control.getTCPOffset() == pytest.approx(TOOL)
-    time.sleep(0.05)
+    client.sleep(0.02)
     assert client.receive.getPayload() == pytest.approx(1.3)
     assert client.receive.getPayloadCog() == pytest.approx([0.0, 0.0, 0.05])
 
@@ -293,8 +304,7 @@ def test_inverse_kinematics_and_transforms(client: Client) -> None:
 def test_an_impossible_pose_kills_the_script_until_it_is_uploaded_again(client: Client) -> None:
     assert client.control.getInverseKinematics([3.0, 0, 0, 0, 0, 0]) == []
     assert not client.control.moveJ(client.settled().tolist(), 1.0, 1.0)
-    assert client.control.reuploadScript()
-    time.sleep(0.1)
+    client.upload()
     assert client.control.moveJ(client.settled().tolist(), 1.0, 1.0)
 
 
@@ -302,23 +312,23 @@ def test_custom_script_and_outputs(client: Client, robot: Emulator) -> None:
     assert client.control.sendCustomScriptFunction(
         "demo", "sleep(0.05)\nset_standard_digital_out(3, True)"
     )
-    time.sleep(0.05)
+    client.sleep(0.02)
     assert client.receive.getDigitalOutState(3) and not client.receive.getDigitalOutState(2)
 
 
 def test_io_interface(client: Client, robot: Emulator) -> None:
-    outputs = rtde_io.RTDEIOInterface(robot.host)
-    outputs.setStandardDigitalOut(5, True)
-    outputs.setToolDigitalOut(1, True)
-    outputs.setSpeedSlider(0.5)
-    time.sleep(0.05)
-    assert client.receive.getDigitalOutState(5) and client.receive.getDigitalOutState(17)
-    assert client.receive.getTargetSpeedFraction() == 0.5
-    outputs.setStandardDigitalOut(5, False)
-    outputs.setSpeedSlider(1.0)
-    time.sleep(0.05)
-    assert not client.receive.getDigitalOutState(5)
-    outputs.disconnect()
+    outputs, receive = rtde_io.RTDEIOInterface(robot.host), client.receive
+    try:
+        outputs.setStandardDigitalOut(5, True)
+        outputs.setToolDigitalOut(1, True)
+        outputs.setSpeedSlider(0.5)
+        eventually(lambda: receive.getDigitalOutState(5) and receive.getDigitalOutState(17))
+        eventually(lambda: receive.getTargetSpeedFraction() == 0.5)
+        outputs.setStandardDigitalOut(5, False)
+        outputs.setSpeedSlider(1.0)
+        eventually(lambda: not receive.getDigitalOutState(5))
+    finally:
+        outputs.disconnect()
 
 
 def test_the_speed_slider_slows_a_move(client: Client, robot: Emulator) -> None:
@@ -335,7 +345,7 @@ def test_the_speed_slider_slows_a_move(client: Client, robot: Emulator) -> None:
 
 
 def test_dashboard(robot: Emulator, client: Client) -> None:
-    board = dashboard_client.DashboardClient(robot.host)
+    board = dashboard_client.DashboardClient(robot)
     board.connect()
     assert board.polyscopeVersion().startswith("5.11.0")
     assert board.isInRemoteControl() and board.running()
@@ -349,16 +359,14 @@ def test_dashboard(robot: Emulator, client: Client) -> None:
 def test_protective_stop_ends_a_blocking_move(robot: Emulator, client: Client) -> None:
     start = client.settled()
     assert client.control.moveJ((start + 0.5).tolist(), 1.0, 2.0, True)
-    time.sleep(0.2)
+    client.sleep(0.2)
     robot.fault("pstop")
-    time.sleep(0.1)
-    assert client.receive.isProtectiveStopped()
+    eventually(client.receive.isProtectiveStopped)
     assert not client.control.moveJ(start.tolist(), 1.0, 2.0)
     stopped = client.settled()
     assert np.array_equal(client.settled(), stopped)
     robot.fault("unlock")
-    assert client.control.reuploadScript()
-    time.sleep(0.1)
+    client.upload()
     assert client.control.moveJ(start.tolist(), 2.0, 4.0)
 
 
@@ -367,10 +375,8 @@ def test_watchdog_stops_the_script_of_a_silent_client(robot: Emulator, client: C
     for _ in range(4):
         time.sleep(0.1)
         assert client.control.kickWatchdog()
-    robot.until("runtime", "STOPPED", timeout=2.0)
-    assert client.control.reuploadScript()
-    time.sleep(0.1)
-    assert client.control.isProgramRunning()
+    robot.until("runtime", "STOPPED")
+    client.upload()
 
 
 def test_upper_registers_work_too(robot: Emulator) -> None:
@@ -464,8 +470,7 @@ def test_garbage_on_the_rtde_port_harms_nobody(robot: Emulator, garbage: bytes) 
     with socket.create_connection((robot.host, 30004), 2.0) as connection:
         connection.sendall(garbage)
     before = robot.state()["time"]
-    time.sleep(0.05)
-    assert robot.state()["time"] > before
+    eventually(lambda: robot.state()["time"] > before)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import http.client
 import time
 import xmlrpc.client
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 
@@ -11,6 +12,7 @@ PORT = 41414
 MAX_WIDTH = 0.110  # m
 MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N
 _POLL = 0.02  # s
+_NO_ANSWER = (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError)
 _WIDTH_SLACK = 1e-6  # m of rounding beyond the stroke that is let pass
 
 
@@ -87,7 +89,7 @@ class RG2:
     def _call(self, name: str, *arguments: float) -> Any:
         try:
             return getattr(self._server, name)(self._tool, *arguments)
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        except _NO_ANSWER as error:
             raise VpgError(
                 ErrorCode.GRIPPER_NO_ANSWER,
                 f"the RG2 gripper does not answer at {self._address}: {_reason(error)}",

@@ -2,52 +2,47 @@
 
 The library has habits that a driver must fence in:
 
-- Its constructors hold Python's global lock and may wait for ever, so the ports are tried first.
-- Its calls poll a state that goes stale when the link dies, for up to 300 s. One daemon thread, the
-  keeper, makes all calls; callers wait for it with a deadline and leave it behind if they must.
-- Its own reconnection crashes the process some 0.5 s after a connection was cut. The keeper looks
-  every 20 ms, disconnects at once, and the objects are never used again.
-- Its destructors sleep half a second with the global lock held, so they are never run.
-- Its calls are not safe from two threads at once; they all run on the keeper.
-
-Should the library one day run in a supervised child process, this class is what it would replace.
+- Its control interface can hang and can crash its process, so it lives in a process of its own
+  (:mod:`vpg_ros.devices.ur_control`), which is killed when the link is lost or closed. All that is
+  read comes from the receive interface, in this process.
+- The receive interface's constructor holds Python's global lock and may wait for ever, so the ports
+  are tried first. Its destructor sleeps with the lock held, so it is never run.
 """
 
 import contextlib
 import ctypes
-import queue
+import json
+import select
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
-from rtde_control import RTDEControlInterface
 from rtde_receive import RTDEReceiveInterface
 
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.devices import ur_control
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray
 
 RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = 30004, 29999, 30003
 _VARIABLES = [
     *("timestamp", "actual_q", "actual_qd", "actual_TCP_pose", "actual_TCP_force"),
-    *("target_speed_fraction", "robot_mode", "runtime_state", "safety_status_bits"),
+    *("target_q", "target_qd", "target_TCP_pose", "target_speed_fraction"),
+    *("robot_mode", "runtime_state", "safety_status_bits"),
 ]
 _ROBOT_RUNNING = 7  # robot_mode
 _PLAYING = 2  # runtime_state
 _PROTECTIVE_STOPPED, _EMERGENCY_STOPPED = 1 << 2, 1 << 7  # safety_status_bits
-_CONNECT_TIMEOUT = 2.0  # s for each port
+_PORT_TIMEOUT = 2.0  # s for a controller to answer on one port
 _CALL_TIMEOUT = 3.0  # s of wall time for one command to be taken
 _PROGRAM_TIMEOUT = 5.0  # s for an uploaded program to start
-_WATCH = 0.02  # s between the keeper's looks at the connection
-_KICK = 0.1  # s between signs of life to the controller's watchdog
+_WATCH = 0.02  # s between two looks at the connection
 _SILENCE = 1.0  # s without a sign of life after which the controller stops the arm by itself
-_CLOSE_TIMEOUT = 2.0  # s
-
-_Interface = TypeVar("_Interface")
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,8 @@ class Reading:
     """One sample of the controller's state.
 
     stamp: controller time, s. joints: 6 rad. velocities: 6 rad/s. tool: 6-vector m, axis-angle rad.
-    force: 6, N and Nm at the tool, base axes. speed_fraction: the speed slider, 0 … 1.
+    force: 6, N and Nm at the tool, base axes. target_*: what the controller's trajectory asks for
+    now. speed_fraction: the speed slider, 0 … 1.
     """
 
     stamp: float
@@ -63,6 +59,9 @@ class Reading:
     velocities: FloatArray
     tool: FloatArray
     force: FloatArray
+    target_joints: FloatArray
+    target_velocities: FloatArray
+    target_tool: FloatArray
     speed_fraction: float
     robot_mode: int
     runtime_state: int
@@ -89,21 +88,20 @@ class UrLink:
 
     def __init__(self, robot_ip: str, timeout: float = 0.5) -> None:
         self._robot_ip, self._timeout = robot_ip, timeout
-        _probe(robot_ip)
-        self._receive = _constructed(
-            robot_ip, lambda: RTDEReceiveInterface(robot_ip, variables=_VARIABLES)
-        )
-        self._lost = ""
+        self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
+        self._control: _ControlProcess | None = None
+        _probe(robot_ip)
+        self._receive = _receive_interface(robot_ip)
         try:
             self.check_safety(self.read())
-            self._control = _constructed(robot_ip, lambda: RTDEControlInterface(robot_ip))
+            self._control = _ControlProcess(robot_ip)
+            answer = self._answer("the connection", ur_control.CONNECT_TIMEOUT)
+            require("error" not in answer, self._refusal(answer), ErrorCode.ARM_UNREACHABLE)
         except VpgError:
-            _retire([self._receive])
+            self._give_up("it was never made")
             raise
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
-        self._keeper = threading.Thread(target=self._keep, name="ur-link", daemon=True)
-        self._keeper.start()
+        threading.Thread(target=self._watch, name="ur-link", daemon=True).start()
         self._watch_over()
 
     @property
@@ -126,6 +124,9 @@ class UrLink:
             velocities=np.array(receive.getActualQd()),
             tool=np.array(receive.getActualTCPPose()),
             force=np.array(receive.getActualTCPForce()),
+            target_joints=np.array(receive.getTargetQ()),
+            target_velocities=np.array(receive.getTargetQd()),
+            target_tool=np.array(receive.getTargetTCPPose()),
             speed_fraction=receive.getTargetSpeedFraction(),
             robot_mode=receive.getRobotMode(),
             runtime_state=receive.getRuntimeState(),
@@ -153,29 +154,22 @@ class UrLink:
                 "on and release its brakes",
             )
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the control interface; its result.
 
-        Raises ARM_LINK_LOST when the controller does not take it in time.
+        Raises ARM_LINK_LOST when the controller does not take it in time, MOTION_REJECTED when the
+        library refuses it.
         """
-        self._check_connection()
-        method = getattr(self._control, name)
-        result: Future[Any] = Future()
-        self._calls.put((lambda: method(*arguments), result))
-        deadline = time.monotonic() + _CALL_TIMEOUT
-        while True:
-            try:
-                return result.result(timeout=_WATCH)
-            except TimeoutError:
-                self._check_connection()
-            if time.monotonic() > deadline:
-                self._lose(f"it did not take command {name} within {_CALL_TIMEOUT:g} s")
-
-    def operation(self) -> tuple[int, bool]:
-        """Number of the newest asynchronous motion, and whether it is under way."""
-        self._check_connection()
-        status = self._control.getAsyncOperationProgressEx()
-        return status.operationId(), status.isAsyncOperationRunning()
+        with self._calling:
+            self._check_connection()
+            assert self._control is not None
+            self._control.request(method, arguments)
+            answer = self._answer(f"command {method}", _CALL_TIMEOUT)
+        if "error" in answer:
+            raise VpgError(
+                ErrorCode.MOTION_REJECTED, f"{method} was rejected: {answer['error'].strip()}"
+            )
+        return answer["result"]
 
     def restart_program(self) -> None:
         """Upload the control program again, after it has ended or a safety stop."""
@@ -193,17 +187,25 @@ class UrLink:
     def close(self) -> None:
         """End the control program and disconnect; nothing happens if the link is lost already."""
         if self.alive:
-            try:
+            with contextlib.suppress(VpgError):
                 self.call("stopScript")
-            except VpgError:
-                return
-            self._lost = "it was closed"
-            done = _retire([self._control, self._receive])
-            done.wait(_CLOSE_TIMEOUT)
+            self._give_up("it was closed")
 
     def _watch_over(self) -> None:
         """Have the controller stop the arm by itself when this process goes silent."""
         self.call("setWatchdog", 1.0 / _SILENCE)
+
+    def _answer(self, what: str, timeout: float) -> dict[str, Any]:
+        """The control process's next answer."""
+        assert self._control is not None
+        deadline = time.monotonic() + timeout
+        while (answer := self._control.answer(_WATCH)) is None:
+            self._check_connection()
+            if time.monotonic() > deadline:
+                self._lose(f"it did not take {what} within {timeout:g} s")
+        if "broken" in answer:
+            self._lose("its control process has ended")
+        return answer
 
     def _check_connection(self) -> None:
         if self._lost:
@@ -211,12 +213,23 @@ class UrLink:
         if not self._receive.isConnected():
             self._lose("it closed the connection")
 
-    def _lose(self, reason: str) -> None:
-        """Give the link up, at once, and raise ARM_LINK_LOST."""
+    def _lose(self, reason: str) -> NoReturn:
+        """Give the link up and raise ARM_LINK_LOST."""
+        self._give_up(reason)
+        raise self._lost_error()
+
+    def _give_up(self, reason: str) -> None:
+        """Drop both ends, at once; the first reason counts."""
         if not self._lost:
             self._lost = reason
-            _retire([self._control, self._receive] if hasattr(self, "_control") else [])
-        raise self._lost_error()
+            if self._control is not None:
+                self._control.kill()
+            # It waits for an answer that may never come.
+            threading.Thread(target=self._receive.disconnect, daemon=True).start()
+
+    def _refusal(self, answer: dict[str, Any]) -> str:
+        reason = str(answer.get("error", "")).strip()
+        return f"the robot at {self._robot_ip} refuses remote control: {reason}"
 
     def _lost_error(self) -> VpgError:
         return VpgError(
@@ -224,52 +237,69 @@ class UrLink:
             f"the link to the robot at {self._robot_ip} is lost: {self._lost}",
         )
 
-    def _keep(self) -> None:
-        """The keeper: make calls, watch the connection, give signs of life."""
-        kick = time.monotonic()
-        while self.alive:
-            try:
-                method, result = self._calls.get(timeout=_WATCH)
-            except queue.Empty:
-                self._watch()
-            else:
-                _fulfil(method, result)
-            if time.monotonic() >= kick:
-                kick = time.monotonic() + _KICK
-                self._give_sign_of_life()
-
     def _watch(self) -> None:
-        # Callers are told of a loss when they next use the link.
+        """Notice a lost connection while nobody uses the link; callers are told when they do."""
         with contextlib.suppress(VpgError):
-            self._check_connection()
-
-    def _give_sign_of_life(self) -> None:
-        if self.alive and self._receive.getRuntimeState() == _PLAYING:
-            self._control.kickWatchdog()
+            while self.alive:
+                self._check_connection()
+                time.sleep(_WATCH)
 
 
-def _fulfil(method: Callable[[], Any], result: "Future[Any]") -> None:
+class _ControlProcess:
+    """The process of :mod:`vpg_ros.devices.ur_control`: one request, then one answer."""
+
+    def __init__(self, robot_ip: str) -> None:
+        self._socket, other = socket.socketpair()
+        command = [sys.executable, ur_control.__file__, robot_ip, str(other.fileno())]
+        with other:
+            self._process = subprocess.Popen(
+                command, pass_fds=(other.fileno(),), stdout=subprocess.DEVNULL
+            )
+        self._buffer = b""
+
+    def request(self, method: str, arguments: Sequence[Any]) -> None:
+        """Ask for a call; a process that is gone shows in the answer."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps([method, arguments]).encode() + b"\n")
+
+    def answer(self, timeout: float) -> dict[str, Any] | None:
+        """The next answer; None when there is none yet; {"broken": …} when there can be none."""
+        readable, _, _ = select.select([self._socket], [], [], timeout)
+        if not readable:
+            return None
+        part = self._socket.recv(65536)
+        self._buffer += part
+        if not part:
+            return {"broken": True}
+        if not self._buffer.endswith(b"\n"):
+            return None
+        line, self._buffer = self._buffer, b""
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+    def kill(self) -> None:
+        """End it wherever it is."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _receive_interface(robot_ip: str) -> RTDEReceiveInterface:
     try:
-        result.set_result(method())
-    except Exception as error:  # noqa: BLE001 - whatever the library throws belongs to the caller
-        result.set_exception(error)
-
-
-def _constructed(robot_ip: str, construct: Callable[[], _Interface]) -> _Interface:
-    try:
-        return construct()
+        receive = RTDEReceiveInterface(robot_ip, variables=_VARIABLES)
     except (RuntimeError, ValueError) as error:
         raise VpgError(
             ErrorCode.ARM_UNREACHABLE,
-            f"the robot at {robot_ip} refuses remote control: {str(error).strip()}",
+            f"the robot at {robot_ip} sends no data: {str(error).strip()}",
         ) from None
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(receive))
+    return receive
 
 
 def _probe(robot_ip: str) -> None:
     """Raise ARM_UNREACHABLE unless a controller answers at ``robot_ip``."""
     for port in (RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT):
         try:
-            with socket.create_connection((robot_ip, port), _CONNECT_TIMEOUT) as connection:
+            with socket.create_connection((robot_ip, port), _PORT_TIMEOUT) as connection:
                 if port == RTDE_PORT:
                     _negotiate(connection)
         except OSError as error:
@@ -282,28 +312,7 @@ def _probe(robot_ip: str) -> None:
 
 def _negotiate(connection: socket.socket) -> None:
     """Ask for RTDE protocol version 2; raises OSError when there is no answer."""
-    connection.settimeout(_CONNECT_TIMEOUT)
+    connection.settimeout(_PORT_TIMEOUT)
     connection.sendall(b"\x00\x05V\x00\x02")
     if connection.recv(4)[2:3] != b"V":
         raise OSError("it does not speak RTDE")
-
-
-def _retire(interfaces: Sequence[Any]) -> threading.Event:
-    """Disconnect in the background; the event is set when that is done.
-
-    The objects are kept for ever: their destructors would block the whole process.
-    """
-    done = threading.Event()
-    left = [*interfaces]
-    for interface in interfaces:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(interface))
-
-    def disconnect(interface: Any) -> None:
-        interface.disconnect()
-        left.remove(interface)
-        if not left:
-            done.set()
-
-    for interface in interfaces:
-        threading.Thread(target=disconnect, args=(interface,), daemon=True).start()
-    return done

@@ -63,14 +63,28 @@ class Command:
         stop = ("stopL", _STOP_TOOL)
         return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit)
 
-    def miss(self, reading: Reading) -> tuple[bool, str]:
-        """Whether the arm is off the goal by more than the tolerance, and how far in words."""
+    def ended(self, reading: Reading) -> bool:
+        """Whether the controller's trajectory has come to rest at the goal."""
+        if float(np.abs(reading.target_velocities).max()) > STILL:
+            return False
+        return not self._miss(reading.target_joints, reading.target_tool)
+
+    def reached(self, reading: Reading) -> bool:
+        """Whether the arm itself is there."""
+        return not self._miss(reading.joints, reading.tool)
+
+    def missed_by(self, reading: Reading) -> str:
+        """How far the arm is off, in words."""
+        return self._miss(reading.joints, reading.tool)
+
+    def _miss(self, joints: FloatArray, tool: FloatArray) -> str:
+        """By how much joints and tool pose are off the goal; "" within the tolerance."""
         if self.method == "moveJ":
-            error = float(np.abs(self.goal - reading.joints).max())
-            return error > _JOINT_TOLERANCE, f"{np.degrees(error):.2f}°"
-        distance, angle = _apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(reading.tool))
+            error = float(np.abs(self.goal - joints).max())
+            return f"{np.degrees(error):.2f}°" if error > _JOINT_TOLERANCE else ""
+        distance, angle = _apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(tool))
         off = distance > _POSITION_TOLERANCE or angle > _ANGLE_TOLERANCE
-        return off, f"{distance * 1000:.1f} mm and {np.degrees(angle):.2f}°"
+        return f"{distance * 1000:.1f} mm and {np.degrees(angle):.2f}°" if off else ""
 
 
 class Move:
@@ -86,10 +100,9 @@ class Move:
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""
-        before, _ = self._link.operation()
         self._start()
         try:
-            while self._under_way(before):
+            while self._under_way():
                 time.sleep(_POLL)
                 self._see()
                 if self._peak_force > self._command.force_limit:
@@ -103,18 +116,13 @@ class Move:
 
     def _start(self) -> None:
         command = self._command
-        arguments = (command.goal.tolist(), command.speed, command.acceleration, True)
-        try:
-            taken = self._link.call(command.method, *arguments)
-        except (ValueError, RuntimeError, TypeError) as error:
-            raise _rejected(f"{command.method} was rejected: {error}") from None
-        if not taken:
+        goal = command.goal.tolist()
+        if not self._link.call(command.method, goal, command.speed, command.acceleration, True):
             self._see()
             raise _rejected(f"the controller did not accept {command.method}")
 
-    def _under_way(self, before: int) -> bool:
-        operation, running = self._link.operation()
-        if operation != before and not running:
+    def _under_way(self) -> bool:
+        if self._command.ended(self._reading):
             return False
         if self._spent > self._allowed:
             self._halt()
@@ -148,10 +156,10 @@ class Move:
         deadline = self._reading.stamp + _SETTLE
         while True:
             self._see()
-            off, distance = self._command.miss(self._reading)
-            if not off:
+            if self._command.reached(self._reading):
                 return
             if self._reading.stamp > deadline:
+                distance = self._command.missed_by(self._reading)
                 raise _rejected(
                     f"{self._command.method} ended {distance} off its goal; something holds the arm"
                 )

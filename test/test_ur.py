@@ -1,0 +1,353 @@
+"""The UR driver, through the real ``ur_rtde`` library, against the controller emulator."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures_controller import Emulator, emulator, eventually, free_host
+
+from vpg_ros.devices.interfaces import MoveEnd
+from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Pose, tool_down
+
+pytest.importorskip("rtde_control")
+from vpg_ros.devices.ur import URArm  # noqa: E402
+
+FAKE_WORLD = str(Path(__file__).parent / "fake_world.py")
+FAR = HOME_JOINTS + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def robot() -> Iterator[Emulator]:
+    with emulator() as running:
+        yield running
+
+
+@contextmanager
+def connected(robot: Emulator) -> Iterator[URArm]:
+    arm = URArm(robot.host)
+    yield arm
+    arm.disconnect()
+
+
+@pytest.fixture
+def arm(robot: Emulator) -> Iterator[URArm]:
+    """An arm in its home configuration, on a robot without faults."""
+    robot.recover()
+    with connected(robot) as arm:
+        arm.move_joints(HOME_JOINTS, 3.0, 20.0)
+        yield arm
+
+
+def refused(action: Callable[[], object], code: ErrorCode) -> str:
+    """The sentence with which ``action`` fails."""
+    with pytest.raises(VpgError) as caught:
+        action()
+    assert caught.value.code is code, caught.value
+    return caught.value.message
+
+
+def joints(robot: Emulator) -> np.ndarray:
+    return np.array(robot.state()["joints"])
+
+
+def assert_still(robot: Emulator) -> None:
+    """The arm stands where it is, short of FAR."""
+    robot.until("moving", False)
+    wait(robot, 0.05)
+    stopped = joints(robot)
+    wait(robot, 0.2)
+    assert np.array_equal(joints(robot), stopped)
+    assert stopped[0] < FAR[0] - 0.1
+
+
+def wait(robot: Emulator, seconds: float) -> None:
+    """Let ``seconds`` of the robot's time pass."""
+    end = robot.state()["time"] + seconds
+    eventually(lambda: robot.state()["time"] >= end)
+
+
+@pytest.fixture
+def moving(robot: Emulator, arm: URArm) -> Iterator["Future[object]"]:
+    """A slow move to FAR, under way in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        move = pool.submit(arm.move_joints, FAR, 0.5, 2.0)
+        eventually(lambda: joints(robot)[0] > HOME_JOINTS[0] + 0.05)
+        yield move
+
+
+def outcome(move: "Future[object]", code: ErrorCode) -> str:
+    return refused(lambda: move.result(timeout=10.0), code)
+
+
+# -- motions ---------------------------------------------------------------------------------------
+
+
+def test_state_is_that_of_the_robot(robot: Emulator, arm: URArm) -> None:
+    state = arm.state()
+    assert np.allclose(state.joints, HOME_JOINTS, atol=1e-6)
+    assert np.allclose(state.tool.matrix, UR5.forward(HOME_JOINTS).matrix, atol=1e-6)
+    assert np.abs(state.velocities).max() < 1e-3 and state.force == 0.0
+    eventually(lambda: arm.state().stamp > state.stamp)
+    assert robot.state()["payload"] == 1.0
+
+
+def test_joint_move_arrives(arm: URArm) -> None:
+    result = arm.move_joints(FAR, 3.0, 10.0)
+    assert result.end is MoveEnd.REACHED
+    assert np.degrees(np.abs(arm.state().joints - FAR)).max() < 0.1
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.7, -1.2])
+def test_pose_moves_arrive(arm: URArm, yaw: float) -> None:
+    goal = tool_down(-0.5, 0.1, 0.2, yaw)
+    arm.move_to(goal, 3.0, 10.0)
+    assert_near(arm.state().tool, goal)
+    lower = goal.translated(dx=0.03, dz=-0.1)
+    result = arm.move_linear(lower, 0.5, 3.0, 30.0)
+    assert result.end is MoveEnd.REACHED and result.peak_force == 0.0
+    assert_near(result.pose, lower)
+    assert_near(arm.state().tool, lower)
+
+
+def assert_near(pose: Pose, goal: Pose) -> None:
+    """Within 1 mm and 0.1°."""
+    error = np.linalg.inv(goal.matrix) @ pose.matrix
+    angle = np.degrees(np.arccos(np.clip((np.trace(error[:3, :3]) - 1) / 2, -1, 1)))
+    assert np.linalg.norm(error[:3, 3]) < 1e-3 and angle < 0.1
+
+
+def test_a_move_to_where_the_arm_is_ends_at_once(arm: URArm) -> None:
+    assert arm.move_joints(HOME_JOINTS, 1.0, 1.0).end is MoveEnd.REACHED
+    assert arm.move_linear(arm.state().tool, 0.1, 1.0, 10.0).end is MoveEnd.REACHED
+
+
+@pytest.mark.parametrize("version", ["3.15.0", "5.25.1"])
+def test_other_generations(version: str) -> None:
+    with emulator("--version", version, "--time-scale", "3") as robot, connected(robot) as arm:
+        arm.move_joints(FAR, 3.0, 10.0)
+        assert np.allclose(arm.state().joints, FAR, atol=1e-3)
+
+
+def test_ten_times_real_time() -> None:
+    with emulator("--time-scale", "10") as robot, connected(robot) as arm:
+        began = arm.state().stamp
+        arm.move_joints(FAR, 0.2, 2.0)
+        arm.move_linear(arm.state().tool.translated(dz=-0.1), 0.05, 1.0, 30.0)
+        ideal = 1.0 / 0.2 + 0.1 + 0.1 / 0.05 + 0.05
+        assert ideal <= arm.state().stamp - began
+        assert_near(arm.state().tool, UR5.forward(FAR).translated(dz=-0.1))
+
+
+def test_a_slowed_arm_is_given_the_time_it_needs(robot: Emulator, arm: URArm) -> None:
+    robot.fault("slider 0.2")
+    begin = arm.state().stamp
+    goal = HOME_JOINTS + np.array([0.6, 0.0, 0.0, 0.0, 0.0, 0.0])
+    arm.move_joints(goal, 1.0, 10.0)
+    assert arm.state().stamp - begin > 3.0
+
+
+# -- stops -----------------------------------------------------------------------------------------
+
+
+def test_stop_from_another_thread(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
+    arm.stop()
+    outcome(moving, ErrorCode.CANCELLED)
+    assert_still(robot)
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_stop_of_a_standing_arm(arm: URArm) -> None:
+    arm.stop()
+    assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_one_move_at_a_time(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
+    sentence = refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.MOTION_REJECTED)
+    assert "in progress" in sentence
+    arm.stop()
+    outcome(moving, ErrorCode.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("pstop", ErrorCode.PROTECTIVE_STOP), ("estop", ErrorCode.EMERGENCY_STOP)],
+)
+def test_safety_stops(
+    robot: Emulator, arm: URArm, moving: "Future[object]", fault: str, code: ErrorCode
+) -> None:
+    robot.fault(fault)
+    assert robot.host in outcome(moving, code)
+    assert_still(robot)
+    refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
+    robot.recover()
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
+    robot.fault("kill-script")
+    assert "program" in outcome(moving, ErrorCode.MOTION_REJECTED)
+    assert_still(robot)
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_connecting_to_a_stopped_robot(robot: Emulator) -> None:
+    for fault, code in (
+        ("pstop", ErrorCode.PROTECTIVE_STOP),
+        ("estop", ErrorCode.EMERGENCY_STOP),
+    ):
+        robot.fault(fault)
+        refused(lambda: URArm(robot.host), code)
+        robot.recover()
+
+
+# -- the link --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["drop", "hold"])
+def test_a_lost_link_is_found_and_made_anew(
+    robot: Emulator, arm: URArm, moving: "Future[object]", fault: str
+) -> None:
+    lost = time.monotonic()
+    robot.fault(fault)
+    assert robot.host in outcome(moving, ErrorCode.ARM_LINK_LOST)
+    found = time.monotonic() - lost
+    refused(arm.state, ErrorCode.ARM_LINK_LOST)
+    refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), ErrorCode.ARM_LINK_LOST)
+    robot.recover()
+    arm.reconnect()
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert found < 1.0
+
+
+def test_a_link_lost_while_nothing_moves(robot: Emulator, arm: URArm) -> None:
+    robot.fault("drop")
+    time.sleep(1.0)  # when the library's own reconnection would have done its harm
+    refused(arm.state, ErrorCode.ARM_LINK_LOST)
+    arm.reconnect()
+    assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_a_controller_that_dies(robot: Emulator) -> None:
+    with emulator() as mortal:
+        arm = URArm(mortal.host)
+        with ThreadPoolExecutor(1) as pool:
+            move = pool.submit(arm.move_joints, FAR, 0.5, 2.0)
+            eventually(lambda: joints(mortal)[0] > HOME_JOINTS[0] + 0.05)
+            mortal.process.kill()
+            outcome(move, ErrorCode.ARM_LINK_LOST)
+        mortal.process.wait()
+        refused(arm.reconnect, ErrorCode.ARM_UNREACHABLE)
+        arm.disconnect()
+
+
+def test_the_arm_stops_when_its_driver_is_killed(robot: Emulator, arm: URArm) -> None:
+    arm.disconnect()
+    program = (
+        "import sys, numpy as np\nfrom vpg_ros.devices.ur import URArm\n"
+        "URArm(sys.argv[1]).move_joints(np.array([float(a) for a in sys.argv[2:]]), 0.2, 2.0)"
+    )
+    command = [sys.executable, "-c", program, robot.host, *map(str, FAR)]
+    driver = subprocess.Popen(command)
+    try:
+        eventually(lambda: joints(robot)[0] > HOME_JOINTS[0] + 0.05, timeout=20.0)
+    finally:
+        driver.kill()
+        driver.wait()
+    robot.until("runtime", "STOPPED")
+    assert_still(robot)
+
+
+def test_nobody_at_the_address() -> None:
+    host = free_host()
+    sentence = refused(lambda: URArm(host), ErrorCode.ARM_UNREACHABLE)
+    assert host in sentence and "30004" in sentence and "robot_ip" in sentence
+
+
+def test_an_address_that_is_none() -> None:
+    assert "nowhere.invalid" in refused(lambda: URArm("nowhere.invalid"), ErrorCode.ARM_UNREACHABLE)
+
+
+# -- bad goals -------------------------------------------------------------------------------------
+
+GOAL = tool_down(-0.5, 0.1, 0.2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "word"),
+    [
+        (lambda arm: arm.move_joints(FAR[:5], 1.0, 1.0), "MOTION_REJECTED", "six"),
+        (lambda arm: arm.move_joints(FAR * np.nan, 1.0, 1.0), "MOTION_REJECTED", "finite"),
+        (lambda arm: arm.move_joints(FAR + 7.0, 1.0, 1.0), "JOINT_LIMIT", "6.28"),
+        (lambda arm: arm.move_joints(FAR, 4.0, 1.0), "MOTION_REJECTED", "3.14"),
+        (lambda arm: arm.move_joints(FAR, 1.0, 0.0), "MOTION_REJECTED", "acceleration"),
+        (lambda arm: arm.move_joints(FAR, np.nan, 1.0), "MOTION_REJECTED", "speed"),
+        (lambda arm: arm.move_to(Pose((3.0, 0.0, 0.0)), 1.0, 1.0), "POSE_UNREACHABLE", "3.000"),
+        (lambda arm: arm.move_to(Pose((np.nan, 0, 0)), 1.0, 1.0), "MOTION_REJECTED", "finite"),
+        (lambda arm: arm.move_linear(GOAL, 5.0, 1.0, 9.0), "MOTION_REJECTED", "tool speed"),
+        (lambda arm: arm.move_linear(GOAL, 0.1, 1.0, 0.0), "MOTION_REJECTED", "force limit"),
+        (
+            lambda arm: arm.move_linear(Pose((3.0, 0.0, 0.0)), 0.1, 1.0, 9.0),
+            "POSE_UNREACHABLE",
+            "3.000",
+        ),
+    ],
+)
+def test_bad_goals_are_refused_and_nothing_moves(
+    standing_arm: URArm, action: Callable[[URArm], object], code: str, word: str
+) -> None:
+    assert word in refused(lambda: action(standing_arm), ErrorCode[code])
+    assert np.allclose(standing_arm.state().joints, HOME_JOINTS, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def standing_arm() -> Iterator[URArm]:
+    with emulator() as robot, connected(robot) as arm:
+        yield arm
+
+
+# -- contact, through a linked world ---------------------------------------------------------------
+
+FLOOR = 0.20  # m, the floor of the world that the arm comes down on
+LIMIT = 25.0  # N
+STIFFNESS = 5000.0  # N/m
+
+
+@pytest.mark.parametrize("time_scale", ["1", "10"])
+def test_contact_stops_a_guarded_move(time_scale: str) -> None:
+    options = ("--floor", str(FLOOR), "--time-scale", time_scale)
+    with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:
+        above = arm.state().tool
+        result = arm.move_linear(above.translated(dz=-0.2), 0.1, 1.0, LIMIT)
+        assert result.end is MoveEnd.CONTACT
+        assert result.peak_force > LIMIT
+        assert FLOOR - 0.02 < result.pose.position[2] < FLOOR - LIMIT / STIFFNESS
+        robot.until("moving", False)
+        pressed = arm.state()
+        assert pressed.force > LIMIT and np.abs(pressed.velocities).max() < 0.01
+        # The force at the start is the baseline, so that an arm in contact can leave it.
+        risen = arm.move_linear(above, 0.2, 1.0, 1000.0)
+        assert risen.end is MoveEnd.REACHED
+        assert arm.state().force == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_constant_force_is_no_contact() -> None:
+    options = ("--bias", "40", "--time-scale", "3")
+    with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:
+        assert arm.state().force == pytest.approx(0.0, abs=1e-6)
+        result = arm.move_linear(arm.state().tool.translated(dz=-0.1), 0.2, 1.0, LIMIT)
+        assert result.end is MoveEnd.REACHED and result.peak_force < 1.0
+
+
+def test_threads_are_not_left_behind(robot: Emulator) -> None:
+    with connected(robot):
+        pass
+    eventually(lambda: not [t for t in threading.enumerate() if t.name == "ur-link"])
