@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
@@ -68,6 +69,8 @@ class FrameSource:
             lambda message: self._receive(topic, message),
             qos_profile_sensor_data,
             callback_group=self._group,
+            # The executor does not expect event handlers to go away while it spins.
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
 
     def _receive(self, topic: str, message: Any) -> None:

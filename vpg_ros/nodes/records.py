@@ -7,15 +7,10 @@ one, summary and report are replaced whole.
 import json
 import statistics
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vpg_ros import primitives
-from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
 from vpg_ros.run_folder import (
@@ -28,22 +23,6 @@ from vpg_ros.run_folder import (
 from vpg_ros.viz.report import DecisionRecord, write_report
 
 
-@dataclass(frozen=True)
-class Step:
-    """One action as it is recorded.
-
-    transition: the step. decision_ms: from heightmap to action. seconds: wall time from one
-    decision's start to the next. maps: primitive → best value at every cell, NaN where none.
-    overlay: the chosen action drawn on the heightmap, RGB.
-    """
-
-    transition: Transition
-    decision_ms: float
-    seconds: float
-    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    overlay: NDArray[np.uint8] | None = None
-
-
 class RunRecords:
     """Writes the files of one run."""
 
@@ -53,13 +32,13 @@ class RunRecords:
         """about: what the store says of itself. transitions: whether to store any, and a report."""
         self.folder = folder
         self._live_report = live_report and transitions
-        self._steps: list[Step] = []
+        self._steps: list[DecisionRecord] = []
         self._events = (folder / EVENTS_FILE).open("a", encoding="utf-8")
         path = folder / TRANSITIONS_FILE
         self._writer = TransitionWriter(path, about) if transitions else None
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[DecisionRecord]:
         """What was recorded so far."""
         return list(self._steps)
 
@@ -72,7 +51,7 @@ class RunRecords:
             sentence = f"{self.folder / EVENTS_FILE} cannot be written: {error.strerror}"
             raise VpgError(ErrorCode.DISK_FULL, sentence) from None
 
-    def add(self, step: Step, summary: dict[str, Any]) -> None:
+    def add(self, step: DecisionRecord, summary: dict[str, Any]) -> None:
         """Store one step; raises DISK_FULL with all earlier ones kept."""
         if self._writer is not None:
             self._writer.write(step.transition)
@@ -91,19 +70,21 @@ class RunRecords:
         self._writer = None
 
     def _write_report(self, summary: dict[str, Any]) -> None:
-        write_report(self.folder / REPORT_FILE, summary, [_decision(step) for step in self._steps])
+        write_report(self.folder / REPORT_FILE, summary, self._steps)
 
 
-def summarise(steps: list[Step]) -> dict[str, Any]:
+def summarise(steps: list[DecisionRecord]) -> dict[str, Any]:
     """The figures of a run: actions, picked, grasps, grasp_success, decision_ms, action_seconds."""
-    picks = [step for step in steps if primitives.get(step.transition.action.primitive).picks]
-    successes = sum(step.transition.outcome.success for step in picks)
+    grasps = [step for step in steps if primitives.get(step.transition.action.primitive).picks]
+    picked = sum(step.picked for step in grasps)
     return {
         "actions": len(steps),
-        "picked": successes,
-        "grasps": len(picks),
-        "grasp_success": round(successes / len(picks), 4) if picks else None,
-        "decision_ms": _median([step.decision_ms for step in steps]),
+        "picked": picked,
+        "grasps": len(grasps),
+        "grasp_success": round(picked / len(grasps), 4) if grasps else None,
+        "decision_ms": _median(
+            [step.decision_ms for step in steps if step.decision_ms is not None]
+        ),
         "action_seconds": _median([step.transition.outcome.duration for step in steps]),
     }
 
@@ -112,7 +93,7 @@ def _median(values: list[float]) -> float | None:
     return round(statistics.median(values), 3) if values else None
 
 
-def _line(step: Step) -> dict[str, Any]:
+def _line(step: DecisionRecord) -> dict[str, Any]:
     """One action as a line of events.jsonl."""
     transition = step.transition
     action, outcome = transition.action, transition.outcome
@@ -125,11 +106,6 @@ def _line(step: Step) -> dict[str, Any]:
         "outcome": outcome.error_msg or ("success" if outcome.success else "no success"),
         "error_code": int(outcome.error_code),
         "action_seconds": round(outcome.duration, 3),
-        "decision_ms": round(step.decision_ms, 2),
-        "seconds": round(step.seconds, 3),
+        "decision_ms": round(step.decision_ms or 0.0, 2),
+        "seconds": round(step.seconds or 0.0, 3),
     }
-
-
-def _decision(step: Step) -> DecisionRecord:
-    """A step as the report shows it."""
-    return DecisionRecord()

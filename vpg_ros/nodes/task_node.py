@@ -19,13 +19,14 @@ from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import transition_to_msg
 from vpg_ros.nodes.pictures import Pictures
 from vpg_ros.nodes.qos import LATCHED
-from vpg_ros.nodes.records import RunRecords, Step, summarise
+from vpg_ros.nodes.records import RunRecords, summarise
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.task_clients import Clients
 from vpg_ros.nodes.task_machine import Task
 from vpg_ros.nodes.task_parameters import Parameters
 from vpg_ros.nodes.task_table import State
 from vpg_ros.run_folder import new_run_folder
+from vpg_ros.viz.report import DecisionRecord
 
 
 class TaskNode(VpgNode):
@@ -73,7 +74,8 @@ class TaskNode(VpgNode):
         self._transitions.publish(transition_to_msg(transition))
         stamp = transition.before.stamp
         maps, overlay = self._pictures.maps(stamp), self._pictures.overlay(stamp)
-        step = Step(transition, decision_ms, seconds, maps, overlay)
+        picked = transition.reward > 0
+        step = DecisionRecord(transition, picked, decision_ms, seconds, maps, overlay)
         self._records.add(step, self._summary())
         outcome = transition.outcome
         verdict = "success" if outcome.success else outcome.error_msg or "no success"
