@@ -10,7 +10,7 @@ PORT = 41414
 MAX_WIDTH = 0.110  # m
 MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N
 _REACHED = 0.001  # m from the target at which a movement is over
-_STUCK = 0.0002  # m a movement must make …
+_STUCK = 0.001  # m a movement must make: what is held trembles by less …
 _STUCK_TIME = 0.2  # … in this many s, or it is over
 _SUCCESS, _REFUSED = 0, 1
 
