@@ -92,7 +92,9 @@ def test_an_outcome_with_an_error_survives(tmp_path: Path) -> None:
     assert read.outcome == outcome and read.done
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     value=st.floats(allow_nan=False),
     stamp=st.integers(0, 2**31 * 10**9 - 1),
@@ -357,3 +359,40 @@ def test_what_is_no_store_is_said(tmp_path: Path, name: str) -> None:
     with pytest.raises(VpgError, match=name) as error:
         list(read_transitions(tmp_path / name))
     assert code_of(error) == ErrorCode.STORE_UNREADABLE
+
+
+def vpg(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vpg_ros.cli.main", *arguments]
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+
+
+def test_vpg_dataset_info_counts(tmp_path: Path) -> None:
+    write(tmp_path / "a.mcap", 5)
+    done = vpg("dataset", "info", str(tmp_path / "a.mcap"))
+    assert done.returncode == 0, done.stderr
+    for expected in ("3, 1 successful (33%)", "24 × 32 pixels of 2 mm", "complete", "seed"):
+        assert expected in done.stdout
+
+
+def test_vpg_dataset_view_writes_pictures_and_a_report(tmp_path: Path) -> None:
+    write(tmp_path / "a.mcap", 3)
+    out = tmp_path / "out"
+    done = vpg("dataset", "view", str(tmp_path), "--out", str(out), "--limit", "2")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir()) == [
+        "00000-grasp.png",
+        "00001-push.png",
+        "report.html",
+    ]
+    assert (out / "00000-grasp.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "report.html").read_text().count("<article") == 2
+
+
+def test_vpg_dataset_on_nothing_is_one_sentence(tmp_path: Path) -> None:
+    done = vpg("dataset", "info", str(tmp_path / "missing"))
+    assert done.returncode == 1
+    assert "missing" in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -16,6 +16,7 @@ from vpg_ros.errors import VpgError
 SUBCOMMANDS = {
     "sim": "clear a table in simulation",
     "real": "clear a table with a robot",
+    "dataset": "look into recorded transitions",
     "version": "print the version and exit",
 }
 
