@@ -345,7 +345,7 @@ def test_the_speed_slider_slows_a_move(client: Client, robot: Emulator) -> None:
 
 
 def test_dashboard(robot: Emulator, client: Client) -> None:
-    board = dashboard_client.DashboardClient(robot)
+    board = dashboard_client.DashboardClient(robot.host)
     board.connect()
     assert board.polyscopeVersion().startswith("5.11.0")
     assert board.isInRemoteControl() and board.running()

@@ -34,8 +34,10 @@ def robot() -> Iterator[Emulator]:
 @contextmanager
 def connected(robot: Emulator) -> Iterator[URArm]:
     arm = URArm(robot.host)
-    yield arm
-    arm.disconnect()
+    try:
+        yield arm
+    finally:
+        arm.disconnect()
 
 
 @pytest.fixture
@@ -67,6 +69,12 @@ def assert_still(robot: Emulator) -> None:
     wait(robot, 0.2)
     assert np.array_equal(joints(robot), stopped)
     assert stopped[0] < FAR[0] - 0.1
+
+
+def catch_up(robot: Emulator, arm: URArm) -> None:
+    """Wait until the driver has heard of what the robot is in now."""
+    now = robot.state()["time"]
+    eventually(lambda: arm.state().stamp > now)
 
 
 def wait(robot: Emulator, seconds: float) -> None:
@@ -130,9 +138,8 @@ def test_a_move_to_where_the_arm_is_ends_at_once(arm: URArm) -> None:
     assert arm.move_linear(arm.state().tool, 0.1, 1.0, 10.0).end is MoveEnd.REACHED
 
 
-@pytest.mark.parametrize("version", ["3.15.0", "5.25.1"])
-def test_other_generations(version: str) -> None:
-    with emulator("--version", version, "--time-scale", "3") as robot, connected(robot) as arm:
+def test_the_generation_before() -> None:
+    with emulator("--version", "3.15.0", "--time-scale", "3") as robot, connected(robot) as arm:
         arm.move_joints(FAR, 3.0, 10.0)
         assert np.allclose(arm.state().joints, FAR, atol=1e-3)
 
@@ -189,6 +196,7 @@ def test_safety_stops(
     assert_still(robot)
     refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
     robot.recover()
+    catch_up(robot, arm)
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
@@ -207,6 +215,7 @@ def test_connecting_to_a_stopped_robot(robot: Emulator) -> None:
         robot.fault(fault)
         refused(lambda: URArm(robot.host), code)
         robot.recover()
+        wait(robot, 0.02)
 
 
 # -- the link --------------------------------------------------------------------------------------
@@ -347,7 +356,9 @@ def test_a_constant_force_is_no_contact() -> None:
         assert result.end is MoveEnd.REACHED and result.peak_force < 1.0
 
 
-def test_threads_are_not_left_behind(robot: Emulator) -> None:
+def test_nothing_is_left_behind(robot: Emulator) -> None:
+    before = set(threading.enumerate())
     with connected(robot):
-        pass
-    eventually(lambda: not [t for t in threading.enumerate() if t.name == "ur-link"])
+        added = set(threading.enumerate()) - before
+        assert added
+    eventually(lambda: not any(thread.is_alive() for thread in added))
