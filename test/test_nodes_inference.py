@@ -1,0 +1,176 @@
+"""inference_node: decisions, pictures, swapping weights under way, and weights that cannot be used."""
+
+import shutil
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rclpy.node import Node
+from ros_fixtures import call, result, ros, run_process, sentence, spinning
+from sensor_msgs.msg import Image
+from vpg_msgs.srv import LoadCheckpoint, Select
+
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.nodes.convert import action_from_msg, heightmap_to_msg, image_from_msg
+from vpg_ros.nodes.inference_node import InferenceNode
+from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import ValueNetwork
+
+
+def weights(path: Path, seed: int) -> str:
+    """A checkpoint of random weights; its digest."""
+    torch.manual_seed(seed)
+    return save(path, ValueNetwork(NetworkConfig.of_registry()))
+
+
+def scene(unseen: bool = False) -> Heightmap:
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[100:120, 100:130] = 0.04
+    if unseen:
+        height[:] = np.nan
+    return Heightmap(np.full((*height.shape, 3), 90, np.uint8), height, DEFAULT_WORKSPACE, 7.0)
+
+
+def request(heightmap: Heightmap, tried=()) -> Select.Request:
+    return Select.Request(heightmap=heightmap_to_msg(heightmap), tried=list(tried))
+
+
+@contextmanager
+def graph(checkpoint="", **parameters):
+    with ros({"checkpoint": checkpoint or "''", "device": "cpu", "threads": 1, **parameters}):
+        client, node = Node("client"), InferenceNode()
+        with spinning(client, node):
+            yield client
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    return {name: (folder / name, weights(folder / name, seed)) for seed, name in enumerate("ab")}
+
+
+def select(client, heightmap=None, tried=()):
+    return call(client, Select, "select", request(heightmap or scene(), tried))
+
+
+def load(client, path):
+    return call(client, LoadCheckpoint, "load_checkpoint", LoadCheckpoint.Request(path=str(path)))
+
+
+def test_a_heightmap_becomes_an_action_and_pictures(checkpoints):
+    path, digest = checkpoints["a"]
+    with graph(path) as client:
+        pictures: dict[str, Image] = {}
+        topics = ("overlay", *(f"value_maps/{name}" for name in primitives.names()))
+        for topic in topics:
+            client.create_subscription(
+                Image, topic, lambda image, topic=topic: pictures.update({topic: image}), LATCHED
+            )
+        response = select(client)
+        assert response.error_code == ErrorCode.OK, response.error_msg
+        action = action_from_msg(response.action)
+        assert action.primitive in primitives.names() and action.checkpoint == digest
+        assert action.policy == "network" and response.decision_ms > 0
+        x, y = DEFAULT_WORKSPACE.to_metres(action.row, action.column)
+        assert action.pose.position[:2] == pytest.approx((x, y))
+        done = threading.Event()
+        for _ in range(500):
+            if len(pictures) == len(topics) or done.wait(0.01):
+                break
+        assert set(pictures) == set(topics)
+        assert all(image.header.stamp.sec == 7 for image in pictures.values())
+        best = np.nanmax([np.nanmax(image_from_msg(pictures[t])) for t in topics[1:]])
+        assert action.value == pytest.approx(best, abs=1e-5)
+
+
+def test_what_was_tried_is_not_chosen_again(checkpoints):
+    with graph(checkpoints["a"][0]) as client:
+        first = select(client).action
+        second = select(client, tried=[first]).action
+        chosen = [(a.primitive, a.rotation, a.row, a.column) for a in (first, second)]
+        assert chosen[0] != chosen[1]
+
+
+def test_a_heightmap_without_a_valid_height_is_an_error(checkpoints):
+    with graph(checkpoints["a"][0]) as client:
+        response = select(client, scene(unseen=True))
+        assert response.error_code == ErrorCode.HEIGHTMAP_INVALID
+        assert "no valid height" in response.error_msg
+        assert select(client).error_code == ErrorCode.OK
+
+
+def test_an_empty_request_is_an_error_and_no_crash(checkpoints):
+    with graph(checkpoints["a"][0]) as client:
+        response = call(client, Select, "select", Select.Request())
+        assert response.error_code == ErrorCode.HEIGHTMAP_INVALID
+        assert select(client).error_code == ErrorCode.OK
+
+
+def test_weights_are_swapped_without_dropping_a_request(checkpoints):
+    (first, first_digest), (second, second_digest) = checkpoints["a"], checkpoints["b"]
+    with graph(first) as client:
+        selects = client.create_client(Select, "select")
+        assert selects.wait_for_service(20.0)
+        loads = client.create_client(LoadCheckpoint, "load_checkpoint")
+        assert loads.wait_for_service(20.0)
+        futures = []
+        for index in range(6):
+            futures.append(selects.call_async(request(scene())))
+            if index == 1:
+                loading = loads.call_async(LoadCheckpoint.Request(path=str(second)))
+        assert result(loading).checkpoint == second_digest
+        answers = [result(future) for future in futures]
+        assert {answer.error_code for answer in answers} == {ErrorCode.OK}
+        assert {answer.action.checkpoint for answer in answers} <= {first_digest, second_digest}
+        assert select(client).action.checkpoint == second_digest
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1000]), ErrorCode.CHECKPOINT_CORRUPT),
+        (lambda path: path.write_text("no weights"), ErrorCode.CHECKPOINT_CORRUPT),
+        (lambda path: path.unlink(), ErrorCode.CHECKPOINT_MISSING),
+    ],
+)
+def test_bad_weights_are_refused_and_the_old_ones_stay(checkpoints, tmp_path, spoil, code):
+    path, digest = checkpoints["a"]
+    bad = tmp_path / "bad"
+    shutil.copy(path, bad)
+    spoil(bad)
+    with graph(path) as client:
+        response = load(client, bad)
+        assert response.error_code == code and str(bad) in response.error_msg
+        assert response.checkpoint == digest
+        assert select(client).action.checkpoint == digest
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, ErrorCode.CHECKPOINT_MISSING), ("x", ErrorCode.CHECKPOINT_CORRUPT)]
+)
+def test_a_start_with_bad_weights_ends_with_one_sentence(tmp_path, content, code):
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_text(content)
+    text = sentence(run_process("inference_node", f"checkpoint:={path}"))
+    assert str(path) in text and f"[error {code.value}]" in text
+
+
+@pytest.mark.parametrize("policy", ["heuristic", "random"])
+def test_the_baselines_need_no_weights(policy):
+    with graph(policy=policy) as client:
+        response = select(client)
+        assert response.error_code == ErrorCode.OK and response.action.policy == policy
+
+
+def test_a_policy_that_there_is_not_is_one_sentence():
+    text = sentence(run_process("inference_node", "policy:=oracle"))
+    assert "policy" in text and "'oracle'" in text and "heuristic" in text and "[error 900]" in text
