@@ -19,7 +19,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose, tool_down
 
 pytest.importorskip("rtde_control")
-from vpg_ros.devices.ur import URArm  # noqa: E402
+from vpg_ros.devices.ur import URArm
 
 FAKE_WORLD = str(Path(__file__).parent / "fake_world.py")
 FAR = HOME_JOINTS + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])

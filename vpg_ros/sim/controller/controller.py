@@ -109,18 +109,25 @@ class Controller:
     async def _open(self, host: str, port: int, serve: _Serve) -> None:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._writers.add(writer)
-            with contextlib.suppress(ConnectionError):
+            try:
                 await serve(reader, writer)
-            self._writers.discard(writer)
-            writer.close()
+            finally:
+                self._writers.discard(writer)
 
         await open_port(host, port, handle)
 
 
 async def open_port(host: str, port: int, serve: _Serve) -> None:
     """Serve on host:port; raises CONTROLLER_FAILED, naming both, when that cannot be."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client that goes, and the end of this process, are no errors.
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await serve(reader, writer)
+        writer.close()
+
     try:
-        await asyncio.start_server(serve, host, port)
+        await asyncio.start_server(handle, host, port)
     except OSError as error:
         raise VpgError(
             ErrorCode.CONTROLLER_FAILED,

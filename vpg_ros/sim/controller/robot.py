@@ -13,7 +13,7 @@ from vpg_ros.sim.controller.state import Registers, Safety
 
 # A real controller stops when the joints do not follow their targets (position deviation).
 _DEVIATION = 0.35  # rad
-_TOUCH = 0.5  # N of contact force below which nothing is touched
+_TOUCH = 5.0  # N of change since a move began above which it has met something
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Robot:
     slider: float = 1.0
     digital_outputs: int = 0
     motion: MotionControl = field(init=False)
+    _wrench_at_rest: FloatArray = field(default_factory=lambda: np.zeros(6))
 
     def __post_init__(self) -> None:
         self.motion = MotionControl(self.state.joints)
@@ -47,9 +48,10 @@ class Robot:
         return self.state.wrench - self.force_offset
 
     @property
-    def touching(self) -> bool:
-        """Whether the tool is in contact with anything."""
-        return float(np.linalg.norm(self.state.wrench[:3])) > _TOUCH
+    def meeting(self) -> bool:
+        """Whether the arm moves and has met something; the weight of what it carries is nothing."""
+        change = self.state.wrench[:3] - self._wrench_at_rest[:3]
+        return self.motion.moving and float(np.linalg.norm(change)) > _TOUCH
 
     @property
     def flange(self) -> Kinematics:
@@ -79,6 +81,8 @@ class Robot:
         """Take in what the world measured."""
         self.state = state
         self.gripper.measure(state)
+        if not self.motion.moving:
+            self._wrench_at_rest = state.wrench
         deviation = float(np.abs(state.joints - self.motion.joints).max())
         if deviation > _DEVIATION and self.safety.may_move:
             self.protective_stop()

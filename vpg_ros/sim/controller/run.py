@@ -15,7 +15,7 @@ _MOST_BEHIND = 1.0
 async def run_linked(controller: Controller, link: ControllerEnd, state: RobotState) -> None:
     """Answer the world's states, ``state`` being the first, until it closes the link.
 
-    Clients guard forces over the network, on the wall clock. So while the arm moves in contact an
+    Clients guard forces over the network, on the wall clock. So once a move has met something every
     answer is held back until a cycle of real time has passed: whatever the time scale, a guard then
     acts within the distance that it would on a robot.
     """
@@ -24,7 +24,7 @@ async def run_linked(controller: Controller, link: ControllerEnd, state: RobotSt
     heartbeat = asyncio.create_task(_keep_talking(controller))
     while newest is not None:
         command = controller.cycle(newest)
-        if controller.robot.touching and controller.robot.motion.moving:
+        if controller.robot.meeting:
             await asyncio.sleep(max(answered + CYCLE - time.monotonic(), 0.0))
         answered = time.monotonic()
         link.send(command)
