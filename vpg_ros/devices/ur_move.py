@@ -120,6 +120,8 @@ class Move:
         if not self._link.call(command.method, goal, command.speed, command.acceleration, True):
             self._see()
             raise _rejected(f"the controller did not accept {command.method}")
+        # A simulated clock may have run on a long way while the command was being taken.
+        self._reading = self._link.read()
 
     def _under_way(self) -> bool:
         if self._command.ended(self._reading):

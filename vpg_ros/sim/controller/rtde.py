@@ -20,6 +20,8 @@ _NEGOTIATE, _VERSION = ord("V"), ord("v")
 _OUTPUT_SETUP, _INPUT_SETUP = ord("O"), ord("I")
 _START, _PAUSE, _DATA = ord("S"), ord("P"), ord("U")
 _ACCEPTED = b"\x01"
+# Simulated faster than real time, clients cannot use more samples than this lets through.
+_LEAST_INTERVAL = 0.003  # s of wall time
 # A client that reads nothing for this long loses frames instead of filling memory.
 _MOST_UNSENT = 64 * 1024
 
@@ -88,7 +90,8 @@ class Session:
         if not changed and (now < self._next_time or wall < self._next_wall):
             return False
         self._handshake = outputs.handshake
-        self._next_time, self._next_wall = now + 0.9 * self._period, wall + 0.5 * self._period
+        self._next_time = now + 0.9 * self._period
+        self._next_wall = wall + max(0.5 * self._period, _LEAST_INTERVAL)
         return True
 
     def _set_up_outputs(self, payload: bytes) -> None:
