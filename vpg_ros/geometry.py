@@ -58,7 +58,7 @@ class Pose:
 
     def inverse(self) -> "Pose":
         """The transform from the base frame to this local frame."""
-        return Pose.from_matrix(np.linalg.inv(self.matrix))
+        return Pose.from_matrix(np.asarray(np.linalg.inv(self.matrix), dtype=np.float64))
 
     def translated(self, dx: float = 0.0, dy: float = 0.0, dz: float = 0.0) -> "Pose":
         """The same orientation, moved by (dx, dy, dz) m along the base axes."""

@@ -60,7 +60,7 @@ class GripperMove:
 
 @dataclass(frozen=True)
 class VerifyGrasp:
-    """Read the gripper: the Motion goes on only if it holds something wider than ``min_width`` m."""
+    """Read the gripper: the Motion goes on only if it holds more than ``min_width`` m."""
 
     phase: str
     min_width: float = 0.004

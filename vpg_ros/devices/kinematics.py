@@ -48,7 +48,7 @@ class Kinematics:
 
     @cached_property
     def _tool_inverse(self) -> FloatArray:
-        return np.linalg.inv(self.tool.matrix)
+        return np.asarray(np.linalg.inv(self.tool.matrix), dtype=np.float64)
 
     def links(self, joints: FloatArray) -> list[FloatArray]:
         """4×4 frames of the six links and of the tool, base frame, from shoulder to tool."""
@@ -65,7 +65,7 @@ class Kinematics:
     def solutions(self, pose: Pose, near: FloatArray) -> list[FloatArray]:
         """All joint angles (rad, within limits) that reach ``pose``, nearest to ``near`` first."""
         answer = self._robot.IK(pose.matrix @ self._tool_inverse)
-        exact = [q for q, approximate in zip(answer.Q, answer.is_LS, strict=True) if not approximate]
+        exact = [q for q, fitted in zip(answer.Q, answer.is_LS, strict=True) if not fitted]
         turned = [self._turned(np.asarray(q, dtype=float), near) for q in exact]
         return sorted(turned, key=lambda q: float((_SWEEP * np.abs(q - near)).max()))
 

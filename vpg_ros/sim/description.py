@@ -1,8 +1,8 @@
 """The robot and its cell as described in urdf/: text for PyBullet, shapes for the camera."""
 
-from xml.etree import ElementTree
 from dataclasses import dataclass
 from functools import cache
+from xml.etree import ElementTree
 
 import xacro
 from scipy.spatial.transform import Rotation
