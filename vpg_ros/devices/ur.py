@@ -119,9 +119,9 @@ class URArm:
 
     def _set_up(self) -> None:
         """Tell the controller what is mounted, and that nothing is touched now."""
-        self._link.call("setTcp", self._kinematics.tool.rotvec.tolist())
-        self._link.call("setPayload", self._payload, self._payload_cog)
-        self._link.call("zeroFtSensor")
+        self._link.set("setTcp", self._kinematics.tool.rotvec.tolist())
+        self._link.set("setPayload", self._payload, self._payload_cog)
+        self._link.set("zeroFtSensor")
 
     @contextmanager
     def _moving(self) -> Iterator[Reading]:

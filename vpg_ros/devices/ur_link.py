@@ -175,7 +175,8 @@ class UrLink:
         """Upload the control program again, after it has ended or a safety stop."""
         self.call("reuploadScript")
         deadline = time.monotonic() + _PROGRAM_TIMEOUT
-        while not self.read().program_running:
+        # The control interface has a connection, and so a view of the controller, of its own.
+        while not (self.read().program_running and self.call("isProgramRunning")):
             if time.monotonic() > deadline:
                 raise VpgError(
                     ErrorCode.MOTION_REJECTED,
@@ -183,6 +184,13 @@ class UrLink:
                 )
             time.sleep(0.01)
         self._watch_over()
+
+    def set(self, method: str, *arguments: Any) -> None:
+        """Call a method that must succeed; raises MOTION_REJECTED when it says that it has not."""
+        if not self.call(method, *arguments):
+            raise VpgError(
+                ErrorCode.MOTION_REJECTED, f"the robot at {self._robot_ip} did not accept {method}"
+            )
 
     def close(self) -> None:
         """End the control program and disconnect; nothing happens if the link is lost already."""
@@ -193,7 +201,7 @@ class UrLink:
 
     def _watch_over(self) -> None:
         """Have the controller stop the arm by itself when this process goes silent."""
-        self.call("setWatchdog", 1.0 / _SILENCE)
+        self.set("setWatchdog", 1.0 / _SILENCE)
 
     def _answer(self, what: str, timeout: float) -> dict[str, Any]:
         """The control process's next answer."""
