@@ -88,5 +88,3 @@ def sentence(process: "subprocess.CompletedProcess[str]") -> str:
     assert process.returncode == 1, process.stderr
     assert "Traceback" not in process.stderr
     return process.stderr.strip().splitlines()[-1]
-
-

@@ -1,4 +1,4 @@
-"""inference_node: decisions, pictures, swapping weights under way, and weights that cannot be used."""
+"""inference_node: decisions, pictures, swapping weights under way, unusable weights."""
 
 import shutil
 import threading

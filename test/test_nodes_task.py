@@ -45,7 +45,7 @@ class Table:
         self._call("capture")
         height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
         for index in range(self.blocks):
-            height[20 : 40, 20 + 40 * index : 40 + 40 * index] = 0.04
+            height[20:40, 20 + 40 * index : 40 + 40 * index] = 0.04
         stamp = float(len(self.calls))
         return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, stamp)
 
@@ -63,9 +63,7 @@ class Table:
 
 
 def settings(**changes) -> Parameters:
-    values = {
-        entry.name: entry.default for entry in Parameters.__dataclass_fields__.values()
-    }
+    values = {entry.name: entry.default for entry in Parameters.__dataclass_fields__.values()}
     return Parameters(**(values | changes))
 
 
@@ -174,7 +172,9 @@ def test_a_broken_arm_ends_the_run():
 
 def test_the_first_error_is_the_reason_when_parking_fails_too():
     error = VpgError(ErrorCode.ARM_LINK_LOST, "link lost")
-    table = Table(3, {("select", 0): VpgError(ErrorCode.CHECKPOINT_CORRUPT, "x"), ("park", 1): error})
+    table = Table(
+        3, {("select", 0): VpgError(ErrorCode.CHECKPOINT_CORRUPT, "x"), ("park", 1): error}
+    )
     task, _, _ = run(table)
     assert task.error.code is ErrorCode.CHECKPOINT_CORRUPT
     assert task.park_error.code is ErrorCode.ARM_LINK_LOST and not task.parked

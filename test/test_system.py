@@ -22,9 +22,7 @@ def parameters_of(node: str) -> dict[str, type]:
     """ROS parameter → type of one of our nodes."""
     kind = importlib.import_module(f"vpg_ros.nodes.{node}").Parameters
     hints = get_type_hints(kind)
-    return {
-        entry.metadata["rules"].name or entry.name: hints[entry.name] for entry in fields(kind)
-    }
+    return {entry.metadata["rules"].name or entry.name: hints[entry.name] for entry in fields(kind)}
 
 
 def own_nodes(system: System):

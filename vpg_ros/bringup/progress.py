@@ -92,6 +92,3 @@ def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "decision", f"{summary['decision_ms']:.0f} ms (median)"
         yield "action", f"{summary['action_seconds']:.1f} s of robot time (median)"
     yield "policy", " ".join(part for part in (summary["policy"], summary["checkpoint"]) if part)
-    if summary["error_code"]:
-        error = summary["error_msg"].replace("[", r"\[")
-        yield "error", f"[red]{error} \\[error {summary['error_code']}][/]"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -107,6 +108,9 @@ class _Run:
             summary |= {"error_code": int(error.code), "error_msg": error.message}
         write_json(path, summary)
         self._console.print(summary_table(summary, _short(self._folder)))
+        if summary["error_code"]:
+            told = VpgError(ErrorCode(summary["error_code"]), summary["error_msg"])
+            print(f"vpg: {told.sentence}", file=sys.stderr)
         if self._stop.is_set() and error is None:
             return INTERRUPTED
         return 0 if summary["cleared"] and not summary["error_code"] else 1

@@ -29,6 +29,9 @@ from vpg_ros.nodes.convert import (
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.task_parameters import Parameters
 
+_PARK_NAME = "service park (motion_node)"
+_PARK_PATIENCE = 2.0  # s of wall time: by then it has been there, or its node is gone
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -62,7 +65,7 @@ class Clients:
         wanted = {
             "service capture (heightmap_node)": self._capture.service_is_ready,
             "service select (inference_node)": self._select.service_is_ready,
-            "service park (motion_node)": self._park.service_is_ready,
+            _PARK_NAME: self._park.service_is_ready,
             "action execute_primitive (motion_node)": self._execute.server_is_ready,
         }
         for name, ready in wanted.items():
@@ -95,8 +98,10 @@ class Clients:
 
     def park(self) -> None:
         """Take the arm home."""
-        timeout = self._parameters.park_timeout
-        response = call(self._park, Trigger.Request(), timeout, threading.Event())
+        never, timeout = threading.Event(), self._parameters.park_timeout
+        deadline = time.monotonic() + _PARK_PATIENCE
+        wait_ready(_PARK_NAME, self._park.service_is_ready, deadline, never)
+        response = call(self._park, Trigger.Request(), timeout, never)
         if not response.success:
             unknown = VpgError(ErrorCode.MOTION_REJECTED, f"not parked: {response.message}")
             raise VpgError.parse(response.message) or unknown
