@@ -15,6 +15,7 @@ INTRINSICS = Intrinsics(640, 480, 618.62, 618.62, 319.5, 239.5)
 CAMERA_POSE = look_at(
     np.array([-0.72, 0.0, 0.80]), np.array([-0.50, 0.0, 0.0]), np.array([1.0, 0.0, 0.0])
 )
+D415 = DepthNoise()
 _TOP = 1.0  # m above the table from which the orthographic view looks down
 
 
@@ -30,7 +31,7 @@ class SimCamera:
         world: World,
         intrinsics: Intrinsics = INTRINSICS,
         pose: Pose = CAMERA_POSE,
-        noise: DepthNoise | None = DepthNoise(),
+        noise: DepthNoise | None = D415,
     ) -> None:
         self.intrinsics, self.pose, self.noise = intrinsics, pose, noise
         self._world = world

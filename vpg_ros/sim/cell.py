@@ -6,7 +6,7 @@ import numpy as np
 
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.description import LinkShapes, expand, fixed_frames, link_shapes
-from vpg_ros.sim.shapes import Box, Shape, collision_shape
+from vpg_ros.sim.shapes import Box, Shape, collision_shape, mesh
 
 # Against friction 1 an object's own coefficient counts (Bullet multiplies the two).
 _FRICTION = 1.0
@@ -15,7 +15,8 @@ _FRICTION = 1.0
 class Cell:
     """The static bodies, and the areas that decide what became of an object.
 
-    links: (shapes, 4×4 pose in the base frame) of each body.
+    links: (shapes, 4×4 pose in the base frame) of each body. boxes: M×2×3, lower and upper corners
+    of the axis-aligned box around each shape, m.
     """
 
     def __init__(self, client: Any, workspace: Workspace) -> None:
@@ -24,6 +25,7 @@ class Cell:
         self.links = [(link, frames[link.name].matrix) for link in link_shapes(urdf)]
         for link, pose in self.links:
             _add_static(client, link, pose)
+        self.boxes = np.array([box for link, pose in self.links for box in _boxes(link, pose)])
         shapes = {link.name: link.shapes for link, _ in self.links}
         self._tray = _enclosed(shapes["tray_rim"])
         self._bin = _enclosed(shapes["bin"])
@@ -42,6 +44,11 @@ def _add_static(client: Any, link: LinkShapes, pose: FloatArray) -> None:
         0.0, collision_shape(client, link.shapes), -1, pose[:3, 3].tolist(), [0, 0, 0, 1]
     )
     client.changeDynamics(body, -1, lateralFriction=_FRICTION)
+
+
+def _boxes(link: LinkShapes, pose: FloatArray) -> list[FloatArray]:
+    corners = [mesh((shape,)).vertices @ pose[:3, :3].T + pose[:3, 3] for shape in link.shapes]
+    return [np.array([points.min(axis=0), points.max(axis=0)]) for points in corners]
 
 
 def _enclosed(walls: tuple[Shape, ...]) -> FloatArray:

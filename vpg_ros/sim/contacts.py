@@ -9,20 +9,22 @@ from vpg_ros.geometry import FloatArray
 
 # Columns of getContactPoints: who touches, where, and with how much force.
 _BODY_B, _LINK_A, _POSITION, _NORMAL, _FORCE = 2, 3, 5, 7, 9
-_FRICTION = ((10, 11), (12, 13))
+_FRICTION_1, _DIRECTION_1, _FRICTION_2, _DIRECTION_2 = 10, 11, 12, 13
 
 
-def contact_wrench(client: Any, body: int, links: Collection[int], point: FloatArray) -> FloatArray:
-    """Force (N) and torque (Nm) about ``point`` that others exert upon ``links`` of ``body``, 6."""
-    wrench = np.zeros(6)
-    for contact in client.getContactPoints(bodyA=body):
-        if contact[_BODY_B] != body and contact[_LINK_A] in links:
-            force = contact[_FORCE] * np.array(contact[_NORMAL])
-            for amount, direction in _FRICTION:
-                force += contact[amount] * np.array(contact[direction])
-            wrench[:3] += force
-            wrench[3:] += np.cross(np.array(contact[_POSITION]) - point, force)
-    return wrench
+def contact_forces(client: Any, body: int, links: Collection[int]) -> tuple[FloatArray, FloatArray]:
+    """Where others press on ``links`` of ``body`` and with what force: N×3 m and N×3 N."""
+    contacts = [
+        contact
+        for contact in client.getContactPoints(bodyA=body)
+        if contact[_BODY_B] != body and contact[_LINK_A] in links
+    ]
+    if not contacts:
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    amounts = np.array([(c[_FORCE], c[_FRICTION_1], c[_FRICTION_2]) for c in contacts])
+    directions = np.array([(c[_NORMAL], c[_DIRECTION_1], c[_DIRECTION_2]) for c in contacts])
+    points = np.array([c[_POSITION] for c in contacts])
+    return points, np.einsum("nk,nkj->nj", amounts, directions)
 
 
 def touched_bodies(client: Any, body: int, link: int | None = None) -> set[int]:

@@ -53,7 +53,7 @@ class ObjectSpec:
 
     @property
     def lowest(self) -> float:
-        """z of the block's lowest point in its own frame, m."""
+        """Lowest z of the block in its own frame, m."""
         return float(min(_placed(shape)[:, 2].min() for shape in self.shapes))
 
 

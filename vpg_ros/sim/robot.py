@@ -9,7 +9,7 @@ import numpy as np
 
 from vpg_ros.devices.kinematics import HOME_JOINTS, RG2_TOOL
 from vpg_ros.geometry import FloatArray, Workspace
-from vpg_ros.sim.contacts import contact_wrench
+from vpg_ros.sim.contacts import contact_forces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 from vpg_ros.sim.description import expand, link_shapes
 
@@ -31,6 +31,8 @@ FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_LINKS = ("left_finger_link", "right_finger_link")
 GRIPPER_LINKS = ("gripper_link", *FINGER_LINKS)
 
+_TOOL = RG2_TOOL.matrix
+
 # A joint reaches its target within one step, as far as its torque allows.
 _POSITION_GAIN = 1.0
 # The coupling of the fingers outweighs whatever they press on, N.
@@ -38,7 +40,7 @@ _COUPLING_FORCE = 400.0
 # PyBullet multiplies the friction of two bodies: against these, an object's own counts.
 _FRICTION = 1.0
 # Fingers stand still when they moved less than _STILL m over _STILL_STEPS steps …
-_STILL, _STILL_STEPS = 2e-4, 6
+_STILL, _STILL_STEPS = 1e-3, 6
 # … and hold something when they do so further than this from their target, m.
 _SHORT_OF_TARGET = 2e-3
 
@@ -48,6 +50,8 @@ class Robot:
 
     Targets hold until they are replaced; motors are limited to the real joints' torques, so that
     what is touched pushes back. Angles in rad, widths in m, forces in N.
+
+    shapes: what its links look like. links: index of each by name. target: joints it heads for.
     """
 
     def __init__(self, client: Any, workspace: Workspace) -> None:
@@ -65,12 +69,13 @@ class Robot:
         self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
         self._width_target, self._force = START_WIDTH, MAX_FORCE
         _prepare(client, self.body, self._fingers)
-        self.teleport(HOME_JOINTS, START_WIDTH)
+        self.teleport(HOME_JOINTS)
+        self.teleport_fingers(START_WIDTH)
 
     def apply(self, command: RobotCommand, steps: int = 2) -> None:
         """Head for ``command`` so that its joints are reached after ``steps`` physics steps."""
         fractions = np.arange(1, steps + 1)[:, None] / steps
-        self._path = deque(self._target + fractions * (np.asarray(command.joints) - self._target))
+        self._path = deque(self.target + fractions * (np.asarray(command.joints) - self.target))
         self.grip(command.gripper_width, command.gripper_force)
 
     def servo(self, joints: FloatArray) -> None:
@@ -111,11 +116,18 @@ class Robot:
 
     def wrench(self) -> FloatArray:
         """Contact force (N) and torque (Nm) upon the gripper about the TCP, 6, base axes."""
-        return contact_wrench(self._client, self.body, self._gripper_links, self.tip()[:3, 3])
+        points, forces = contact_forces(self._client, self.body, self._gripper_links)
+        torques = np.cross(points - self.tip()[:3, 3], forces)
+        return np.concatenate([forces.sum(axis=0), torques.sum(axis=0)])
+
+    def force(self) -> FloatArray:
+        """Contact force upon the gripper, 3, N, base axes."""
+        _, forces = contact_forces(self._client, self.body, self._gripper_links)
+        return forces.sum(axis=0)
 
     def tip(self) -> FloatArray:
         """Pose of the TCP in the base frame as it really is, 4×4."""
-        return self.link_pose("wrist_3_link") @ RG2_TOOL.matrix
+        return self.link_pose("wrist_3_link") @ _TOOL
 
     def link_pose(self, name: str) -> FloatArray:
         """Pose of a link's frame in the base frame, 4×4."""
@@ -142,25 +154,28 @@ class Robot:
         """Watch the fingers; the world calls it after each physics step."""
         self._widths.append(self.width())
 
-    def teleport(self, joints: FloatArray, width: float | None = None) -> None:
-        """Be at ``joints``, and the fingers at ``width``, with no time passing."""
-        for joint, angle in zip(self._arm, joints, strict=True):
-            self._client.resetJointState(self.body, joint, float(angle))
+    def teleport(self, joints: FloatArray, velocities: FloatArray | None = None) -> None:
+        """Be at ``joints``, moving at ``velocities`` (rad/s, 0 by default), with no time passing."""
+        rates = np.zeros(6) if velocities is None else velocities
+        for joint, angle, rate in zip(self._arm, joints, rates, strict=True):
+            self._client.resetJointState(self.body, joint, float(angle), float(rate))
         self.servo(np.asarray(joints, dtype=float))
-        if width is not None:
-            for joint in self._fingers:
-                self._client.resetJointState(self.body, joint, width / 2)
-            self._width_target = width
-            self._widths.extend([width] * _STILL_STEPS)
-            self._drive_fingers()
+
+    def teleport_fingers(self, width: float) -> None:
+        """Have the fingers stand at ``width``, with no time passing."""
+        for joint in self._fingers:
+            self._client.resetJointState(self.body, joint, width / 2)
+        self._width_target = width
+        self._widths.extend([width] * _STILL_STEPS)
+        self._drive_fingers()
 
     def _drive(self, joints: FloatArray) -> None:
-        self._target = np.array(joints)
+        self.target = np.array(joints)
         self._client.setJointMotorControlArray(
             self.body,
             self._arm,
             self._client.POSITION_CONTROL,
-            targetPositions=self._target.tolist(),
+            targetPositions=self.target.tolist(),
             forces=TORQUES,
             positionGains=[_POSITION_GAIN] * 6,
         )
@@ -197,4 +212,7 @@ def _prepare(client: Any, body: int, fingers: list[int]) -> None:
     client.changeConstraint(coupling, gearRatio=-1, maxForce=_COUPLING_FORCE, erp=0.5)
     for link in range(-1, client.getNumJoints(body)):
         client.changeDynamics(body, link, lateralFriction=_FRICTION)
+    for finger in fingers:
+        # Static friction holds its place: without, whatever is gripped creeps out within a second.
+        client.changeDynamics(body, finger, frictionAnchor=True)
     client.changeDynamics(body, -1, activationState=client.ACTIVATION_STATE_DISABLE_SLEEPING)

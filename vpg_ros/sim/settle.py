@@ -17,11 +17,12 @@ def settle(world: World, max_seconds: float = 3.0) -> bool:
         world.step(_CHUNK)
         quiet = quiet + 1 if _is_quiet(world) else 0
         if quiet == _QUIET_LOOKS:
-            world.tally()
-            world.rest()
-            return True
+            break
     world.tally()
-    return False
+    world.mark()
+    if quiet == _QUIET_LOOKS:
+        world.sleep()
+    return quiet == _QUIET_LOOKS
 
 
 def _is_quiet(world: World) -> bool:

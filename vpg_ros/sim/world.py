@@ -54,8 +54,8 @@ class _Placed:
 class World:
     """One cell. Not thread-safe: all calls must come from one thread.
 
-    seed: of the last reset. rng: random numbers seeded by it. steps: since then. picked, lost: objects that came to rest in the bin, and
-    elsewhere outside the tray, since then; both are taken out.
+    seed: of the last reset. rng: random numbers seeded by it. steps: taken since then. picked, lost:
+    objects that came to rest in the bin, and elsewhere outside the tray; both are taken out.
     """
 
     def __init__(self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
@@ -79,7 +79,7 @@ class World:
         self.cell = Cell(self.client, self.workspace)
         self.robot = Robot(self.client, self.workspace)
         self._objects: dict[int, _Placed] = {}
-        self.steps = 0
+        self.steps, self._skipped = 0, 0.0
         self.picked = self.lost = 0
 
     def close(self) -> None:
@@ -145,10 +145,14 @@ class World:
         linear, angular = self.client.getBaseVelocity(body)
         return float(np.linalg.norm(linear)), float(np.linalg.norm(angular))
 
-    def rest(self) -> None:
-        """Declare all objects at rest where they are; they sleep until something touches them."""
+    def mark(self) -> None:
+        """Remember how high every object lies: what is lifted is measured from there."""
         for body, placed in self._objects.items():
             placed.rest_z = self.pose(body).position[2]
+
+    def sleep(self) -> None:
+        """Declare all objects at rest where they are, until something touches them."""
+        for body in self._objects:
             self.client.resetBaseVelocity(body, [0, 0, 0], [0, 0, 0])
             self._activate(body, self.client.ACTIVATION_STATE_SLEEP)
 
@@ -156,8 +160,12 @@ class World:
 
     @property
     def time(self) -> float:
-        """Simulated s since the last reset."""
-        return self.steps * DT
+        """Simulated s since the last reset, with what was skipped."""
+        return self.steps * DT + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass in which nothing happens."""
+        self._skipped += seconds
 
     def step(self, count: int = 1) -> None:
         """Let ``count`` steps of :data:`DT` pass."""
@@ -201,10 +209,31 @@ class World:
             touched_bodies(client, robot.body, robot.links[name]) for name in FINGER_LINKS
         )
         for body in sorted(left & right & self._objects.keys()):
-            risen = self.pose(body).position[2] - self._objects[body].rest_z
-            if risen > LIFTED and touched_bodies(client, body) == {robot.body}:
+            if self._risen(body) > LIFTED and touched_bodies(client, body) == {robot.body}:
                 return body
         return None
+
+    def carried(self) -> tuple[int, ...] | None:
+        """Objects that move along with the gripper; None when it, or they, touch anything else."""
+        found: set[int] = set()
+        pending = touched_bodies(self.client, self.robot.body)
+        while pending:
+            body = pending.pop()
+            if body not in self._objects or self._risen(body) < LIFTED:
+                return None
+            found.add(body)
+            pending |= touched_bodies(self.client, body) - found - {self.robot.body}
+        return tuple(sorted(found))
+
+    def carry(
+        self, carried: tuple[int, ...], joints: FloatArray, velocities: FloatArray | None = None
+    ) -> None:
+        """Put the robot at ``joints``, and what it carries along with it, with no time passing."""
+        before = self.robot.tip()
+        self.robot.teleport(joints, velocities)
+        moved = self.robot.tip() @ np.linalg.inv(before)
+        for body in carried:
+            self.place(body, Pose.from_matrix(moved @ self.pose(body).matrix))
 
     def drop_in_bin(self, body: int) -> None:
         """Count an object as picked and take it out, as if it had fallen into the bin."""
@@ -228,6 +257,9 @@ class World:
             Drawable(spec.shapes, (spec.colour,) * len(spec.shapes), pose.matrix)
             for spec, pose in specs
         ]
+
+    def _risen(self, body: int) -> float:
+        return self.pose(body).position[2] - self._objects[body].rest_z
 
     def _is_touched(self, body: int) -> bool:
         return self.robot.body in touched_bodies(self.client, body)

@@ -67,7 +67,6 @@ def build(world: World, name: str, objects: int) -> None:
             f"scene {name!r} kept {len(world.objects)} of {objects} objects on the tray; "
             "ask for fewer",
         )
-    world.rest()
     world.picked = world.lost = 0
 
 

@@ -1,0 +1,54 @@
+"""Whether the gripper passes free of everything, judged by axis-aligned boxes.
+
+Boxes around boxes err on the safe side: what they call free is free.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from vpg_ros.devices.kinematics import RG2_TOOL
+from vpg_ros.geometry import FloatArray
+from vpg_ros.sim.robot import FINGER_LINKS
+from vpg_ros.sim.shapes import mesh
+from vpg_ros.sim.world import World
+
+MARGIN = 0.008  # m that must stay free around the gripper
+
+
+def free(world: World, tool: FloatArray, width: float, carried: Collection[int] = ()) -> FloatArray:
+    """For each TCP pose (N×4×4), whether the gripper at ``width`` m touches nothing there; N.
+
+    ``carried`` objects move along, rigidly; their boxes as they are now count as the gripper's.
+    """
+    low, high = _obstacles(world, carried)
+    parts = _gripper_corners(world, width)
+    placed = np.einsum("nij,pcj->npci", tool[:, :3, :3], parts) + tool[:, None, None, :3, 3]
+    boxes = [(placed.min(axis=2), placed.max(axis=2))]
+    offset = tool[:, :3, 3] - world.robot.tip()[:3, 3]
+    for body in carried:
+        corners = np.array(world.client.getAABB(body))
+        boxes.append(tuple(offset[:, None] + corner for corner in corners))
+    part_low = np.concatenate([box[0] for box in boxes], axis=1) - MARGIN
+    part_high = np.concatenate([box[1] for box in boxes], axis=1) + MARGIN
+    apart = (part_low[:, :, None] > high).any(axis=-1) | (part_high[:, :, None] < low).any(axis=-1)
+    return apart.all(axis=(1, 2))
+
+
+def _obstacles(world: World, carried: Collection[int]) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper corners of the boxes around all that the gripper may not touch, M×3."""
+    boxes = [world.client.getAABB(body) for body in world.objects if body not in carried]
+    corners = np.array([*boxes, *world.cell.boxes])
+    return corners[:, 0], corners[:, 1]
+
+
+def _gripper_corners(world: World, width: float) -> FloatArray:
+    """Corners of the gripper's parts in the TCP frame with the fingers at ``width``, P×8×3."""
+    corners = []
+    for link in world.robot.shapes:
+        side = {FINGER_LINKS[0]: 0.5, FINGER_LINKS[1]: -0.5}.get(link.name)
+        if side is not None:
+            corners.append(mesh(link.shapes).vertices + [side * width, 0.0, 0.0])
+        elif link.name == "gripper_link":
+            corners.append(mesh(link.shapes).vertices - np.array(RG2_TOOL.position))
+    return np.array(corners)
