@@ -100,7 +100,8 @@ def test_unexpected_contact_ends_the_motion_and_names_the_force() -> None:
 
 
 def test_expected_contact_lets_the_motion_go_on() -> None:
-    assert run(ObedientArm(linear=MoveEnd.CONTACT), ObedientGripper(held=0.03), guarded=True).success
+    arm = ObedientArm(linear=MoveEnd.CONTACT)
+    assert run(arm, ObedientGripper(held=0.03), guarded=True).success
 
 
 @pytest.mark.parametrize(
