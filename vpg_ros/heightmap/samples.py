@@ -18,10 +18,8 @@ STRAIGHT_STEPS = ((0, 1), (1, 0))
 DIAGONAL_STEPS = ((1, 1), (1, -1))
 # Neighbours further apart than this many pixel pitches show a jump, not a surface (76° steep).
 MAX_PITCHES = 4.0
-# How far, in pixel pitches, the next pixel of a surface may lie off the line through the two before
-# it, and how far above it: across the foot of a wall the line would cut the corner.
+# How far, in pixel pitches, a surface's next pixel may lie off the line through the two before it.
 MAX_BEND = 1.0
-MAX_RISE = 0.15
 BORDER = 2  # pixels of NaN around the image: the furthest neighbour looked at
 
 FloatImage = NDArray[np.float32]
@@ -84,19 +82,13 @@ def _along(image: _Image, start: NDArray[np.intp], spacing: float, step: tuple[i
 def _one_surface(
     points: FloatImage, pitch: FloatImage, start: NDArray[np.intp], stride: int
 ) -> NDArray[np.bool_]:
-    """Whether each pair is close, and straight with the pixel before it or the one behind it."""
+    """Whether each pair is close, and in line with the pixel before it and the one behind it."""
     first, last = points[start], points[start + stride]
-    before, beyond = points[start - stride], points[start + 2 * stride]
-    close = _norm(last - first) < MAX_PITCHES * pitch
-    return close & (_straight(before, first, last, pitch) | _straight(beyond, last, first, pitch))
-
-
-def _straight(
-    one: FloatImage, two: FloatImage, three: FloatImage, pitch: FloatImage
-) -> NDArray[np.bool_]:
-    """Whether the line from ``one`` through ``two`` runs on to ``three``; not where any is NaN."""
-    bend = three - (2 * two - one)
-    return (_norm(bend) < MAX_BEND * pitch) & (bend[:, 2] < MAX_RISE * pitch)
+    bend_before = points[start - stride] - 2 * first + last
+    bend_behind = points[start + 2 * stride] - 2 * last + first
+    one: NDArray[np.bool_] = _norm(last - first) < MAX_PITCHES * pitch
+    one &= (_norm(bend_before) < MAX_BEND * pitch) & (_norm(bend_behind) < MAX_BEND * pitch)
+    return one
 
 
 def _norm(vectors: FloatImage) -> FloatImage:
