@@ -1,5 +1,7 @@
 """The task: its table is complete, and every way a run can end ends with a parked arm."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -105,7 +107,7 @@ def test_a_table_is_cleared():
 
 def test_each_scene_after_is_the_next_one_before():
     _, _, steps = run(Table(3))
-    for (first, *_), (second, *_) in zip(steps, steps[1:], strict=False):
+    for (first, *_), (second, *_) in pairwise(steps):
         assert second.before is first.after
 
 
