@@ -63,12 +63,6 @@ class Emulator:
         """Wait until ``state()[field]`` is ``value``."""
         eventually(lambda: self.state()[field] == value)
 
-    def close(self) -> None:
-        """End the process."""
-        self._channel.close()
-        self.process.kill()
-        self.process.wait()
-
 
 @contextmanager
 def emulator(*options: str, script: str | None = None) -> Iterator[Emulator]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from fixtures_controller import Emulator, emulator, eventually, free_host, wait_until_ready
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpg_ros.devices.kinematics import UR5
 from vpg_ros.errors import ErrorCode, VpgError
@@ -22,7 +24,13 @@ from vpg_ros.sim.controller.__main__ import main
 from vpg_ros.sim.controller.link import CYCLE, RobotState, WorldEnd
 from vpg_ros.sim.controller.recipes import INPUT_TYPES, OUTPUT_TYPES, Recipe
 from vpg_ros.sim.controller.script import Script
-from vpg_ros.sim.controller.trajectory import JointTrajectory, LinearTrajectory, Stop, Trajectory
+from vpg_ros.sim.controller.trajectory import (
+    JointTrajectory,
+    LinearTrajectory,
+    Stop,
+    Trajectory,
+    Trapezoid,
+)
 
 rtde_control = pytest.importorskip("rtde_control")
 rtde_receive = pytest.importorskip("rtde_receive")
@@ -108,6 +116,22 @@ def test_joint_trajectory_ends_at_its_goal_within_its_limits() -> None:
     assert np.abs(speeds).max() <= 1.0 + 1e-9
     assert np.abs(np.diff(speeds, axis=0) / CYCLE).max() <= 2.0 + 1e-6
     assert len(path) * CYCLE == pytest.approx(1.0 / 1.0 + 1.0 / 2.0, abs=2 * CYCLE)
+
+
+@given(
+    distance=st.floats(0.0, 10.0), speed=st.floats(0.01, 4.0), acceleration=st.floats(0.05, 50.0)
+)
+def test_trapezoid_covers_its_distance_within_its_limits(
+    distance: float, speed: float, acceleration: float
+) -> None:
+    profile = Trapezoid(distance, speed, acceleration)
+    times = np.linspace(0.0, profile.duration, 200)
+    covered = np.array([profile.position(time) for time in times])
+    assert covered[0] == 0.0 and covered[-1] == pytest.approx(distance, abs=1e-9)
+    steps = np.diff(covered)
+    assert steps.min(initial=0.0) >= -1e-9
+    assert (steps <= speed * (times[1] - times[0]) * (1 + 1e-6) + 1e-9).all()
+    assert profile.position(profile.duration + 1.0) == pytest.approx(distance, abs=1e-9)
 
 
 def test_linear_trajectory_is_straight_and_keeps_its_speed() -> None:
@@ -368,6 +392,21 @@ def test_protective_stop_ends_a_blocking_move(robot: Emulator, client: Client) -
     robot.fault("unlock")
     client.upload()
     assert client.control.moveJ(start.tolist(), 2.0, 4.0)
+
+
+def test_a_client_can_ask_for_a_protective_stop(robot: Emulator, client: Client) -> None:
+    client.control.triggerProtectiveStop()
+    eventually(client.receive.isProtectiveStopped)
+    robot.fault("unlock")
+    client.upload()
+
+
+def test_safety_limits_can_be_asked_for(client: Client) -> None:
+    joints = client.settled()
+    assert client.control.isJointsWithinSafetyLimits(joints.tolist())
+    assert not client.control.isJointsWithinSafetyLimits((joints + 10.0).tolist())
+    assert client.control.isPoseWithinSafetyLimits(UR5.forward(joints).rotvec.tolist())
+    assert not client.control.isPoseWithinSafetyLimits([3.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
 
 def test_watchdog_stops_the_script_of_a_silent_client(robot: Emulator, client: Client) -> None:
