@@ -8,7 +8,7 @@ from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.kinematics import HOME_JOINTS
-from vpg_ros.errors import require
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
@@ -17,6 +17,7 @@ from vpg_ros.sim import scenes
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera, SimCamera
 from vpg_ros.sim.gripper import SimGripper
+from vpg_ros.sim.robot import START_WIDTH
 from vpg_ros.sim.scenes.base import check
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
@@ -64,6 +65,8 @@ class TableEnv:
         before = self._heightmap
         motion = primitives.get(action.primitive).motion(action, before)
         outcome = execute(motion, self._arm, self._gripper, HOME_JOINTS)
+        if outcome.error_code is not ErrorCode.OK:
+            self._recover()
         settle(self.world)
         after = self._heightmap = self._look()
         self._count(action, scene_changed(before, after))
@@ -72,6 +75,11 @@ class TableEnv:
         earned = reward(action, outcome, before, after)
         step = self._steps - 1
         return Transition(self._episode, step, before, action, outcome, earned, after, done)
+
+    def _recover(self) -> None:
+        """Have the arm at home again, as an operator would after a protective stop."""
+        self.world.robot.teleport(HOME_JOINTS)
+        self.world.robot.teleport_fingers(START_WIDTH)
 
     def _count(self, action: Action, changed: bool) -> None:
         self._steps += 1

@@ -38,7 +38,8 @@ class TrainingConfig:
     """What to train on and for how long.
 
     actions: in all. warm_up: random actions before the policy acts. exploration: share of random
-    actions afterwards. updates: gradient steps an action. save_after: actions between two saves
+    actions afterwards. other_share: share of the random actions drawn from all primitives instead
+    of from those that pick. updates: gradient steps an action. save_after: actions between two saves
     (at ends of episodes). camera: as of TableEnv.
     """
 
@@ -46,6 +47,7 @@ class TrainingConfig:
     seed: int = 0
     warm_up: int = 150
     exploration: float = 0.05
+    other_share: float = 0.4
     updates: int = 1
     save_after: int = 50
     camera: str = "perspective"
@@ -148,9 +150,15 @@ class Trainer:
     def _choose(self, heightmap: Heightmap) -> Action:
         exploring = self.progress.actions < self.config.warm_up
         if exploring or self._rng.random() < self.config.exploration:
-            random = RandomPolicy(int(self._rng.integers(2**31)))
-            return random.decide(heightmap, self._env.tried).action
+            return self._explore(heightmap)
         return self.learner.policy().decide(heightmap, self._env.tried).action
+
+    def _explore(self, heightmap: Heightmap) -> Action:
+        """A random action; random picks alone teach most of what there is to learn at first."""
+        others = self._rng.random() < self.config.other_share
+        names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
+        random = RandomPolicy(int(self._rng.integers(2**31)), names)
+        return random.decide(heightmap, self._env.tried).action
 
     def _learn(self, transition: Transition) -> None:
         self.learner.add(transition)

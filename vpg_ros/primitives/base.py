@@ -27,7 +27,7 @@ class Primitive(ABC):
     name: ClassVar[str]
     symmetric: ClassVar[bool] = False
     picks: ClassVar[bool] = False
-    context: ClassVar[float] = 0.128
+    context: ClassVar[float] = 0.096
 
     @property
     def rotations(self) -> int:

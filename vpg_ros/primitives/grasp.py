@@ -15,7 +15,11 @@ FINGER_CLEARANCE = 0.004  # m between fingertips and table at the deepest
 APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
 LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N
+DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
 CONTACT_FORCE = 30.0  # N at which a descent has met something
+# N at which a lift is stuck. Forces count from the start of a move, where the closed fingers may
+# press on something, so letting go of that looks like contact: the limit lies well above it.
+LIFT_FORCE = 80.0
 BIN_POSE = tool_down(-0.35, 0.45, 0.22, 0.0)  # above the bin beside the workspace
 NEIGHBOURHOOD = 0.006  # m around the pixel whose highest point sets the depth
 
@@ -48,13 +52,13 @@ class Grasp(Primitive):
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """Approach, guarded descent, close, lift, verify; then to the bin and home."""
         grasp = action.pose
-        above = grasp.translated(dz=APPROACH_HEIGHT)
+        above, lifted = grasp.translated(dz=APPROACH_HEIGHT), grasp.translated(dz=LIFT_HEIGHT)
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
-            LinearMove("descend", grasp, force_limit=CONTACT_FORCE, guarded=True),
+            LinearMove("descend", grasp, DESCENT_SPEED, force_limit=CONTACT_FORCE, guarded=True),
             GripperMove("close", 0.0, GRASP_FORCE),
-            LinearMove("lift", grasp.translated(dz=LIFT_HEIGHT)),
+            LinearMove("lift", lifted, force_limit=LIFT_FORCE, guarded=True),
             VerifyGrasp("verify"),
             JointMove("carry", BIN_POSE),
             VerifyGrasp("still held"),

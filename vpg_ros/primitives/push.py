@@ -17,6 +17,7 @@ TIP_HEIGHT = 0.010  # m of the fingertips above what lies under them at the star
 RISE = 0.008  # m something ahead must stand above the fingertips to be pushed
 APPROACH_HEIGHT = 0.12  # m
 PUSH_FORCE = 60.0  # N at which a push has jammed
+RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 CONTACT_FORCE = 30.0  # N at which the descent has met something
 
 
@@ -51,8 +52,9 @@ class Push(Primitive):
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
             LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, guarded=True),
         )
-        retreat = (LinearMove("rise", end.translated(dz=APPROACH_HEIGHT)), HomeMove("home"))
-        return Motion(self.name, steps, retreat)
+        above = end.translated(dz=APPROACH_HEIGHT)
+        rise = LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True)
+        return Motion(self.name, steps, (rise, HomeMove("home")))
 
 
 def _under_tool(heightmap: Heightmap) -> NDArray[np.float32]:
