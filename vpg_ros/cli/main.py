@@ -16,6 +16,8 @@ from vpg_ros.errors import VpgError
 SUBCOMMANDS = {
     "sim": "clear a table in simulation",
     "real": "clear a table with a robot",
+    "train": "learn in simulation",
+    "evaluate": "measure a policy in simulation",
     "dataset": "look into recorded transitions",
     "version": "print the version and exit",
 }

@@ -39,8 +39,8 @@ class TrainingConfig:
 
     actions: in all. warm_up: random actions before the policy acts. exploration: share of random
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
-    of from those that pick. updates: gradient steps an action. save_after: actions between two saves
-    (at ends of episodes). camera: as of TableEnv.
+    of from those that pick. updates: gradient steps an action. save_after: actions between
+    two saves (at ends of episodes). camera: as of TableEnv.
     """
 
     actions: int = 2000

@@ -1,7 +1,7 @@
 """The value network: a small U-Net from rotated height maps to values of every cell.
 
-Fully convolutional, as Zeng et al. 2018, but with a trunk of 100 thousand weights at 4 mm cells
-instead of four DenseNets at 32 mm: see docs/learning for why that suffices.
+Fully convolutional, as Zeng et al. 2018, but with a trunk of 100 thousand weights and a value
+every 4 mm instead of four DenseNets with one every 32 mm.
 """
 
 import torch
