@@ -2,7 +2,7 @@
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, Shutdown
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
 from launch.conditions import IfCondition
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
@@ -19,7 +19,8 @@ def describe(system: System) -> LaunchDescription:
     arguments = [_argument(argument) for argument in system.arguments]
     kinds = {argument.name: argument.kind for argument in system.arguments}
     nodes = [_node(node, system, kinds) for node in system.nodes]
-    return LaunchDescription([*arguments, *nodes, *_state_publisher(system)])
+    variables = [SetEnvironmentVariable(*pair) for pair in system.environment.items()]
+    return LaunchDescription([*arguments, *variables, *nodes, *_state_publisher(system)])
 
 
 def _argument(argument: Argument) -> DeclareLaunchArgument:
@@ -67,13 +68,15 @@ def _condition(node: NodeEntry) -> IfCondition | None:
 
 def _state_publisher(system: System) -> list[Node]:
     """robot_state_publisher with the robot's and the cell's description, for RViz and tf."""
+    from vpg_ros.geometry import DEFAULT_WORKSPACE
     from vpg_ros.sim.description import expand
 
     try:
         get_package_share_directory("robot_state_publisher")
     except PackageNotFoundError:
         return []
-    parameters = {"robot_description": ParameterValue(expand(), value_type=str)}
+    urdf = expand(robot=True, cell=True, frames=True, workspace=DEFAULT_WORKSPACE)
+    parameters = {"robot_description": ParameterValue(urdf, value_type=str)}
     return [
         Node(
             package="robot_state_publisher",

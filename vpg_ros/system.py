@@ -4,6 +4,7 @@ The launch files and the one-command bring-up read it, so that they cannot drift
 data: neither rclpy nor launch is imported here.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +102,15 @@ class System:
     def parameters_path(self) -> Path:
         """The parameter file that all nodes read."""
         return resource(self.parameter_file)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the processes need, where the user has not set them."""
+        # Fast DDS 2 and 3 call it differently; other middlewares do not read it.
+        names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+        if any(name in os.environ for name in names):
+            return {}
+        return dict.fromkeys(names, str(resource("config/fastdds.xml")))
 
     def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
         """Every argument's value; raises PARAMETER_INVALID for a wrong, unknown or missing one."""

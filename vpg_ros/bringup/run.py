@@ -40,7 +40,7 @@ def run(system: System, given: Mapping[str, str]) -> int:
     check(system, values)
     console = Console()
     with ExitStack() as stack:
-        environment = dict(os.environ)
+        environment = {**os.environ, **system.environment}
         if system.name == "sim":
             address = stack.enter_context(reserve_address(given.get("robot_ip", "")))
             domain = stack.enter_context(reserve_domain(os.environ.get("ROS_DOMAIN_ID", "")))

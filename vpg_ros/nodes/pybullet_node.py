@@ -32,7 +32,7 @@ from vpg_ros.sim.robot import ARM_JOINTS
 from vpg_ros.sim.world import World
 
 CYCLE_STEPS = 2  # physics steps of a control cycle
-CLOCK_PERIOD = 0.02  # s of wall time between two /clock messages at most
+CLOCK_PERIOD = 0.05  # s of wall time between two /clock messages at most
 JOINT_STATE_PERIOD = 0.04  # s of wall time
 RESET_TIMEOUT = 30.0  # s of wall time
 
