@@ -6,6 +6,7 @@ Boxes around boxes err on the safe side: what they call free is free.
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vpg_ros.devices.kinematics import RG2_TOOL
 from vpg_ros.geometry import FloatArray
@@ -16,7 +17,9 @@ from vpg_ros.sim.world import World
 MARGIN = 0.008  # m that must stay free around the gripper
 
 
-def free(world: World, tool: FloatArray, width: float, carried: Collection[int] = ()) -> FloatArray:
+def free(
+    world: World, tool: FloatArray, width: float, carried: Collection[int] = ()
+) -> NDArray[np.bool_]:
     """For each TCP pose (N×4×4), whether the gripper at ``width`` m touches nothing there; N.
 
     ``carried`` objects move along, rigidly; their boxes as they are now count as the gripper's.
@@ -32,7 +35,7 @@ def free(world: World, tool: FloatArray, width: float, carried: Collection[int] 
     part_low = np.concatenate([box[0] for box in boxes], axis=1) - MARGIN
     part_high = np.concatenate([box[1] for box in boxes], axis=1) + MARGIN
     apart = (part_low[:, :, None] > high).any(axis=-1) | (part_high[:, :, None] < low).any(axis=-1)
-    return apart.all(axis=(1, 2))
+    return np.asarray(apart).all(axis=2).all(axis=1)
 
 
 def _obstacles(world: World, carried: Collection[int]) -> tuple[FloatArray, FloatArray]:

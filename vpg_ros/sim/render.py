@@ -69,8 +69,9 @@ def perspective(intrinsics: Intrinsics, pose: Pose) -> View:
 
 def orthographic(workspace: Workspace, height: float) -> View:
     """The view straight down on ``workspace`` from ``height`` m above it, one ray a pixel."""
-    columns, rows = np.meshgrid(np.arange(workspace.columns), np.arange(workspace.rows))
-    x, y = workspace.to_metres(rows, columns)
+    corner = np.array(workspace.to_metres(0, 0))
+    x = corner[0] + workspace.resolution * np.arange(workspace.columns)
+    y = corner[1] + workspace.resolution * np.arange(workspace.rows)[:, None]
     top = workspace.table_z + height
     rays = np.zeros((*workspace.shape, 6), dtype=np.float32)
     rays[..., 0], rays[..., 1], rays[..., 2], rays[..., 5] = x, y, top, -1.0

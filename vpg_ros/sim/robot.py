@@ -17,7 +17,9 @@ STROKE = 0.110  # m between the fingertips, fully open
 START_WIDTH = 0.085  # m
 MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N, RG2 data sheet
 GRIPPER_SPEED = 0.150  # m/s of the width
-TORQUES = (150.0, 150.0, 150.0, 28.0, 28.0, 28.0)  # Nm, UR5 technical specification
+# Nm; what presses against the tool meets 130 N at most, as from an arm with its safety functions
+# on, rather than the motors' 150 Nm.
+TORQUES = (50.0, 50.0, 50.0, 28.0, 28.0, 28.0)
 
 ARM_JOINTS = (
     "shoulder_pan_joint",
@@ -35,6 +37,9 @@ _TOOL = RG2_TOOL.matrix
 
 # A joint reaches its target within one step, as far as its torque allows.
 _POSITION_GAIN = 1.0
+# Share of the arm's masses that physics sees. Its controllers hide gravity and inertia from what it
+# touches, and an iterative solver lets a heavy arm squeeze a light block into the table.
+_APPARENT_MASS = 0.1
 # The coupling of the fingers outweighs whatever they press on, N.
 _COUPLING_FORCE = 400.0
 # PyBullet multiplies the friction of two bodies: against these, an object's own counts.
@@ -68,6 +73,7 @@ class Robot:
         self._path: deque[FloatArray] = deque()
         self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
         self._width_target, self._force = START_WIDTH, MAX_FORCE
+        self._contact_force = np.zeros(3)
         _prepare(client, self.body, self._fingers)
         self.teleport(HOME_JOINTS)
         self.teleport_fingers(START_WIDTH)
@@ -121,9 +127,8 @@ class Robot:
         return np.concatenate([forces.sum(axis=0), torques.sum(axis=0)])
 
     def force(self) -> FloatArray:
-        """Contact force upon the gripper, 3, N, base axes."""
-        _, forces = contact_forces(self._client, self.body, self._gripper_links)
-        return forces.sum(axis=0)
+        """Contact force upon the gripper in the last step, 3, N, base axes."""
+        return self._contact_force
 
     def tip(self) -> FloatArray:
         """Pose of the TCP in the base frame as it really is, 4×4."""
@@ -151,11 +156,13 @@ class Robot:
             self._drive(self._path.popleft())
 
     def after_step(self) -> None:
-        """Watch the fingers; the world calls it after each physics step."""
+        """Watch fingers and contact; the world calls it after each physics step."""
         self._widths.append(self.width())
+        _, forces = contact_forces(self._client, self.body, self._gripper_links)
+        self._contact_force = forces.sum(axis=0)
 
     def teleport(self, joints: FloatArray, velocities: FloatArray | None = None) -> None:
-        """Be at ``joints``, moving at ``velocities`` (rad/s, 0 by default), with no time passing."""
+        """Be at ``joints``, moving at ``velocities`` (rad/s; 0 by default); no time passes."""
         rates = np.zeros(6) if velocities is None else velocities
         for joint, angle, rate in zip(self._arm, joints, rates, strict=True):
             self._client.resetJointState(self.body, joint, float(angle), float(rate))
@@ -210,8 +217,14 @@ def _prepare(client: Any, body: int, fingers: list[int]) -> None:
         body, left, body, right, client.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0]
     )
     client.changeConstraint(coupling, gearRatio=-1, maxForce=_COUPLING_FORCE, erp=0.5)
-    for link in range(-1, client.getNumJoints(body)):
+    for link in range(client.getNumJoints(body)):
         client.changeDynamics(body, link, lateralFriction=_FRICTION)
+        if link not in fingers:
+            mass, _, inertia, *_ = client.getDynamicsInfo(body, link)
+            scaled = [_APPARENT_MASS * moment for moment in inertia]
+            client.changeDynamics(
+                body, link, mass=_APPARENT_MASS * mass, localInertiaDiagonal=scaled
+            )
     for finger in fingers:
         # Static friction holds its place: without, whatever is gripped creeps out within a second.
         client.changeDynamics(body, finger, frictionAnchor=True)

@@ -23,7 +23,10 @@ from vpg_ros.sim.shapes import Shape, collision_shape
 
 DT = 0.004  # s
 GRAVITY = 9.81  # m/s²
-SOLVER_ITERATIONS = 50  # enough that the arm's full torque does not sink fingers into blocks
+SOLVER_ITERATIONS = 50
+# A block squeezed between arm and table needs more, or both would sink into each other.
+PRESSED_ITERATIONS = 200
+_PRESSED = 10.0  # N upon the gripper from which on they are spent
 LIFTED = 0.020  # m that an object must have risen to count as held
 
 # Blocks stop rolling and spinning as wood on wood does; PyBullet's defaults let them roll for ever.
@@ -54,13 +57,16 @@ class _Placed:
 class World:
     """One cell. Not thread-safe: all calls must come from one thread.
 
-    seed: of the last reset. rng: random numbers seeded by it. steps: taken since then. picked, lost:
-    objects that came to rest in the bin, and elsewhere outside the tray; both are taken out.
+    seed: of the last reset. rng: random numbers seeded by it. steps: taken since then.
+    picked, lost: objects that came to rest in the bin, and elsewhere outside the tray; both are
+    taken out. window: show the world in PyBullet's own window (one world a process at most).
     """
 
-    def __init__(self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
+    def __init__(
+        self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE, window: bool = False
+    ) -> None:
         self.workspace = workspace
-        self.client: Any = Client()
+        self.client: Any = Client(window)
         self.reset(seed)
 
     def reset(self, seed: int) -> None:
@@ -68,11 +74,9 @@ class World:
         require(seed >= 0, f"seed is {seed}; it must be a whole number of at least 0")
         self.client.resetSimulation()
         self.client.setPhysicsEngineParameter(
-            fixedTimeStep=DT,
-            numSolverIterations=SOLVER_ITERATIONS,
-            numSubSteps=0,
-            deterministicOverlappingPairs=1,
+            fixedTimeStep=DT, numSubSteps=0, deterministicOverlappingPairs=1
         )
+        self._iterations = 0
         self.client.setGravity(0.0, 0.0, -GRAVITY)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
@@ -171,6 +175,8 @@ class World:
         """Let ``count`` steps of :data:`DT` pass."""
         for _ in range(count):
             self.robot.before_step()
+            pressed = float(np.linalg.norm(self.robot.force())) > _PRESSED
+            self._iterate(PRESSED_ITERATIONS if pressed else SOLVER_ITERATIONS)
             self.client.stepSimulation()
             self.robot.after_step()
             self.steps += 1
@@ -257,6 +263,12 @@ class World:
             Drawable(spec.shapes, (spec.colour,) * len(spec.shapes), pose.matrix)
             for spec, pose in specs
         ]
+
+    def _iterate(self, iterations: int) -> None:
+        """Set the solver's iterations a step."""
+        if iterations != self._iterations:
+            self._iterations = iterations
+            self.client.setPhysicsEngineParameter(numSolverIterations=iterations)
 
     def _risen(self, body: int) -> float:
         return self.pose(body).position[2] - self._objects[body].rest_z
