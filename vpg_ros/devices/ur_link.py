@@ -261,7 +261,11 @@ class _ControlProcess:
         command = [sys.executable, ur_control.__file__, robot_ip, str(other.fileno())]
         with other:
             self._process = subprocess.Popen(
-                command, pass_fds=(other.fileno(),), stdout=subprocess.DEVNULL
+                command,
+                pass_fds=(other.fileno(),),
+                stdout=subprocess.DEVNULL,
+                # Ctrl-C is for its parent, which may still want to park the arm.
+                start_new_session=True,
             )
         self._buffer = b""
 
