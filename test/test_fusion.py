@@ -399,6 +399,18 @@ def test_a_depth_image_without_a_reading_is_refused(value: float) -> None:
     assert error.value.code == ErrorCode.DEPTH_EMPTY
 
 
+def test_a_lost_pixel_is_closed_and_a_lost_patch_is_not() -> None:
+    frame = render(EMPTY, OVERHEAD)
+    depth = frame.depth.copy()
+    depth[::4, ::4] = np.nan  # 2.7 mm from sample to sample there
+    heightmap = fuse(replace(frame, depth=depth))
+    assert np.isfinite(heightmap.height[1:-1, 1:-1]).all()
+    assert (heightmap.colour[1:-1, 1:-1] == TABLE_COLOUR).all()
+    depth[200:210, 300:310] = np.nan
+    lost = np.isnan(fuse(replace(frame, depth=depth)).height)
+    assert 20 < lost.sum() < 80
+
+
 def test_zeros_are_no_readings() -> None:
     frame = render(CLUTTER, OVERHEAD)
     depth = frame.depth.copy()

@@ -16,7 +16,7 @@ from vpg_ros.geometry import Workspace
 
 # Edge of the voxels that the outlier filter works on: coarse enough that its neighbour search is
 # cheap, fine enough that a lone flying pixel does not hide beside a surface.
-OUTLIER_VOXEL = 0.008
+OUTLIER_VOXEL = 0.01
 
 
 @dataclass(frozen=True)

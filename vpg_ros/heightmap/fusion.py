@@ -1,8 +1,8 @@
 """Frame → Heightmap: the point cloud seen from straight above.
 
 The cloud is re-projected point by point (Zeng et al. 2018, section IV), whatever the camera's pose:
-deproject, crop to the workspace, remove outliers, fit the table, keep the highest point of each
-cell, close the gaps between samples. The same frames always give the same heightmap.
+deproject, crop to the workspace, remove outliers, sample surfaces between the pixels, fit the
+table, keep the highest point of each cell. The same frames always give the same heightmap.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from vpg_ros.frame import Frame
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap.cloud import Cloud, deproject, merge, over, supported
 from vpg_ros.heightmap.heightmap import Heightmap
-from vpg_ros.heightmap.raster import highest
+from vpg_ros.heightmap.raster import close_pinholes, highest
 from vpg_ros.heightmap.samples import between_samples
 from vpg_ros.heightmap.table import TablePlane, fit_table
 
 # Cells between neighbouring samples at most, so that no cell of a surface is stepped over.
-SAMPLE_SPACING = 0.75
+SAMPLE_SPACING = 0.8
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class FusionConfig:
 
     max_height: m above the table; anything higher is not on it. below: m under the table that a
     noisy reading may lie. outlier_radius: m; outlier_neighbours: a point is a speck, and dropped,
-    unless more than so many 8 mm voxels within that radius are occupied (0 keeps all). fit_table:
+    unless more than so many 10 mm voxels within that radius are occupied (0 keeps all). fit_table:
     measure heights from the plane that is seen (within the bounds of :mod:`.table`) instead of from
     workspace.table_z.
     """
 
     max_height: float = 0.4
     below: float = 0.02
-    outlier_radius: float = 0.02
+    outlier_radius: float = 0.025
     outlier_neighbours: int = 4
     fit_table: bool = True
 
@@ -69,9 +69,10 @@ def fuse(
     surface = merge([_surface(frame, workspace, config) for frame in frames])
     level = TablePlane(0.0, 0.0, workspace.table_z)
     table = fit_table(surface.points, workspace) if config.fit_table else level
-    height, colour = highest(surface, table.height(surface.points), workspace)
-    if np.isnan(height).all():
+    grid = highest(surface, table.height(surface.points), workspace)
+    if np.isnan(grid[0]).all():
         raise VpgError(ErrorCode.DEPTH_EMPTY, _nothing_there(workspace))
+    height, colour = close_pinholes(*grid)
     return Heightmap(colour, height, workspace, max(frame.stamp for frame in frames))
 
 
@@ -81,11 +82,13 @@ def _surface(frame: Frame, workspace: Workspace, config: FusionConfig) -> Cloud:
     inside = over(points, workspace, config.outlier_radius, config.below, config.max_height)
     used = tuple(_extent(np.any(inside, axis=axis)) for axis in (1, 0))
     points, inside, colours = points[used], inside[used], frame.colour[used]
+    cloud = Cloud(points.reshape(-1, 3), colours.reshape(-1, 3))
+    seen = cloud[inside.reshape(-1)]
     if config.outlier_neighbours > 0:
-        inside[inside] = supported(points[inside], config.outlier_radius, config.outlier_neighbours)
-    points[~inside] = np.nan
+        keep = supported(seen.points, config.outlier_radius, config.outlier_neighbours)
+        seen, inside[inside] = seen[keep], keep
+    points = np.where(inside[..., None], points, np.float32(np.nan))
     pitch = frame.depth[used] / min(frame.intrinsics.fx, frame.intrinsics.fy)
-    seen = Cloud(points.reshape(-1, 3), colours.reshape(-1, 3))[inside.reshape(-1)]
     between = between_samples(points, colours, pitch, SAMPLE_SPACING * workspace.resolution)
     return merge([seen, between])
 

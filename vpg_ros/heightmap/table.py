@@ -54,8 +54,8 @@ def fit_table(points: NDArray[np.float32], workspace: Workspace) -> TablePlane:
     centre = np.array([*workspace.centre, workspace.table_z])
     side = workspace.resolution * max(workspace.shape)
     band = MAX_OFFSET + np.tan(MAX_TILT) * side / np.sqrt(2)
-    near = points[np.abs(points[:, 2] - workspace.table_z) < band]
-    near = near[:: len(near) // MAX_POINTS + 1].astype(np.float64) - centre
+    index = np.flatnonzero(np.abs(points[:, 2] - workspace.table_z) < band)
+    near = points[index[:: len(index) // MAX_POINTS + 1]].astype(np.float64) - centre
     if len(near) < MIN_INLIERS:
         return level
     inliers = near[_ransac(near)]
