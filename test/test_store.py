@@ -396,3 +396,17 @@ def test_vpg_dataset_on_nothing_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "missing" in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_ros_reads_the_stored_bytes(tmp_path: Path) -> None:
+    serialization = pytest.importorskip("rclpy.serialization", reason="no ROS 2 here")
+    messages = pytest.importorskip("vpg_msgs.msg", reason="vpg_msgs is not built")
+    (written,) = write(tmp_path / "a.mcap", 1)
+    with (tmp_path / "a.mcap").open("rb") as stream:
+        ((_, _, message),) = make_reader(stream).iter_messages()
+    read = serialization.deserialize_message(message.data, messages.Transition)
+    assert (read.episode, read.action.primitive, read.action.value) == ("one", "grasp", 0.75)
+    assert read.outcome.gripper_width == written.outcome.gripper_width
+    assert bytes(read.after.height.data) == written.after.height.tobytes()
+    assert read.before.workspace.rows == WORKSPACE.rows
+    assert read.before.header.stamp.sec == 10 and read.before.header.frame_id == "base"

@@ -64,14 +64,18 @@ def run_view(options: argparse.Namespace) -> int:
     import cv2
     from rich.console import Console
 
-    from vpg_ros.errors import require
+    from vpg_ros.errors import ErrorCode, VpgError, require
     from vpg_ros.learning.store import read_transitions
     from vpg_ros.viz.overlay import action_overlay
     from vpg_ros.viz.report import write_report
 
     require(options.limit > 0, f"--limit is {options.limit}; it must be > 0")
-    options.out.mkdir(parents=True, exist_ok=True)
     transitions = list(islice(read_transitions(options.path), options.limit))
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"--out is {str(options.out)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     for index, transition in enumerate(transitions):
         picture = action_overlay(transition.before, transition.action)
         name = f"{index:05d}-{transition.action.primitive}.png"
