@@ -1,10 +1,13 @@
 """The simulated RGB-D camera on its mast, and a view straight down for fast training."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from vpg_ros.frame import Frame, Intrinsics
-from vpg_ros.geometry import Pose, look_at
+from vpg_ros.geometry import Pose, Workspace, look_at
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.sim.cell import static_drawables
 from vpg_ros.sim.noise import DepthNoise
 from vpg_ros.sim.render import Renderer, orthographic, perspective
 from vpg_ros.sim.world import World
@@ -17,6 +20,16 @@ CAMERA_POSE = look_at(
 )
 D415 = DepthNoise()
 _TOP = 1.0  # m above the table from which the orthographic view looks down
+
+
+@lru_cache(maxsize=4)
+def _perspective_renderer(intrinsics: Intrinsics, pose: Pose, workspace: Workspace) -> Renderer:
+    return Renderer(perspective(intrinsics, pose), static_drawables(workspace))
+
+
+@lru_cache(maxsize=4)
+def _orthographic_renderer(workspace: Workspace) -> Renderer:
+    return Renderer(orthographic(workspace, _TOP), static_drawables(workspace))
 
 
 class SimCamera:
@@ -35,7 +48,7 @@ class SimCamera:
     ) -> None:
         self.intrinsics, self.pose, self.noise = intrinsics, pose, noise
         self._world = world
-        self._renderer = Renderer(perspective(intrinsics, pose), world.static_drawables())
+        self._renderer = _perspective_renderer(intrinsics, pose, world.workspace)
 
     def read(self) -> Frame:
         """The frame of this instant."""
@@ -53,8 +66,7 @@ class OrthoCamera:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        view = orthographic(world.workspace, _TOP)
-        self._renderer = Renderer(view, world.static_drawables())
+        self._renderer = _orthographic_renderer(world.workspace)
 
     def read(self) -> Heightmap:
         """The heightmap of this instant."""

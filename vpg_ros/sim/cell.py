@@ -1,32 +1,46 @@
 """What stands still around the robot: table, tray rim, bin and mast, from urdf/cell.xacro."""
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from vpg_ros.geometry import FloatArray, Workspace
-from vpg_ros.sim.description import LinkShapes, expand, fixed_frames, link_shapes
+from vpg_ros.sim.description import Colour, LinkShapes, expand, fixed_frames, link_shapes
 from vpg_ros.sim.shapes import Box, Shape, collision_shape, mesh
 
 # Against friction 1 an object's own coefficient counts (Bullet multiplies the two).
 _FRICTION = 1.0
 
 
+@dataclass(frozen=True)
+class Drawable:
+    """One body to draw: shapes in its own frame with a colour each, and its 4×4 pose."""
+
+    shapes: tuple[Shape, ...]
+    colours: tuple[Colour, ...]
+    pose: FloatArray
+
+
+@cache
+def static_drawables(workspace: Workspace) -> tuple[Drawable, ...]:
+    """What never moves around ``workspace``: one body for each link of the cell."""
+    return tuple(Drawable(link.shapes, link.colours, pose) for link, pose in _links(workspace))
+
+
 class Cell:
     """The static bodies, and the areas that decide what became of an object.
 
-    links: (shapes, 4×4 pose in the base frame) of each body. boxes: M×2×3, lower and upper corners
-    of the axis-aligned box around each shape, m.
+    boxes: M×2×3, lower and upper corners of the axis-aligned box around each shape, m.
     """
 
     def __init__(self, client: Any, workspace: Workspace) -> None:
-        urdf = expand(robot=False, cell=True, frames=True, workspace=workspace)
-        frames = fixed_frames(urdf)
-        self.links = [(link, frames[link.name].matrix) for link in link_shapes(urdf)]
-        for link, pose in self.links:
+        links = _links(workspace)
+        for link, pose in links:
             _add_static(client, link, pose)
-        self.boxes = np.array([box for link, pose in self.links for box in _boxes(link, pose)])
-        shapes = {link.name: link.shapes for link, _ in self.links}
+        self.boxes = np.array([box for link, pose in links for box in _boxes(link, pose)])
+        shapes = {link.name: link.shapes for link, _ in links}
         self._tray = _enclosed(shapes["tray_rim"])
         self._bin = _enclosed(shapes["bin"])
 
@@ -37,6 +51,13 @@ class Cell:
     def in_bin(self, x: float, y: float) -> bool:
         """Whether (x, y) m lies within the bin's walls."""
         return _contains(self._bin, x, y)
+
+
+def _links(workspace: Workspace) -> list[tuple[LinkShapes, FloatArray]]:
+    """Shapes and pose in the base frame of each link of the cell."""
+    urdf = expand(robot=False, cell=True, frames=True, workspace=workspace)
+    frames = fixed_frames(urdf)
+    return [(link, frames[link.name].matrix) for link in link_shapes(urdf)]
 
 
 def _add_static(client: Any, link: LinkShapes, pose: FloatArray) -> None:

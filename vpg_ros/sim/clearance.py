@@ -34,8 +34,10 @@ def free(
         boxes.append(tuple(offset[:, None] + corner for corner in corners))
     part_low = np.concatenate([box[0] for box in boxes], axis=1) - MARGIN
     part_high = np.concatenate([box[1] for box in boxes], axis=1) + MARGIN
-    apart = (part_low[:, :, None] > high).any(axis=-1) | (part_high[:, :, None] < low).any(axis=-1)
-    return np.asarray(apart).all(axis=2).all(axis=1)
+    above = (part_low[:, :, None] > high).any(axis=-1)
+    below = (part_high[:, :, None] < low).any(axis=-1)
+    apart: NDArray[np.bool_] = np.logical_or(above, below)
+    return np.logical_and.reduce(apart, axis=(1, 2))
 
 
 def _obstacles(world: World, carried: Collection[int]) -> tuple[FloatArray, FloatArray]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from vpg_ros.frame import Intrinsics
 from vpg_ros.geometry import FloatArray, Pose, Workspace
+from vpg_ros.sim.cell import Drawable
 from vpg_ros.sim.shapes import mesh
-from vpg_ros.sim.world import Drawable
 
 # Lambert shading: a lamp above and a little aside, and the light of the room.
 _LAMP = np.array([0.35, 0.25, 0.90]) / np.linalg.norm([0.35, 0.25, 0.90])

@@ -12,14 +12,13 @@ import numpy as np
 
 from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
-from vpg_ros.sim.cell import Cell
+from vpg_ros.sim.cell import Cell, Drawable
 from vpg_ros.sim.client import Client
 from vpg_ros.sim.contacts import touched_bodies
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
-from vpg_ros.sim.description import Colour
 from vpg_ros.sim.objects import ObjectSpec
 from vpg_ros.sim.robot import FINGER_LINKS, Robot
-from vpg_ros.sim.shapes import Shape, collision_shape
+from vpg_ros.sim.shapes import collision_shape
 
 DT = 0.004  # s
 GRAVITY = 9.81  # m/s²
@@ -35,15 +34,6 @@ _ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
 _SLEEP_THRESHOLD = 1e-4
 _TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
 _RESTING = 0.02  # m/s below which an object has come to rest
-
-
-@dataclass(frozen=True)
-class Drawable:
-    """One body to draw: shapes in its own frame with a colour each, and its 4×4 pose."""
-
-    shapes: tuple[Shape, ...]
-    colours: tuple[Colour, ...]
-    pose: FloatArray
 
 
 @dataclass
@@ -248,12 +238,8 @@ class World:
 
     # -- pictures
 
-    def static_drawables(self) -> list[Drawable]:
-        """What never moves."""
-        return [Drawable(link.shapes, link.colours, pose) for link, pose in self.cell.links]
-
     def moving_drawables(self) -> list[Drawable]:
-        """Robot and objects as they are now."""
+        """What there is to see of robot and objects now."""
         links = [
             Drawable(link.shapes, link.colours, self.robot.link_pose(link.name))
             for link in self.robot.shapes
