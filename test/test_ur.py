@@ -213,6 +213,7 @@ def test_connecting_to_a_stopped_robot(robot: Emulator) -> None:
         ("estop", ErrorCode.EMERGENCY_STOP),
     ):
         robot.fault(fault)
+        wait(robot, 0.02)
         refused(lambda: URArm(robot.host), code)
         robot.recover()
         wait(robot, 0.02)

@@ -26,7 +26,7 @@ import numpy as np
 from rtde_receive import RTDEReceiveInterface
 
 from vpg_ros.devices import ur_control
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
 
 RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = 30004, 29999, 30003
@@ -97,7 +97,7 @@ class UrLink:
             self.check_safety(self.read())
             self._control = _ControlProcess(robot_ip)
             answer = self._answer("the connection", ur_control.CONNECT_TIMEOUT)
-            require("error" not in answer, self._refusal(answer), ErrorCode.ARM_UNREACHABLE)
+            self._check_accepted(answer)
         except VpgError:
             self._give_up("it was never made")
             raise
@@ -235,9 +235,14 @@ class UrLink:
             # It waits for an answer that may never come.
             threading.Thread(target=self._receive.disconnect, daemon=True).start()
 
-    def _refusal(self, answer: dict[str, Any]) -> str:
-        reason = str(answer.get("error", "")).strip()
-        return f"the robot at {self._robot_ip} refuses remote control: {reason}"
+    def _check_accepted(self, answer: dict[str, Any]) -> None:
+        """Raise why the control interface could not be made, a safety stop before all else."""
+        if "error" in answer:
+            self.check_safety(self.read())
+            raise VpgError(
+                ErrorCode.ARM_UNREACHABLE,
+                f"the robot at {self._robot_ip} refuses remote control: {answer['error'].strip()}",
+            )
 
     def _lost_error(self) -> VpgError:
         return VpgError(

@@ -44,7 +44,7 @@ class Trapezoid:
         self._acceleration = acceleration
         self._peak = min(speed, float(np.sqrt(distance * acceleration)))
         self._ramp = self._peak / acceleration
-        cruise = distance / self._peak - self._ramp if distance > 0 else 0.0
+        cruise = distance / self._peak - self._ramp if self._peak > 0 else 0.0
         self.duration = 2 * self._ramp + cruise
 
     def position(self, time: float) -> float:
