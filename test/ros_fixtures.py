@@ -1,5 +1,6 @@
 """Nodes under test: spun in this process, or as processes of their own."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -31,6 +32,7 @@ def ros(parameters: dict[str, Any] | None = None, file: str = "") -> Iterator[No
         yield
     finally:
         rclpy.try_shutdown()
+        gc.collect()  # a node that is kept alive stays in the graph
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class MotionNode(VpgNode):
         self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
         self._last_error: VpgError | None = None
         self._cancel_requested = threading.Event()
+        self._closed = threading.Event()
         self._offer_action()
         parking = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/park", self._park, callback_group=parking)
@@ -147,12 +148,15 @@ class MotionNode(VpgNode):
         except VpgError as error:
             self.get_logger().warning(f"not parked: {error.sentence}")
         finally:
+            self._closed.set()
             self._devices.close()
 
     def _stop_when_hurried(self) -> None:
         """A second Ctrl-C ends the way home too."""
-        self.hurry.wait()
-        self._robot.stop()
+        while not self._closed.wait(0.05):
+            if self.hurry.is_set():
+                self._robot.stop()
+                return
 
 
 class _Feedback:
