@@ -11,16 +11,49 @@ from typing import Any
 
 from rclpy.action import ActionClient
 from rclpy.client import Client
+from rclpy.node import Node
 from rclpy.task import Future
 
 from vpg_ros.errors import ErrorCode, VpgError
 
 _LIVENESS_PERIOD = 0.25  # s between checks that the server is still there
+_ACCEPTANCE = 10.0  # s of wall time for a goal to be taken or refused
 _ABSENCES = 8  # checks in a row that miss the server before it counts as gone
 
 
 class Interrupted(Exception):
     """The wait ended because a stop was requested."""
+
+
+class GoalClient(ActionClient):
+    """An ActionClient that may be asked from another thread than the executor's.
+
+    rclpy enters a request into its books only after sending it, and throws away a response that the
+    executor takes in between; here a response waits until the request is entered.
+    """
+
+    def __init__(self, node: Node, kind: Any, name: str) -> None:
+        self._sending = threading.Lock()
+        super().__init__(node, kind, name)
+
+    def send_goal_async(self, *args: Any, **kwargs: Any) -> Future:
+        """As ActionClient's."""
+        with self._sending:
+            return super().send_goal_async(*args, **kwargs)
+
+    def _get_result_async(self, goal_handle: Any) -> Future:
+        with self._sending:
+            return super()._get_result_async(goal_handle)
+
+    def _cancel_goal_async(self, goal_handle: Any) -> Future:
+        with self._sending:
+            return super()._cancel_goal_async(goal_handle)
+
+    async def execute(self, taken_data: Any) -> None:
+        """As ActionClient's, once whatever is being sent is entered."""
+        with self._sending:
+            pass
+        await super().execute(taken_data)
 
 
 def wait_ready(
@@ -52,7 +85,7 @@ def call(client: Client, request: Any, timeout: float, interrupt: threading.Even
 
 
 def execute(
-    client: ActionClient,
+    client: GoalClient,
     goal: Any,
     timeout: float,
     interrupt: threading.Event,
@@ -67,7 +100,7 @@ def execute(
     ready = client.server_is_ready
     wait_ready(name, ready, time.monotonic() + timeout, interrupt)
     sent = client.send_goal_async(goal, feedback_callback=on_feedback)
-    handle = _result(sent, name, ready, timeout, threading.Event())
+    handle = _result(sent, name, ready, min(timeout, _ACCEPTANCE), threading.Event())
     if not handle.accepted:
         sentence = f"{name} rejected the goal: another one is being executed"
         raise VpgError(ErrorCode.GOAL_REJECTED, sentence)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.action import ActionClient
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
@@ -18,7 +17,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.nodes.calls import Interrupted, call, execute, wait_ready
+from vpg_ros.nodes.calls import GoalClient, Interrupted, call, execute, wait_ready
 from vpg_ros.nodes.convert import (
     action_from_msg,
     action_to_msg,
@@ -55,7 +54,7 @@ class Clients:
         self._capture = node.create_client(Capture, "capture")
         self._select = node.create_client(Select, "select")
         self._park = node.create_client(Trigger, "motion_node/park")
-        self._execute = ActionClient(node, ExecutePrimitive, "execute_primitive")
+        self._execute = GoalClient(node, ExecutePrimitive, "execute_primitive")
         self.counts: dict[str, int] = {}
         node.create_subscription(String, "pybullet_node/status", self._receive_counts, LATCHED)
 
