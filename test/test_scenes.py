@@ -85,7 +85,7 @@ def test_objects_in_a_row_stand_apart(world):
 
 
 def test_an_unknown_scene_is_named_with_those_there_are(world):
-    with pytest.raises(VpgError, match="'heap'.*packed, random, row") as error:
+    with pytest.raises(VpgError, match=r"'heap'.*packed, random, row") as error:
         scenes.build(world, "heap", 3)
     assert error.value.code is ErrorCode.SCENE_UNKNOWN
 
