@@ -122,6 +122,7 @@ class URArm:
         self._link.set("setTcp", self._kinematics.tool.rotvec.tolist())
         self._link.set("setPayload", self._payload, self._payload_cog)
         self._link.set("zeroFtSensor")
+        self._link.wait_for_news()
 
     @contextmanager
     def _moving(self) -> Iterator[Reading]:

@@ -42,6 +42,7 @@ _PORT_TIMEOUT = 2.0  # s for a controller to answer on one port
 _CALL_TIMEOUT = 3.0  # s of wall time for one command to be taken
 _PROGRAM_TIMEOUT = 5.0  # s for an uploaded program to start
 _WATCH = 0.02  # s between two looks at the connection
+_NEWS = 0.05  # s, on both clocks, that a sample may be on its way
 _SILENCE = 1.0  # s without a sign of life after which the controller stops the arm by itself
 
 
@@ -191,6 +192,12 @@ class UrLink:
             raise VpgError(
                 ErrorCode.MOTION_REJECTED, f"the robot at {self._robot_ip} did not accept {method}"
             )
+
+    def wait_for_news(self) -> None:
+        """Wait until what is read is newer than the calls made so far."""
+        wall, stamp = time.monotonic() + _NEWS, self.read().stamp + _NEWS
+        while time.monotonic() < wall or self.read().stamp < stamp:
+            time.sleep(_WATCH)
 
     def close(self) -> None:
         """End the control program and disconnect; nothing happens if the link is lost already."""
