@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
@@ -16,6 +17,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
 from vpg_ros.learning.evaluate import Run, evaluate, summary
+from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
@@ -310,6 +312,14 @@ def test_bad_settings_are_named() -> None:
         TableEnv("x-ray")
     with pytest.raises(VpgError, match="actions is 0"):
         TrainingConfig(actions=0)
+
+
+def test_the_gymnasium_environment_keeps_its_contract() -> None:
+    table = TableGym(objects=2, camera="ortho", render_mode="rgb_array")
+    check_env(table, skip_render_check=True)
+    first, second = (table.reset(seed=5)[0]["height"] for _ in range(2))
+    assert (first == second).all()
+    assert table.render().shape == (224, 224, 3)
 
 
 # -- training and evaluation
