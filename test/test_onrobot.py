@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fixtures_controller import Emulator, emulator, free_host
+from fixtures_controller import Emulator, emulator, eventually, free_host
 
 from vpg_ros.devices.onrobot import PORT, RG2
 from vpg_ros.errors import ErrorCode, VpgError
@@ -49,11 +49,15 @@ def test_nothing_is_held_without_an_object() -> None:
         assert not gripper.is_holding()
 
 
-def test_stop_holds_the_fingers(robot: Emulator, gripper: RG2) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        closing = pool.submit(gripper.move, 0.04, 20.0)
-        RG2(robot.host).stop()
-        assert closing.result(timeout=10.0) == gripper.width()
+def test_stop_holds_the_fingers() -> None:
+    with emulator("--time-scale", "0.3") as robot, ThreadPoolExecutor(1) as pool:
+        gripper, other = RG2(robot.host), RG2(robot.host)
+        closing = pool.submit(gripper.move, 0.0, 20.0)
+        eventually(lambda: other.width() < 0.105)
+        other.stop()
+        stopped = closing.result(timeout=10.0)
+        assert 0.01 < stopped < 0.105
+        assert other.width() == pytest.approx(stopped, abs=2e-3) and not other.is_holding()
 
 
 @pytest.mark.parametrize(
