@@ -22,7 +22,7 @@ def measured(time_: float, before: RobotState, command: RobotCommand, floor: flo
     depth = floor - UR5.forward(command.joints).position[2]
     wrench = np.array([0.0, 0.0, max(depth, 0.0) * STIFFNESS, 0.0, 0.0, 0.0])
     velocities = (command.joints - before.joints) / CYCLE
-    return RobotState(time_, command.joints, velocities, wrench, command.gripper_width, False)
+    return RobotState(time_, command.joints, velocities, wrench, command.gripper_width)
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     command = [sys.executable, "-m", "vpg_ros.sim.controller", "--link-fd", str(other.fileno())]
     subprocess.Popen([*command, *rest], pass_fds=(other.fileno(),))
     other.close()
-    state = RobotState(0.0, HOME_JOINTS, np.zeros(6), np.zeros(6), 0.11, False)
+    state = RobotState(0.0, HOME_JOINTS, np.zeros(6), np.zeros(6), 0.11)
     bias = np.array([0.0, options.bias, 0.0, 0.0, 0.0, 0.0])
     began, cycle = 0.0, 0
     while True:

@@ -473,7 +473,7 @@ def linked_process(host: str) -> tuple["subprocess.Popen[str]", WorldEnd]:
 
 
 def standing(seconds: float) -> RobotState:
-    return RobotState(seconds, START, np.zeros(6), np.zeros(6), 0.08, False)
+    return RobotState(seconds, START, np.zeros(6), np.zeros(6), 0.08)
 
 
 def test_the_link_runs_in_lock_step_and_ends_the_process() -> None:

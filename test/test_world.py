@@ -343,5 +343,5 @@ def test_the_state_crosses_the_link(world):
     lifted(world)
     state = world.state()
     assert state.time == pytest.approx(world.steps * DT)
-    assert state.gripper_holding
+    assert world.robot.is_holding()
     assert RobotState.unpack(state.pack()).pack() == state.pack()

@@ -147,8 +147,7 @@ class Robot:
 
     def state(self, time: float) -> RobotState:
         """What the controller is told at simulated ``time`` s."""
-        wrench, width = self.wrench(), self.width()
-        return RobotState(time, self.joints(), self.velocities(), wrench, width, self.is_holding())
+        return RobotState(time, self.joints(), self.velocities(), self.wrench(), self.width())
 
     def before_step(self) -> None:
         """Follow the commanded path; the world calls it before each physics step."""

@@ -18,12 +18,12 @@ _SUCCESS, _REFUSED = 0, 1
 class GripperModel:
     """What the gripper was told and what it measures.
 
-    target: m between the fingertips. force: N. width: m, measured. holding: stopped by an object.
+    target: m between the fingertips. force: N. width: m, measured. busy: a movement is under way.
     """
 
     def __init__(self) -> None:
         self.target, self.force = MAX_WIDTH, MIN_FORCE
-        self.width, self.holding, self.busy = MAX_WIDTH, False, False
+        self.width, self.busy = MAX_WIDTH, False
         self._seen_width, self._seen_time, self._time = MAX_WIDTH, 0.0, -1.0
 
     def grip(self, width: float, force: float) -> None:
@@ -41,11 +41,16 @@ class GripperModel:
         if self._time < 0.0:
             self.target = state.gripper_width
         self._time = state.time
-        self.width, self.holding = state.gripper_width, state.gripper_holding
+        self.width = state.gripper_width
         if abs(self.width - self._seen_width) > _STUCK:
             self._seen_width, self._seen_time = self.width, self._time
         stuck = self._time - self._seen_time > _STUCK_TIME
         self.busy = self.busy and not (self._reached or stuck)
+
+    @property
+    def holding(self) -> bool:
+        """Whether the last movement ended short of its target: what is held may tremble."""
+        return not self.busy and not self._reached
 
     @property
     def _reached(self) -> bool:
@@ -82,7 +87,7 @@ class GripperCalls:
 
     def rg_get_grip_detected(self, tool: int) -> bool:
         """Whether the fingers hold something."""
-        return self._model.holding and not self._model.busy
+        return self._model.holding
 
     def rg_get_status(self, tool: int) -> int:
         """Bit 0 busy, bit 1 grip detected."""

@@ -21,7 +21,7 @@ class IdealRobot:
     def __init__(self, object_width: float = 0.0, joints: Iterable[float] = HOME_JOINTS) -> None:
         self._object_width = object_width
         start: FloatArray = np.array(list(joints), dtype=float)
-        self.state = RobotState(0.0, start, np.zeros(6), np.zeros(6), MAX_WIDTH, False)
+        self.state = RobotState(0.0, start, np.zeros(6), np.zeros(6), MAX_WIDTH)
 
     def obey(self, command: RobotCommand) -> RobotState:
         """The state one control cycle later."""
@@ -31,13 +31,11 @@ class IdealRobot:
         width += float(np.clip(command.gripper_width - width, -step, step))
         closing = command.gripper_width < before.gripper_width
         blocked = closing and width <= self._object_width <= before.gripper_width
-        holds = blocked and self._object_width > 0
         self.state = RobotState(
             time=before.time + CYCLE,
             joints=command.joints,
             velocities=(command.joints - before.joints) / CYCLE,
             wrench=np.zeros(6),
             gripper_width=self._object_width if blocked else width,
-            gripper_holding=holds,
         )
         return self.state

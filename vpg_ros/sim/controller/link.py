@@ -18,7 +18,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 
 CYCLE = 0.008  # s of simulated time: the control cycle of a CB3 controller (125 Hz)
 
-_STATE = struct.Struct("<d6d6d6dd?")
+_STATE = struct.Struct("<d6d6d6dd")
 _COMMAND = struct.Struct("<6ddd")
 
 
@@ -28,7 +28,6 @@ class RobotState:
 
     time: simulated s. joints: 6 rad. velocities: 6 rad/s. wrench: contact force (N) and torque (Nm)
     upon the tool at the TCP, 6, base axes. gripper_width: m between the fingertips.
-    gripper_holding: whether an object, and not their target, stopped the fingers.
     """
 
     time: float
@@ -36,7 +35,6 @@ class RobotState:
     velocities: NDArray[np.float64]
     wrench: NDArray[np.float64]
     gripper_width: float
-    gripper_holding: bool
 
     def pack(self) -> bytes:
         """The record as it crosses the link."""
@@ -46,7 +44,6 @@ class RobotState:
             *self.velocities,
             *self.wrench,
             self.gripper_width,
-            self.gripper_holding,
         )
 
     @staticmethod
@@ -54,7 +51,7 @@ class RobotState:
         """The inverse of :meth:`pack`."""
         values = _STATE.unpack(record)
         joints, velocities, wrench = np.array(values[1:19]).reshape(3, 6)
-        return RobotState(values[0], joints, velocities, wrench, values[19], values[20])
+        return RobotState(values[0], joints, velocities, wrench, values[19])
 
 
 @dataclass(frozen=True)
