@@ -50,6 +50,13 @@ class VpgNode(Node):
                 return event.is_set()
         return True
 
+    def wanted_by(self, name: str) -> bool:
+        """Whether the node called ``name`` is still there, and time to wait for it.
+
+        A launch file's Ctrl-C reaches all nodes at once; who serves another node outlasts it.
+        """
+        return name in self.get_node_names() and not self.hurry.is_set()
+
     def work(self) -> int:
         """What the main thread does until the node ends; returns the exit code."""
         self.stop.wait()

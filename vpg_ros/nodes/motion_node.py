@@ -28,6 +28,7 @@ from vpg_ros.nodes.robot import Robot
 from vpg_ros.nodes.spin import run_node
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
+FAREWELL = 15.0  # s of wall time for which a stopped node lets the task park the arm
 JOINT_NAMES = (
     "shoulder_pan_joint",
     "shoulder_lift_joint",
@@ -138,6 +139,15 @@ class MotionNode(VpgNode):
         """For the diagnostics."""
         return self._last_error, {"busy": str(self._robot.busy)}
 
+    def work(self) -> int:
+        """Until it is stopped, and then until the task, which parks the arm, is gone."""
+        super().work()
+        self._robot.stop()
+        deadline = time.monotonic() + FAREWELL
+        while self.wanted_by("task_node") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return 0
+
     def close(self) -> None:
         """Stop the arm, take it home where that is wanted, and disconnect."""
         self._robot.stop()
@@ -150,6 +160,7 @@ class MotionNode(VpgNode):
         finally:
             self._closed.set()
             self._devices.close()
+            self._server.destroy()  # which the node does not do: it would stay in the graph
 
     def _stop_when_hurried(self) -> None:
         """A second Ctrl-C ends the way home too."""
@@ -183,7 +194,7 @@ def _error(outcome: Outcome) -> VpgError | None:
 
 def main() -> None:
     """Entry point."""
-    run_node("motion_node", MotionNode, threads=5, grace=20.0)
+    run_node("motion_node", MotionNode, threads=5, grace=30.0)
 
 
 if __name__ == "__main__":

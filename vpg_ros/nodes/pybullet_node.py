@@ -8,6 +8,7 @@ lock-step: one exchange every 8 ms of simulated time, ``time_scale`` times as fa
 import json
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 
 from geometry_msgs.msg import PoseStamped
@@ -34,6 +35,7 @@ from vpg_ros.sim.world import World
 CYCLE_STEPS = 2  # physics steps of a control cycle
 CLOCK_PERIOD = 0.05  # s of wall time between two /clock messages at most
 JOINT_STATE_PERIOD = 0.04  # s of wall time
+FAREWELL = 20.0  # s of wall time for which a stopped simulator lets the arm's node park the arm
 RESET_TIMEOUT = 30.0  # s of wall time
 
 
@@ -120,6 +122,7 @@ class PybulletNode(VpgNode):
         self._pose.publish(pose_stamped(self._camera.pose, self._world.time))
         self._counts: dict[str, int] = {}
         self._cycle_rate = 0.0
+        self._end, self._farewell = 0.0, Every(0.05)
         self.create_service(Trigger, "~/reset", self._request_reset)
         self.create_service(SetBool, "~/enable_camera", self._enable_camera)
         self.report_diagnostics("simulator", self._state)
@@ -128,7 +131,7 @@ class PybulletNode(VpgNode):
         """The lock-step loop."""
         pace = Pace(self._settings.time_scale, self._world.time)
         clock, joints = Every(CLOCK_PERIOD), Every(JOINT_STATE_PERIOD)
-        while not self.stop.is_set():
+        while not self._ends():
             state = self._world.state()
             if clock.due():
                 self._publish_clock()
@@ -144,6 +147,15 @@ class PybulletNode(VpgNode):
             pace.wait(self._world.time)
             self._cycle_rate = pace.rate
         return 0
+
+    def _ends(self) -> bool:
+        """Whether to stop: when asked to, and the arm's node is gone or has had its time."""
+        if not self.stop.is_set():
+            return False
+        self._end = self._end or time.monotonic() + FAREWELL
+        if not self._farewell.due():
+            return False
+        return time.monotonic() > self._end or not self.wanted_by("motion_node")
 
     def _publish_clock(self) -> None:
         self._clock_topic.publish(Clock(clock=stamp_to_msg(self._world.time)))
@@ -211,7 +223,7 @@ class PybulletNode(VpgNode):
 
 def main() -> None:
     """Entry point."""
-    run_node("pybullet_node", PybulletNode, threads=2)
+    run_node("pybullet_node", PybulletNode, threads=2, grace=25.0)
 
 
 if __name__ == "__main__":

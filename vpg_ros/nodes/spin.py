@@ -6,6 +6,7 @@ standard error, ``<node>: <sentence> [error <code>]``, and exit code 1.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -56,16 +57,26 @@ def _run(
 ) -> int:
     """The node's whole life; its exit code."""
     die_with_parent()
-    try:
-        _init(arguments)
-        node = build()
-    except Exception as error:
-        _report(name, error)
+    node = _built(name, build, arguments)
+    if node is None:
+        gc.collect()  # half a node still tells the graph that it is there
         rclpy.try_shutdown()
         return 1
     _handle_signals(node)
     threading.Thread(target=_limit_end, args=(node, grace), daemon=True).start()
     return _spin(node, threads)
+
+
+def _built(
+    name: str, build: Callable[[], VpgNode], arguments: Sequence[str] | None
+) -> VpgNode | None:
+    """The node; None after a sentence on standard error when it cannot be."""
+    try:
+        _init(arguments)
+        return build()
+    except Exception as error:
+        _report(name, error)
+        return None
 
 
 def _init(arguments: Sequence[str] | None) -> None:

@@ -58,6 +58,10 @@ class Clients:
         self.counts: dict[str, int] = {}
         node.create_subscription(String, "pybullet_node/status", self._receive_counts, LATCHED)
 
+    def close(self) -> None:
+        """Let go of the action, which the node does not do: it would stay in the graph."""
+        self._execute.destroy()
+
     def wait_ready(self) -> None:
         """Wait for all of them; raises NODE_NOT_AVAILABLE naming the one that is missing."""
         deadline = time.monotonic() + self._parameters.startup_timeout

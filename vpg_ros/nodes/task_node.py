@@ -59,6 +59,10 @@ class TaskNode(VpgNode):
             self.fail(self._task.error)
         return 0 if self._task.cleared else 1
 
+    def close(self) -> None:
+        """Let go of the other nodes."""
+        self._cell.close()
+
     def _request_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Serve ``~/stop``: end in an orderly way."""
         self.stop.set()
