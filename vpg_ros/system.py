@@ -166,7 +166,7 @@ def sim() -> System:
 
     arguments = (
         Argument("scene", str, "random", "scene family on the table", names()),
-        Argument("objects", int, 10, "number of objects", low=1, high=60),
+        Argument("objects", int, 10, "number of objects", low=1, high=40),
         Argument("seed", int, 0, "seed of the scene and of everything drawn at random", low=0),
         Argument("time_scale", float, 0.0, "simulated s per s; 0: as fast as it can", low=0.0),
         Argument("headless", bool, True, "without PyBullet's own window"),

@@ -106,8 +106,9 @@ class PybulletNode(VpgNode):
             raise
 
     def _new_world(self) -> World:
-        world = World(self._settings.seed, self._settings.workspace)
-        scenes.build(world, self._settings.scene, self._settings.objects)
+        settings = self._settings
+        world = World(settings.seed, settings.workspace, window=not settings.headless)
+        scenes.build(world, settings.scene, settings.objects)
         return world
 
     def _offer_topics(self) -> None:
