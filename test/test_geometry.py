@@ -152,16 +152,6 @@ def test_the_tool_points_down_and_closes_along_yaw(
     np.testing.assert_allclose(pose.matrix[:3, 0], [np.cos(yaw), np.sin(yaw), 0], atol=1e-9)
 
 
-@given(yaw=angles, tilt=st.floats(0.01, 1.0))
-def test_a_tilt_leads_with_the_tools_point(yaw: float, tilt: float) -> None:
-    level, leaning = tool_down(0, 0, 0, yaw), tool_down(0, 0, 0, yaw, tilt)
-    pointing = leaning.matrix[:3, 2]
-    assert np.arccos(np.clip(-pointing[2], -1, 1)) == pytest.approx(tilt, abs=1e-6)
-    # The tool's own y axis is what it leans about.
-    np.testing.assert_allclose(leaning.matrix[:3, 1], level.matrix[:3, 1], atol=1e-9)
-    assert abs(pointing @ level.matrix[:3, 0]) == pytest.approx(np.sin(tilt), abs=1e-9)
-
-
 @given(eye=vectors, towards=directions, up=directions)
 def test_a_camera_sees_its_target_ahead_and_up_above(
     eye: np.ndarray, towards: np.ndarray, up: np.ndarray

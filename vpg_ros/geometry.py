@@ -4,12 +4,13 @@ All lengths are metres and all angles radians; everything is expressed in the ro
 frame (x and y parallel to the table, z up, right-handed, REP-103).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from vpg_ros import quaternions
 from vpg_ros.errors import require
 
 FloatArray = NDArray[np.float64]
@@ -28,29 +29,27 @@ class Pose:
     @staticmethod
     def from_matrix(matrix: FloatArray) -> "Pose":
         """Pose of a 4×4 homogeneous matrix."""
-        x, y, z, w = Rotation.from_matrix(matrix[:3, :3]).as_quat()
-        px, py, pz = matrix[:3, 3]
-        return Pose((float(px), float(py), float(pz)), (float(x), float(y), float(z), float(w)))
+        x, y, z = (float(value) for value in matrix[:3, 3])
+        return Pose((x, y, z), quaternions.from_matrix(matrix))
 
     @staticmethod
     def from_rotvec(vector: FloatArray) -> "Pose":
         """Pose of a Universal Robots 6-vector (x, y, z, rx, ry, rz): m and axis-angle rad."""
-        x, y, z, w = Rotation.from_rotvec(np.asarray(vector[3:6])).as_quat()
-        px, py, pz = (float(value) for value in vector[:3])
-        return Pose((px, py, pz), (float(x), float(y), float(z), float(w)))
+        x, y, z = (float(value) for value in vector[:3])
+        return Pose((x, y, z), quaternions.from_rotvec(vector[3:6]))
 
     @property
     def matrix(self) -> FloatArray:
         """4×4 homogeneous matrix."""
         result = np.eye(4)
-        result[:3, :3] = Rotation.from_quat(self.quaternion).as_matrix()
+        result[:3, :3] = quaternions.to_matrix(self.quaternion)
         result[:3, 3] = self.position
         return result
 
     @property
     def rotvec(self) -> FloatArray:
         """Universal Robots 6-vector (x, y, z, rx, ry, rz): m and axis-angle rad."""
-        return np.concatenate([self.position, Rotation.from_quat(self.quaternion).as_rotvec()])
+        return np.concatenate([self.position, quaternions.to_rotvec(self.quaternion)])
 
     def __matmul__(self, other: "Pose") -> "Pose":
         """The pose of ``other``, given in this pose's local frame, in the base frame."""
@@ -71,15 +70,9 @@ def half_turn(angle: float) -> float:
     return float((angle + np.pi / 2) % np.pi - np.pi / 2)
 
 
-def tool_down(x: float, y: float, z: float, yaw: float, tilt: float = 0.0) -> Pose:
-    """Pose of a tool that points down, its closing axis (tool x) at ``yaw`` about base +z.
-
-    ``tilt`` leans the tool by that angle about its own y axis, so that the tool point leads towards
-    −x of the tool (a push towards ``yaw`` drags its tool behind at a positive tilt).
-    """
-    down = Rotation.from_euler("ZX", [yaw, np.pi]) * Rotation.from_euler("Y", tilt)
-    qx, qy, qz, qw = down.as_quat()
-    return Pose((x, y, z), (float(qx), float(qy), float(qz), float(qw)))
+def tool_down(x: float, y: float, z: float, yaw: float) -> Pose:
+    """Pose of a tool that points down, its closing axis (tool x) at ``yaw`` about base +z."""
+    return Pose((x, y, z), (math.cos(yaw / 2), math.sin(yaw / 2), 0.0, 0.0))
 
 
 def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> Pose:
