@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -33,6 +34,9 @@ from vpg_ros.sim.robot import ARM_JOINTS
 from vpg_ros.sim.world import World
 
 CYCLE_STEPS = 2  # physics steps of a control cycle
+STILL = 1e-3  # rad/s of a joint, and m of the fingers in a cycle, below which nothing moves
+IDLE_CYCLES = 10  # without motion after which the robot is idle
+IDLE_PAUSE = 0.0015  # s of wall time that an idle cycle takes longer: some five times real time
 CLOCK_PERIOD = 0.05  # s of wall time between two /clock messages at most
 JOINT_STATE_PERIOD = 0.04  # s of wall time
 FAREWELL = 20.0  # s of wall time for which a stopped simulator lets the arm's node park the arm
@@ -124,6 +128,7 @@ class PybulletNode(VpgNode):
         self._counts: dict[str, int] = {}
         self._cycle_rate = 0.0
         self._end, self._farewell = 0.0, Every(0.05)
+        self._width, self._still = 0.0, 0
         self.create_service(Trigger, "~/reset", self._request_reset)
         self.create_service(SetBool, "~/enable_camera", self._enable_camera)
         self.report_diagnostics("simulator", self._state)
@@ -146,8 +151,19 @@ class PybulletNode(VpgNode):
             self._world.apply(self._emulator.exchange(state), CYCLE_STEPS)
             self._world.step(CYCLE_STEPS)
             pace.wait(self._world.time)
+            if self._is_idle(state):
+                # Nobody waits for the robot: leave the processor to fusion and inference.
+                time.sleep(IDLE_PAUSE)
             self._cycle_rate = pace.rate
         return 0
+
+    def _is_idle(self, state: RobotState) -> bool:
+        """Whether arm and fingers have stood still for some cycles."""
+        moved = float(np.abs(state.velocities).max()) > STILL
+        moved = moved or abs(state.gripper_width - self._width) > STILL
+        self._width = state.gripper_width
+        self._still = 0 if moved else self._still + 1
+        return self._still > IDLE_CYCLES
 
     def _ends(self) -> bool:
         """Whether to stop: when asked to, and the arm's node is gone or has had its time."""
