@@ -56,7 +56,8 @@ class ObedientGripper:
     held: float | None = None
 
     def move(self, width: float, force: float) -> float:
-        return self.width()
+        self.held = self.held if width == 0.0 else None  # opening lets go
+        return self.held or width
 
     def width(self) -> float:
         return self.held or 0.0
@@ -121,6 +122,12 @@ def test_the_arm_retreats_only_when_it_safely_can(code: ErrorCode, retreats: boo
     assert (outcome.error_code, outcome.error_msg) == (code, "told to fail")
     assert not outcome.success
     assert arm.moves == (["joints"] if retreats else [])
+
+
+def test_the_width_told_is_that_of_the_grasp_not_of_the_release() -> None:
+    motion = Motion("test", (VerifyGrasp("verify"),), (GripperMove("release", 0.085),))
+    outcome = execute(motion, ObedientArm(), ObedientGripper(held=0.03), HOME_JOINTS)
+    assert outcome.gripper_width == 0.03
 
 
 def test_phases_are_told_in_order() -> None:

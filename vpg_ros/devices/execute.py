@@ -96,12 +96,13 @@ def execute(
     run = _Run(arm, gripper, home, on_phase)
     start = arm.state().stamp
     success, code, message = _attempt(run, motion.steps)
+    width = run.width  # the retreat opens the gripper
     if code not in _STAY:
         _, retreat_code, retreat_message = _attempt(run, motion.retreat)
         if code is ErrorCode.OK and retreat_code is not ErrorCode.OK:
             success, code, message = False, retreat_code, retreat_message
     duration = _stamp(arm, start) - start
-    return Outcome(success, run.width, run.peak_force, duration, code, message)
+    return Outcome(success, width, run.peak_force, duration, code, message)
 
 
 def _attempt(run: _Run, steps: Sequence[Step]) -> tuple[bool, ErrorCode, str]:
