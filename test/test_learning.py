@@ -1,5 +1,6 @@
 """Learning: rewards, replay, the learner, the environment and the training loop."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
+from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -25,8 +27,9 @@ from vpg_ros.learning.rewards import is_clear, reward, scene_changed
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
-from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.resources import resource
 
 CONFIG = NetworkConfig.of_registry()
 
@@ -384,3 +387,22 @@ def test_the_summary_counts_failed_runs_too() -> None:
     assert figures["action_efficiency"] == pytest.approx(3 / 8)
     assert figures["lost"] == 1
     assert figures["decision_ms"] == 20.0
+
+
+def test_the_shipped_weights_clear_a_table(env: TableEnv) -> None:
+    policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu", env.workspace)
+    (run,) = evaluate(env, policy, "random", 5, seeds=[100])
+    assert run.cleared
+    assert run.lost == 0
+    assert run.grasp_successes >= 5
+
+
+def test_the_commands_train_and_evaluate(tmp_path: Path) -> None:
+    out, figures = tmp_path / "training", tmp_path / "figures.json"
+    common = ["--camera", "ortho"]
+    assert main(["train", "--out", str(out), "--actions", "2", *common]) == 0
+    weights = str(out / "weights.safetensors")
+    run = ["evaluate", "--runs", "1", "--objects", "1", "--checkpoint", weights]
+    assert main([*run, "--json", str(figures), *common]) == 0
+    assert json.loads(figures.read_text())["actions"] >= 1
+    assert main([*run[:-1], str(tmp_path / "none"), *common]) == 1
