@@ -15,7 +15,7 @@ from vpg_ros.sim.world import DT
 # interpolated, which leaves the line by less than 0.05 mm.
 _SPACING = 0.010
 _ARM_OF_TURN = 0.4  # m of line that a radian of turning counts for
-_JOINT_KNOTS = 5  # poses of the tool that a joint move is judged by
+_KNOT_SPACING = 0.03  # m between the poses of the tool that a joint move is judged by
 _LARGEST_JUMP = 0.5  # rad between two solutions: more means another arm configuration
 
 
@@ -38,13 +38,14 @@ def joint_path(
 ) -> Path:
     """All joints start and stop together at a trapezoid of speed (rad/s, rad/s²).
 
-    tool is exact at a few steps; those between repeat the next one.
+    tool is exact at some steps; those between repeat the next one.
     """
     fractions = _profile(float(np.abs(goal - start).max()), speed, acceleration)
-    joints = start + fractions[:, None] * (goal - start)
-    knots = np.linspace(0.0, 1.0, _JOINT_KNOTS)
+    path = start + fractions[:, None] * (goal - start)
+    ends = [kinematics.links(joints)[-1][:3, 3] for joints in (start, goal)]
+    knots = np.linspace(0.0, 1.0, 3 + int(np.linalg.norm(ends[1] - ends[0]) / _KNOT_SPACING))
     tools = np.array([kinematics.links(start + knot * (goal - start))[-1] for knot in knots])
-    return Path(joints, tools[np.searchsorted(knots, fractions - 1e-9)])
+    return Path(path, tools[np.searchsorted(knots, fractions - 1e-9)])
 
 
 def linear_path(

@@ -40,8 +40,7 @@ _POSITION_GAIN = 1.0
 # Share of the arm's masses that physics sees. Its controllers hide gravity and inertia from what it
 # touches, and an iterative solver lets a heavy arm squeeze a light block into the table.
 _APPARENT_MASS = 0.1
-# The coupling of the fingers outweighs whatever they press on, N.
-_COUPLING_FORCE = 400.0
+_LEAD = 5e-4  # m by which one finger may be further than the other
 # PyBullet multiplies the friction of two bodies: against these, an object's own counts.
 _FRICTION = 1.0
 # Fingers stand still when they moved less than _STILL m over _STILL_STEPS steps …
@@ -59,8 +58,8 @@ class Robot:
     shapes: what its links look like. links: index of each by name. target: joints it heads for.
     """
 
-    def __init__(self, client: Any, workspace: Workspace) -> None:
-        self._client = client
+    def __init__(self, client: Any, workspace: Workspace, dt: float) -> None:
+        self._client, self._stride = client, GRIPPER_SPEED / 2 * dt
         urdf = expand(robot=True, cell=False, frames=False, workspace=workspace)
         self.shapes = link_shapes(urdf)
         self.body = _load(client, urdf)
@@ -96,7 +95,6 @@ class Robot:
         if (target, strength) != (self._width_target, self._force):
             self._width_target, self._force = target, strength
             self._widths.clear()
-            self._drive_fingers()
 
     def joints(self) -> FloatArray:
         """Six joint angles, rad."""
@@ -153,6 +151,7 @@ class Robot:
         """Follow the commanded path; the world calls it before each physics step."""
         if self._path:
             self._drive(self._path.popleft())
+        self._drive_fingers()
 
     def after_step(self) -> None:
         """Watch fingers and contact; the world calls it after each physics step."""
@@ -173,7 +172,6 @@ class Robot:
             self._client.resetJointState(self.body, joint, width / 2)
         self._width_target = width
         self._widths.extend([width] * _STILL_STEPS)
-        self._drive_fingers()
 
     def _drive(self, joints: FloatArray) -> None:
         self.target = np.array(joints)
@@ -187,16 +185,26 @@ class Robot:
         )
 
     def _drive_fingers(self) -> None:
-        for joint in self._fingers:
-            self._client.setJointMotorControl2(
-                self.body,
-                joint,
-                self._client.POSITION_CONTROL,
-                targetPosition=self._width_target / 2,
-                force=self._force,
-                maxVelocity=GRIPPER_SPEED / 2,
-                positionGain=_POSITION_GAIN,
-            )
+        """One step of the fingers: towards their target at their speed, and always together.
+
+        PyBullet's gear constraint lets a grip drift to one side, so the coupling is done here: no
+        finger may lead the other by more than _LEAD, and one that does is pushed back.
+        """
+        now = np.array([s[0] for s in self._client.getJointStates(self.body, self._fingers)])
+        goal = self._width_target / 2
+        away = np.sign(goal - now.mean())
+        target = now + np.clip(goal - now, -self._stride, self._stride)
+        limit = now[::-1] + away * _LEAD
+        target = np.minimum(target, limit) if away > 0 else np.maximum(target, limit)
+        led = away * (target - now) < 0
+        self._client.setJointMotorControlArray(
+            self.body,
+            self._fingers,
+            self._client.POSITION_CONTROL,
+            targetPositions=target.tolist(),
+            forces=np.where(led, 2 * self._force, self._force).tolist(),
+            positionGains=[_POSITION_GAIN] * 2,
+        )
 
 
 def _load(client: Any, urdf: str) -> int:
@@ -210,12 +218,7 @@ def _load(client: Any, urdf: str) -> int:
 
 
 def _prepare(client: Any, body: int, fingers: list[int]) -> None:
-    """Couple the fingers and set what a URDF cannot say."""
-    left, right = fingers
-    coupling = client.createConstraint(
-        body, left, body, right, client.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0]
-    )
-    client.changeConstraint(coupling, gearRatio=-1, maxForce=_COUPLING_FORCE, erp=0.5)
+    """Set what a URDF cannot say."""
     for link in range(client.getNumJoints(body)):
         client.changeDynamics(body, link, lateralFriction=_FRICTION)
         if link not in fingers:

@@ -22,7 +22,7 @@ from vpg_ros.sim.shapes import collision_shape
 
 DT = 0.004  # s
 GRAVITY = 9.81  # m/s²
-SOLVER_ITERATIONS = 50
+SOLVER_ITERATIONS = 40
 # A block squeezed between arm and table needs more, or both would sink into each other.
 PRESSED_ITERATIONS = 200
 _PRESSED = 10.0  # N upon the gripper from which on they are spent
@@ -71,7 +71,7 @@ class World:
         self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.cell = Cell(self.client, self.workspace)
-        self.robot = Robot(self.client, self.workspace)
+        self.robot = Robot(self.client, self.workspace, DT)
         self._objects: dict[int, _Placed] = {}
         self.steps, self._skipped = 0, 0.0
         self.picked = self.lost = 0
