@@ -127,6 +127,8 @@ def test_a_grasp_opens_verifies_and_always_comes_home() -> None:
     assert kinds[0] is GripperMove
     assert kinds.count(VerifyGrasp) == 2
     assert linear(motion, "descend").guarded
+    assert linear(motion, "loosen").guarded
+    assert not linear(motion, "lift").guarded
     assert isinstance(motion.steps[1], JointMove)
     assert [step.phase for step in motion.retreat] == ["release", "home"]
     above, at = motion.steps[1].pose.position, linear(motion, "descend").pose.position

@@ -13,6 +13,7 @@ OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
 GRASP_DEPTH = 0.03  # m below the top of what is grasped (the paper's 3 cm)
 FINGER_CLEARANCE = 0.004  # m between fingertips and table at the deepest
 APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
+LOOSE_HEIGHT = 0.03  # m above the grasp where the object has come free of its neighbours
 LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N
 DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
@@ -50,15 +51,18 @@ class Grasp(Primitive):
         return tool_down(x, y, z, half_turn(self.angle(rotation)))
 
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
-        """Approach, guarded descent, close, lift, verify; then to the bin and home."""
+        """Approach, guarded descent, close, loosen, lift, verify; then to the bin and home."""
         grasp = action.pose
-        above, lifted = grasp.translated(dz=APPROACH_HEIGHT), grasp.translated(dz=LIFT_HEIGHT)
+        above, loose, lifted = (
+            grasp.translated(dz=height) for height in (APPROACH_HEIGHT, LOOSE_HEIGHT, LIFT_HEIGHT)
+        )
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
             LinearMove("descend", grasp, DESCENT_SPEED, force_limit=CONTACT_FORCE, guarded=True),
             GripperMove("close", 0.0, GRASP_FORCE),
-            LinearMove("lift", lifted, force_limit=LIFT_FORCE, guarded=True),
+            LinearMove("loosen", loose, force_limit=LIFT_FORCE, guarded=True),
+            LinearMove("lift", lifted, force_limit=LIFT_FORCE),
             VerifyGrasp("verify"),
             JointMove("carry", BIN_POSE),
             VerifyGrasp("still held"),
