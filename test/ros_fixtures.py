@@ -79,7 +79,8 @@ def run_process(
     name: str, *parameters: str, file: str = "sim.yaml"
 ) -> "subprocess.CompletedProcess[str]":
     """A node as a process, run to its end."""
-    pairs = [part for parameter in parameters for part in ("-p", parameter)]
+    # With the node's name, or the parameter file's section of the node would come first.
+    pairs = [part for parameter in parameters for part in ("-p", f"{name}:{parameter}")]
     source = ["--params-file", str(CONFIG / file)] if file else []
     command = [sys.executable, "-m", f"vpg_ros.nodes.{name}", "--ros-args", *source, *pairs]
     return subprocess.run(command, capture_output=True, text=True, timeout=60.0, check=False)

@@ -133,7 +133,8 @@ def running(folder: Path, *arguments: str, system: str = "sim"):
 
 
 def test_two_systems_side_by_side_clear_their_tables(tmp_path):
-    with running(tmp_path / "a", *EASY) as a, running(tmp_path / "b", *EASY, "--seed", "1") as b:
+    shipped = (*EASY, "--policy", "network", "--seed", "1")
+    with running(tmp_path / "a", *EASY) as a, running(tmp_path / "b", *shipped) as b:
         places = [run.place() for run in (a, b)]
         assert all(first != second for first, second in zip(*places, strict=True))
         for run in (a, b):

@@ -64,6 +64,14 @@ def test_parameter_file_names_known_nodes_and_parameters(system):
 
 
 @BOTH
+def test_no_argument_is_overruled_by_the_parameter_file(system):
+    content = yaml.safe_load(system.parameters_path.read_text())
+    for node in own_nodes(system):
+        section = content.get(f"/**/{node.name}", {"ros__parameters": {}})
+        assert not set(_flat(section["ros__parameters"])) & set(node.parameters), node.name
+
+
+@BOTH
 def test_limits_are_all_given_by_the_parameter_file(system):
     content = yaml.safe_load(system.parameters_path.read_text())
     section = _flat(content["/**/motion_node"]["ros__parameters"])
