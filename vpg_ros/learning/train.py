@@ -145,7 +145,17 @@ class Trainer:
         mix = mixes[int(self._rng.choice(len(mixes), p=weights / weights.sum()))]
         objects = int(self._rng.integers(mix.fewest, mix.most + 1))
         seed = 1_000_000 * (self.config.seed + 1) + self.progress.episodes
-        return self._env.reset(mix.name, objects, seed)
+        return self._fitting(mix.name, objects, seed)
+
+    def _fitting(self, scene: str, objects: int, seed: int) -> Heightmap:
+        """The scene with as many of the objects as find room; a crowded draw may not hold all."""
+        for fewer in range(objects):
+            try:
+                return self._env.reset(scene, objects - fewer, seed)
+            except VpgError as error:
+                if error.code is not ErrorCode.SCENE_INVALID:
+                    raise
+        raise VpgError(ErrorCode.SCENE_INVALID, f"scene {scene!r} has no room for one object")
 
     def _choose(self, heightmap: Heightmap) -> Action:
         exploring = self.progress.actions < self.config.warm_up
