@@ -11,14 +11,17 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rclpy
+from fixtures_controller import emulator
 from rclpy.context import Context
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 
 from vpg_ros.bringup.network import CONTROLLER_PORTS, reserve_address, reserve_domain
 from vpg_ros.cli.main import main
+from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import read_transitions
 
@@ -198,6 +201,20 @@ def test_a_robot_that_refuses_ends_the_run_by_name(tmp_path):
         assert run.end() == 1
         assert run.summary["error_code"] == ErrorCode.ARM_UNREACHABLE
         assert "127.99.0.1" in run.summary["error_msg"]
+
+
+def test_a_robot_without_a_camera_is_parked_again(tmp_path):
+    calibration = tmp_path / "calibration.yaml"
+    calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
+    options = ("--camera", "external", "--policy", "heuristic", "--calibration", str(calibration))
+    with emulator("--time-scale", "4") as robot:
+        address = ("--robot-ip", robot.host)
+        with running(tmp_path / "run", *options, *address, system="real") as run:
+            assert run.end() == 1
+            assert run.summary["error_code"] == ErrorCode.CAMERA_TIMEOUT
+            assert "camera/aligned_depth_to_color/image_raw" in run.summary["error_msg"]
+            assert run.summary["parked"]
+            assert np.abs(np.array(robot.state()["joints"]) - HOME_JOINTS).max() < 0.02
 
 
 def test_a_driver_that_is_not_installed_is_named(tmp_path):
