@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
 from fixtures_controller import emulator, free_host
-from rclpy.action import ActionClient
 from rclpy.node import Node
 from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from std_srvs.srv import Trigger
@@ -19,6 +18,7 @@ from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.nodes.calls import GoalClient
 from vpg_ros.nodes.convert import action_to_msg, heightmap_to_msg, outcome_from_msg
 from vpg_ros.nodes.motion_node import MotionNode
 
@@ -40,7 +40,7 @@ class Client(Node):
     def __init__(self) -> None:
         super().__init__("client")
         self.phases: list[str] = []
-        self.actions = ActionClient(self, ExecutePrimitive, "execute_primitive")
+        self.actions = GoalClient(self, ExecutePrimitive, "execute_primitive")
         assert self.actions.wait_for_server(20.0)
 
     def send(self, action, heightmap=None):
@@ -118,6 +118,17 @@ def test_cancelling_stops_the_arm_and_parking_brings_it_home(robot, client):
     assert "descend" not in client.phases
     assert client.park().success
     assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02
+
+
+def test_a_goal_cancelled_as_soon_as_it_is_accepted_never_moves_the_arm(robot, client):
+    assert client.park().success
+    for _ in range(5):
+        goal = client.send(grasp(scene()))
+        result(goal.cancel_goal_async())
+        answer = result(goal.get_result_async())
+        assert answer.status == GoalStatus.STATUS_CANCELED
+        assert answer.result.error_code == ErrorCode.CANCELLED
+    assert "approach" not in client.phases
 
 
 def test_a_second_goal_is_rejected_and_the_first_goes_on(client):

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -54,9 +55,13 @@ def test_stop_holds_the_fingers() -> None:
         gripper, other = RG2(robot.host), RG2(robot.host)
         closing = pool.submit(gripper.move, 0.0, 20.0)
         eventually(lambda: other.width() < 0.105)
-        other.stop()
-        stopped = closing.result(timeout=10.0)
+        gripper.stop()
+        with pytest.raises(VpgError) as caught:
+            closing.result(timeout=10.0)
+        assert caught.value.code is ErrorCode.CANCELLED
+        stopped = other.width()
         assert 0.01 < stopped < 0.105
+        time.sleep(0.2)
         assert other.width() == pytest.approx(stopped, abs=2e-3) and not other.is_holding()
 
 

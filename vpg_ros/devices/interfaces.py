@@ -99,3 +99,7 @@ class Gripper(Protocol):
     def is_holding(self) -> bool:
         """Whether the fingers were stopped by an object rather than by their target."""
         ...
+
+    def stop(self) -> None:
+        """End a move in progress where the fingers are; it raises CANCELLED."""
+        ...

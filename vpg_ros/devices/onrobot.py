@@ -1,6 +1,7 @@
 """OnRobot RG2 gripper through its URCap: XML-RPC on port 41414 of the robot controller."""
 
 import http.client
+import threading
 import time
 import xmlrpc.client
 from typing import Any
@@ -22,7 +23,7 @@ class RG2:
     robot_ip: address of the controller the URCap runs on. tool: the gripper's number there.
     call_timeout: s of wall time for one answer. move_timeout: s of wall time for one movement.
 
-    Raises GRIPPER_NO_ANSWER when nothing answers at ``robot_ip``. Not for two threads at once.
+    Raises GRIPPER_NO_ANSWER when nothing answers at ``robot_ip``. Not for two threads at once, but for ``stop``.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class RG2:
     ) -> None:
         self._address = f"{robot_ip}:{port}"
         self._tool, self._move_timeout = tool, move_timeout
+        self._stop = threading.Event()
         self._server = xmlrpc.client.ServerProxy(
             f"http://{self._address}", transport=_Transport(call_timeout)
         )
@@ -52,6 +54,7 @@ class RG2:
             f"gripper force is {force:g} N; allowed: {MIN_FORCE:g} … {MAX_FORCE:g} N",
             ErrorCode.MOTION_REJECTED,
         )
+        self._stop.clear()
         millimetres = min(float(width) * 1000, MAX_WIDTH * 1000)
         refused = self._call("rg_grip", millimetres, float(force))
         require(
@@ -71,15 +74,18 @@ class RG2:
         return bool(self._call("rg_get_grip_detected"))
 
     def stop(self) -> None:
-        """Stop the fingers where they are."""
-        self._call("rg_stop")
+        """End a move in progress where the fingers are; it raises CANCELLED."""
+        self._stop.set()
 
     def _wait(self) -> None:
         """Wait for the end of a movement."""
         deadline = time.monotonic() + self._move_timeout
         while self._call("rg_get_busy"):
+            if self._stop.is_set():
+                self._call("rg_stop")
+                raise VpgError(ErrorCode.CANCELLED, "the gripper was stopped on its way")
             if time.monotonic() > deadline:
-                self.stop()
+                self._call("rg_stop")
                 raise VpgError(
                     ErrorCode.MOTION_TIMEOUT,
                     f"the gripper at {self._address} still moved after {self._move_timeout:g} s",

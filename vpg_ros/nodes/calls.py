@@ -100,7 +100,11 @@ def execute(
     ready = client.server_is_ready
     wait_ready(name, ready, time.monotonic() + timeout, interrupt)
     sent = client.send_goal_async(goal, feedback_callback=on_feedback)
-    handle = _result(sent, name, ready, min(timeout, _ACCEPTANCE), threading.Event())
+    try:
+        handle = _result(sent, name, ready, min(timeout, _ACCEPTANCE), threading.Event())
+    except VpgError:
+        sent.add_done_callback(_cancel_late)
+        raise
     if not handle.accepted:
         sentence = f"{name} rejected the goal: another one is being executed"
         raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
@@ -110,6 +114,13 @@ def execute(
     except (Interrupted, VpgError):
         _cancel(handle, future)
         raise
+
+
+def _cancel_late(sent: Future) -> None:
+    """Cancel a goal that is accepted after nobody waits for it any more."""
+    handle = sent.result()
+    if handle is not None and handle.accepted:
+        handle.cancel_goal_async()
 
 
 def _cancel(handle: Any, result: Future) -> None:

@@ -50,6 +50,7 @@ class MotionNode(VpgNode):
         self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
         self._last_error: VpgError | None = None
         self._cancel_requested = threading.Event()
+        self._ticket = self._robot.ticket
         self._closed = threading.Event()
         self._offer_action()
         parking = MutuallyExclusiveCallbackGroup()
@@ -76,6 +77,8 @@ class MotionNode(VpgNode):
             code = int(ErrorCode.GOAL_REJECTED)
             self.get_logger().warning(f"goal rejected: the arm is busy [error {code}]")
             return GoalResponse.REJECT
+        self._cancel_requested.clear()
+        self._ticket = self._robot.ticket
         return GoalResponse.ACCEPT
 
     def _cancel(self, _: ServerGoalHandle) -> CancelResponse:
@@ -86,7 +89,6 @@ class MotionNode(VpgNode):
 
     def _execute(self, handle: ServerGoalHandle) -> ExecutePrimitive.Result:
         """Carry out one goal; runs in a thread of the executor."""
-        self._cancel_requested.clear()
         outcome = self._outcome(handle)
         error = _error(outcome)
         self._last_error = error
@@ -104,9 +106,14 @@ class MotionNode(VpgNode):
         try:
             action = action_from_msg(handle.request.action)
             heightmap = heightmap_from_msg(handle.request.heightmap)
-            return self._robot.run(action, heightmap, _Feedback(handle, action, heightmap))
+            feedback = _Feedback(handle, action, heightmap)
+            return self._robot.run(action, heightmap, feedback, self._ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
+        except Exception as error:  # a defect: rclpy would swallow it and answer with success
+            self.fail(error)
+            sentence = f"motion_node failed: {type(error).__name__}: {error}"
+            return Outcome(False, error_code=ErrorCode.PROCESS_DIED, error_msg=sentence)
 
     def _is_cancelling(self, handle: ServerGoalHandle) -> bool:
         """Whether a client cancelled the goal; the arm may stop before the goal's state says so."""

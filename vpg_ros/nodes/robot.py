@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,11 @@ STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
 
 OnPhase = Callable[[str], None]
 
+# Failures of a job that say more than that it was stopped.
+_GRAVE = frozenset(
+    {ErrorCode.PROTECTIVE_STOP, ErrorCode.EMERGENCY_STOP, ErrorCode.ARM_LINK_LOST}
+)
+
 
 class Robot:
     """Arm, gripper and safety gate. Without an arm (a dry run) motions are checked only."""
@@ -33,12 +39,17 @@ class Robot:
         self._gripper = gripper
         self._busy = threading.Lock()
         self._stopping = threading.Lock()
-        self._cancelled = threading.Event()
+        self._stops = 0
 
     @property
     def busy(self) -> bool:
         """Whether a job is under way."""
         return self._busy.locked()
+
+    @property
+    def ticket(self) -> int:
+        """Draw it when a job is accepted: the job runs only while no stop has come since."""
+        return self._stops
 
     @property
     def state(self) -> ArmState | None:
@@ -50,59 +61,68 @@ class Robot:
         """Whether every joint is where HomeMove goes."""
         return bool(np.abs(self._joints() - self._gate.home).max() < AT_HOME)
 
-    def run(self, action: Action, heightmap: Heightmap, on_phase: OnPhase) -> Outcome:
+    def run(
+        self, action: Action, heightmap: Heightmap, on_phase: OnPhase, ticket: int
+    ) -> Outcome:
         """Carry out ``action``; whatever goes wrong is in the outcome, never raised."""
         try:
             motion = primitives.get(action.primitive).motion(action, heightmap)
-            return self._guarded(motion, on_phase)
+            return self._guarded(motion, on_phase, ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
     def park(self) -> Outcome:
         """Lift the tool where it is low, then go home."""
         try:
-            return self._guarded(Motion("park", self._way_home(), ()), lambda _: None)
+            ticket = self.ticket
+            return self._guarded(Motion("park", self._way_home(), ()), lambda _: None, ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
     def stop(self) -> None:
         """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
 
-        No new job begins before that.
+        No new job begins before that, and none whose ticket was drawn before.
         """
         with self._stopping:
-            self._cancelled.set()
+            self._stops += 1
             deadline = time.monotonic() + STOP_DEADLINE
             while self._arm is not None and self.busy and time.monotonic() < deadline:
                 # Again and again, because the next step of the job may just have been starting.
                 # What fails here fails in the job too, which reports it.
                 with contextlib.suppress(VpgError):
+                    if self._gripper is not None:
+                        self._gripper.stop()
                     self._arm.stop()
                 time.sleep(0.02)
 
-    def _guarded(self, motion: Motion, on_phase: OnPhase) -> Outcome:
+    def _guarded(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
         """Check and run ``motion`` as the only job."""
         with self._stopping:
             if not self._busy.acquire(blocking=False):
                 sentence = "the arm is carrying out another goal; wait for it or cancel it"
                 raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
-            self._cancelled.clear()
         try:
             self._gate.check(motion, self._joints())
-            return self._execute(motion, on_phase)
+            return self._execute(motion, on_phase, ticket)
         finally:
             self._busy.release()
 
-    def _execute(self, motion: Motion, on_phase: OnPhase) -> Outcome:
+    def _execute(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
         if self._arm is None or self._gripper is None:
             return Outcome(False, error_msg="dry run: checked, nothing was moved")
 
         def announce(phase: str) -> None:
-            if self._cancelled.is_set():
+            if self._stops != ticket:
                 raise VpgError(ErrorCode.CANCELLED, f"cancelled before '{phase}'")
             on_phase(phase)
 
-        return execute(motion, self._arm, self._gripper, self._gate.home, announce)
+        outcome = execute(motion, self._arm, self._gripper, self._gate.home, announce)
+        stopped = self._stops != ticket and not outcome.success
+        if stopped and outcome.error_code not in _GRAVE | {ErrorCode.CANCELLED}:
+            # The stop met a step that was just starting or ending, which then failed in its own way.
+            return replace(outcome, error_code=ErrorCode.CANCELLED, error_msg="cancelled")
+        return outcome
 
     def _way_home(self) -> tuple[Step, ...]:
         """Steps from where the arm is to home."""

@@ -44,6 +44,9 @@ class SimGripper:
             self._world.step()
         return self._world.robot.is_holding()
 
+    def stop(self) -> None:
+        """See :class:`Gripper`; all calls come from one thread, so no move is ever in progress."""
+
     def _drive(self) -> float:
         """Let the fingers move until they stand still."""
         for _ in range(round(_DEADLINE / DT)):
