@@ -23,7 +23,8 @@ class RG2:
     robot_ip: address of the controller the URCap runs on. tool: the gripper's number there.
     call_timeout: s of wall time for one answer. move_timeout: s of wall time for one movement.
 
-    Raises GRIPPER_NO_ANSWER when nothing answers at ``robot_ip``. Not for two threads at once, but for ``stop``.
+    Raises GRIPPER_NO_ANSWER when nothing answers at ``robot_ip``. Not for two threads at once, but
+    for ``stop``.
     """
 
     def __init__(

@@ -25,9 +25,7 @@ STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
 OnPhase = Callable[[str], None]
 
 # Failures of a job that say more than that it was stopped.
-_GRAVE = frozenset(
-    {ErrorCode.PROTECTIVE_STOP, ErrorCode.EMERGENCY_STOP, ErrorCode.ARM_LINK_LOST}
-)
+_GRAVE = frozenset({ErrorCode.PROTECTIVE_STOP, ErrorCode.EMERGENCY_STOP, ErrorCode.ARM_LINK_LOST})
 
 
 class Robot:
@@ -61,9 +59,7 @@ class Robot:
         """Whether every joint is where HomeMove goes."""
         return bool(np.abs(self._joints() - self._gate.home).max() < AT_HOME)
 
-    def run(
-        self, action: Action, heightmap: Heightmap, on_phase: OnPhase, ticket: int
-    ) -> Outcome:
+    def run(self, action: Action, heightmap: Heightmap, on_phase: OnPhase, ticket: int) -> Outcome:
         """Carry out ``action``; whatever goes wrong is in the outcome, never raised."""
         try:
             motion = primitives.get(action.primitive).motion(action, heightmap)
@@ -120,7 +116,7 @@ class Robot:
         outcome = execute(motion, self._arm, self._gripper, self._gate.home, announce)
         stopped = self._stops != ticket and not outcome.success
         if stopped and outcome.error_code not in _GRAVE | {ErrorCode.CANCELLED}:
-            # The stop met a step that was just starting or ending, which then failed in its own way.
+            # The stop met a step that was just starting or ending and failed in its own way.
             return replace(outcome, error_code=ErrorCode.CANCELLED, error_msg="cancelled")
         return outcome
 
