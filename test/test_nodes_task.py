@@ -1,5 +1,8 @@
 """The task: its table is complete, and every way a run can end ends with a parked arm."""
 
+import subprocess
+import sys
+import textwrap
 from itertools import pairwise
 
 import numpy as np
@@ -189,3 +192,47 @@ def test_a_full_disk_ends_the_run_with_a_parked_arm():
     task = Task(Table(2), settings(), "episode", lambda _: None, full)
     task.run()
     assert task.error.code is ErrorCode.DISK_FULL and task.parked
+
+
+@pytest.mark.parametrize("full_from", list(State)[:7])
+def test_a_disk_that_takes_no_state_either_ends_the_run_with_a_parked_arm(full_from):
+    told = []
+
+    def tell(state):
+        told.append(state)
+        if full_from in told:
+            raise VpgError(ErrorCode.DISK_FULL, f"no room for {state.value}")
+
+    table = Table(2)
+    task = Task(table, settings(), "episode", tell, lambda *_: None)
+    task.run()
+    assert task.error.message == f"no room for {full_from.value}"
+    assert task.parked and task.park_error is None and table.calls[-1] == "park"
+    assert told[-2:] == [State.PARK, State.FAILED]
+
+
+WRITE_WITHOUT_ROOM = """
+    import resource, sys
+    from pathlib import Path
+    from vpg_ros.errors import VpgError
+    from vpg_ros.nodes.records import RunRecords
+    records = RunRecords(Path(sys.argv[1]), True, False, {})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    for write in (lambda: records.event("state"), lambda: records.finish({"cleared": True})):
+        try:
+            write()
+        except VpgError as error:
+            print(error.code.name, error.message)
+"""
+
+
+def test_records_without_room_say_so(tmp_path):
+    program = textwrap.dedent(WRITE_WITHOUT_ROOM)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    event, summary = done.stdout.splitlines()
+    assert event.startswith(f"DISK_FULL {tmp_path}/events.jsonl")
+    assert summary.startswith(f"DISK_FULL {tmp_path}/summary.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.jsonl", "transitions.mcap"]

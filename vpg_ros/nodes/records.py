@@ -61,13 +61,17 @@ class RunRecords:
             self._write_report(summary)
 
     def finish(self, summary: dict[str, Any]) -> None:
-        """Write summary and report, and close the store; later calls only replace the summary."""
+        """Write summary and report, and close the store; later calls only replace the summary.
+
+        Raises DISK_FULL; the store is closed nevertheless.
+        """
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
         write_json(self.folder / SUMMARY_FILE, summary)
         self.event("end", summary=summary)
-        if self._writer is not None:
-            self._writer.close()
+        if writer is not None:
             self._write_report(summary)
-        self._writer = None
 
     def _write_report(self, summary: dict[str, Any]) -> None:
         write_report(self.folder / REPORT_FILE, summary, self._steps)

@@ -68,8 +68,8 @@ class Task:
     """Clears a table.
 
     on_state hears every state as it begins; on_step every finished transition, with the decision's
-    ms and the wall time of the whole step in s. error is what ended the task, None when cleared;
-    park_error, why the arm could not be parked after that.
+    ms and the wall time of the whole step in s; a VpgError of either ends the task. error is what
+    ended it, None when cleared; park_error, why the arm could not be parked after that.
     """
 
     def __init__(
@@ -111,9 +111,20 @@ class Task:
         """Go from state to state until a final one."""
         state = State.HOME
         while state not in FINAL:
+            told = self._tell(state)
+            # Whatever cannot be told of, the arm is parked.
+            event = self._event(state) if told or state is State.PARK else Event.ERROR
+            state = TRANSITIONS[state, event]
+        self._tell(state)
+
+    def _tell(self, state: State) -> bool:
+        """Whether ``state`` could be told of; the first error is the reason of the end."""
+        try:
             self._on_state(state)
-            state = TRANSITIONS[state, self._event(state)]
-        self._on_state(state)
+        except VpgError as error:
+            self.error = self.error or error
+            return False
+        return True
 
     def _event(self, state: State) -> Event:
         """Do what ``state`` is for; errors and interruptions become events."""

@@ -49,15 +49,26 @@ class TaskNode(VpgNode):
 
     def work(self) -> int:
         """Run the task, write the records whatever happened, and say how it went."""
+        unwritten: VpgError | None = None
         try:
             self._task.run()
         finally:
-            self._records.finish(self._summary())
+            unwritten = self._finish_records()
         if self._task.park_error is not None:
             self.get_logger().error(f"the arm is not parked: {self._task.park_error.sentence}")
-        if self._task.error is not None:
-            self.fail(self._task.error)
+        error = self._task.error or unwritten
+        if error is not None:
+            self.fail(error)
         return 0 if self._task.cleared else 1
+
+    def _finish_records(self) -> VpgError | None:
+        """Why the records are not complete: that must not hide why the task ended."""
+        try:
+            self._records.finish(self._summary())
+        except VpgError as error:
+            self.get_logger().error(error.sentence)
+            return error
+        return None
 
     def close(self) -> None:
         """Let go of the other nodes."""
@@ -70,8 +81,8 @@ class TaskNode(VpgNode):
         return response
 
     def _tell_state(self, state: State) -> None:
-        self._records.event("state", state=state.value)
         self._progress.publish(String(data=json.dumps({"state": state.value})))
+        self._records.event("state", state=state.value)
 
     def _add_step(self, transition: Transition, decision_ms: float, seconds: float) -> None:
         """Publish and store one transition."""
