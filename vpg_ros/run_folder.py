@@ -1,11 +1,11 @@
 """The folder of one run: its name and its files."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 
 EVENTS_FILE = "events.jsonl"
@@ -33,10 +33,8 @@ def new_run_folder(chosen: str = "") -> Path:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file whole, so that it is readable at any moment."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
+    """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _unused(path: Path) -> Path:

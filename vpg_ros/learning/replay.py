@@ -1,6 +1,6 @@
 """Replay: what was experienced, small enough to keep all of it, and on disk in shards."""
 
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.rewards import scene_changed
 
@@ -89,6 +90,7 @@ class Replay:
         start = sum(self._shards)
         if start == len(self):
             return
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(_shard(folder, len(self._shards)), _pack(self._items[start:]))
         self._shards.append(len(self) - start)
 
@@ -103,25 +105,17 @@ class Replay:
             self._shards.append(len(items))
 
 
-def write_atomically(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """An .npz that is there whole or not at all; raises DISK_FULL."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    except OSError as error:
-        raise VpgError(ErrorCode.DISK_FULL, f"{path} cannot be written: {error}") from error
-
-
 def _shard(folder: Path, index: int) -> Path:
     return folder / f"{index:05d}.npz"
 
 
-def _pack(items: list[Experience]) -> dict[str, NDArray[np.generic]]:
+def _pack(items: list[Experience]) -> bytes:
+    """The bytes of an .npz with one array a field."""
     names = Experience.__dataclass_fields__
-    return {name: np.stack([np.asarray(getattr(item, name)) for item in items]) for name in names}
+    columns = {n: np.stack([np.asarray(getattr(item, n)) for item in items]) for n in names}
+    file = io.BytesIO()
+    np.savez_compressed(file, **columns)  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def _unpack(path: Path) -> list[Experience]:

@@ -1,6 +1,6 @@
 """The training loop: act, learn, save; resumable after a kill at any moment."""
 
-import os
+import io
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -12,6 +12,7 @@ import torch
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
@@ -213,12 +214,9 @@ class Trainer:
 
 
 def _save_state(path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise VpgError(ErrorCode.DISK_FULL, f"{path} cannot be written: {error}") from error
+    file = io.BytesIO()  # torch reports a full disk as a RuntimeError
+    torch.save(state, file)
+    write_atomically(path, file.getvalue())
 
 
 def _load_state(path: Path) -> dict[str, Any]:

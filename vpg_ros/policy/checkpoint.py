@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.policy.config import NetworkConfig
@@ -27,9 +27,8 @@ def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | Non
     """Write a network's weights and configuration; returns the file's digest.
 
     training: free JSON data about how the weights came about. The file appears whole or not at
-    all. Raises DISK_FULL.
+    all: raises as ``write_atomically``.
     """
-    path = Path(path)
     header = {
         "format": FORMAT,
         "config": network.config.to_json(),
@@ -39,14 +38,7 @@ def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | Non
     metadata = {METADATA_KEY: json.dumps(header)}
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     data = serialise(tensors, metadata)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise VpgError(
-            ErrorCode.DISK_FULL, f"checkpoint {path} cannot be written: {error}"
-        ) from error
+    write_atomically(Path(path), data)
     return _digest(data)
 
 

@@ -1,8 +1,6 @@
 """The report of a run: one HTML file that holds everything it shows."""
 
 import base64
-import errno
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +13,7 @@ import jinja2
 import numpy as np
 
 from vpg_ros.action import Transition
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.atomic import write_atomically
 from vpg_ros.viz.overlay import (
     FloatMap,
     Picture,
@@ -77,7 +75,7 @@ def write_report(
         decisions=decisions,
         chart=_chart(decisions, summary.get("objects")),
     )
-    _replace(Path(path), page)
+    write_atomically(Path(path), page.encode())
 
 
 def _template() -> jinja2.Template:
@@ -146,16 +144,3 @@ def _data_uri(picture: Picture) -> str:
     bgr = np.ascontiguousarray(picture[..., ::-1])
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
-
-
-def _replace(path: Path, page: str) -> None:
-    """Write the page beside ``path``, then put it there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        code = ErrorCode.DISK_FULL if full else ErrorCode.PARAMETER_INVALID
-        raise VpgError(code, f"report {path} cannot be written: {error.strerror}") from None

@@ -1,6 +1,5 @@
 """Append transitions to an MCAP file, each safe on the disk before the next begins."""
 
-import errno
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from mcap_ros2.writer import Writer
 
 from vpg_ros import __version__, primitives
 from vpg_ros.action import Transition
+from vpg_ros.atomic import FULL
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning.store import schema
@@ -20,8 +20,6 @@ from vpg_ros.learning.store.codec import encode, nanoseconds
 
 METADATA = "vpg_ros"
 WORKSPACE = "workspace"
-# A disk, a quota or a file-size limit that is reached.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger(__name__)
 
 
@@ -103,7 +101,7 @@ class TransitionWriter:
         try:
             self._file.commit()
         except OSError as error:
-            full = error.errno in _FULL
+            full = error.errno in FULL
             code = ErrorCode.DISK_FULL if full else ErrorCode.STORE_UNREADABLE
             kept = f"its {self._count} earlier transitions are kept"
             sentence = f"{self.path} cannot be written: {error.strerror}; {kept}"

@@ -1,0 +1,26 @@
+"""Files that appear whole or not at all, whenever the process is killed or the disk is full."""
+
+import errno
+import os
+from pathlib import Path
+
+from vpg_ros.errors import ErrorCode, VpgError
+
+# A disk, a quota or a file-size limit that is reached.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace ``path``, or make it; until this returns, an earlier file stays as it was.
+
+    Raises DISK_FULL when there is no room, PARAMETER_INVALID when it cannot be written otherwise.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary.is_file():
+            temporary.unlink()
+        code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
+        raise VpgError(code, f"{path} cannot be written: {error.strerror}") from error
