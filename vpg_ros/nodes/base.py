@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -19,6 +21,18 @@ T = TypeVar("T")
 DIAGNOSTICS_PERIOD = 1.0  # s (REP-107)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """stop asks a process for an orderly end, hurry for a quick one."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+
+
+# That of the process, for the node it builds: Ctrl-C may come before there is a node.
+ENDING: ContextVar[Ending | None] = ContextVar("ENDING", default=None)
+
+
 class VpgNode(Node):
     """A node that :func:`vpg_ros.nodes.spin.run_node` runs.
 
@@ -29,8 +43,8 @@ class VpgNode(Node):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.stop = threading.Event()
-        self.hurry = threading.Event()
+        ending = ENDING.get() or Ending()
+        self.stop, self.hurry = ending.stop, ending.hurry
         self.failure: Exception | None = None
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 

@@ -21,7 +21,7 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.nodes.base import VpgNode
+from vpg_ros.nodes.base import ENDING, Ending, VpgNode
 
 # Set by the bring-up for its children: the process they must not outlive.
 PARENT_VARIABLE = "VPG_PARENT_PID"
@@ -57,26 +57,37 @@ def _run(
 ) -> int:
     """The node's whole life; its exit code."""
     die_with_parent()
-    node = _built(name, build, arguments)
-    if node is None:
+    ending = Ending()
+    _handle_signals(ending)
+    threading.Thread(target=_limit_end, args=(name, ending, grace), daemon=True).start()
+    try:
+        node = _built(build, ending, arguments)
+    except Exception as error:
+        code = _unbuilt(name, error, ending)
         gc.collect()  # half a node still tells the graph that it is there
         rclpy.try_shutdown()
-        return 1
-    _handle_signals(node)
-    threading.Thread(target=_limit_end, args=(node, grace), daemon=True).start()
+        return code
     return _spin(node, threads)
 
 
 def _built(
-    name: str, build: Callable[[], VpgNode], arguments: Sequence[str] | None
-) -> VpgNode | None:
-    """The node; None after a sentence on standard error when it cannot be."""
+    build: Callable[[], VpgNode], ending: Ending, arguments: Sequence[str] | None
+) -> VpgNode:
+    """The node, which is stopped by ``ending``."""
+    _init(arguments)
+    token = ENDING.set(ending)
     try:
-        _init(arguments)
         return build()
-    except Exception as error:
-        _report(name, error)
-        return None
+    finally:
+        ENDING.reset(token)
+
+
+def _unbuilt(name: str, error: Exception, ending: Ending) -> int:
+    """The exit code without a node; 0 where whatever was waited for was cut short by a stop."""
+    if isinstance(error, VpgError) and ending.stop.is_set():
+        return 0
+    _report(name, error)
+    return 1
 
 
 def _init(arguments: Sequence[str] | None) -> None:
@@ -142,22 +153,23 @@ def _report(name: str, error: Exception) -> None:
     print(f"{name}: {sentence}", file=sys.stderr, flush=True)
 
 
-def _handle_signals(node: VpgNode) -> None:
+def _handle_signals(ending: Ending) -> None:
     """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one."""
 
     def handle(_: int, __: object) -> None:
-        (node.hurry if node.stop.is_set() else node.stop).set()
+        (ending.hurry if ending.stop.is_set() else ending.stop).set()
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
 
 
-def _limit_end(node: VpgNode, grace: float) -> None:
+def _limit_end(name: str, ending: Ending, grace: float) -> None:
     """Cut the process off when it has not ended in time after it was asked to."""
-    node.stop.wait()
-    if node.hurry.wait(grace):
+    ending.stop.wait()
+    if ending.hurry.wait(grace):
         time.sleep(HURRY_GRACE)
-    print(f"{node.get_name()}: no orderly end within {grace:g} s", file=sys.stderr, flush=True)
+        grace = HURRY_GRACE
+    _report(name, VpgError(ErrorCode.PROCESS_DIED, f"no orderly end within {grace:g} s"))
     os._exit(1)
 
 
