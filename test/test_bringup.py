@@ -274,6 +274,20 @@ def test_a_node_that_is_killed_is_named_and_the_arm_parked(tmp_path):
         assert_readable(run)
 
 
+def test_a_task_that_is_killed_is_named_with_what_it_had_done(tmp_path):
+    many = ("--scene", "row", "--objects", "8", "--policy", "heuristic")
+    with running(tmp_path / "run", *many) as run:
+        run.until_first_action()
+        os.kill(run.children["task_node"], signal.SIGKILL)
+        assert run.end() == 1
+        summary = run.summary
+        assert summary["error_code"] == ErrorCode.PROCESS_DIED
+        assert "task_node died (SIGKILL)" in summary["error_msg"]
+        actions = [event for event in run.events if event["event"] == "action"]
+        assert summary["actions"] == len(actions) >= 1 and summary["decision_ms"] > 0
+        assert len(list(read_transitions(run.folder / "transitions.mcap"))) >= len(actions)
+
+
 def test_ctrl_c_parks_the_arm_and_leaves_nothing_behind(tmp_path):
     many = ("--scene", "row", "--objects", "8", "--policy", "heuristic", "--time-scale", "2")
     with running(tmp_path / "run", *many) as run:

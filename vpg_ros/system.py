@@ -15,6 +15,11 @@ from vpg_ros.resources import resource
 
 Value = str | int | float | bool
 
+# s of wall time that the arm may take to go home, and a task that is asked to end for everything:
+# cancelling its action, parking, and its records.
+PARK_TIME = 30.0
+TASK_END = PARK_TIME + 15.0
+
 
 @dataclass(frozen=True)
 class Argument:

@@ -37,6 +37,8 @@ class Progress:
         self._console = console
         self._events = events
         self._status = Status("", console=console)
+        self.began = False  # whether the task has told of anything
+        self.actions: list[dict[str, Any]] = []  # what it has told of its actions
 
     def __enter__(self) -> "Progress":
         self._status.start()
@@ -52,7 +54,9 @@ class Progress:
     def update(self) -> None:
         """Show what happened since the last call."""
         for event in self._events.new():
+            self.began = True
             if event["event"] == "action":
+                self.actions.append(event)
                 self._console.print(action_line(event), highlight=False)
             elif event["event"] == "state":
                 self.say(str(event["state"]))

@@ -18,6 +18,7 @@ from vpg_ros.bringup.network import reserve_address, reserve_domain
 from vpg_ros.bringup.progress import Events, Progress, summary_table
 from vpg_ros.bringup.supervisor import PERIOD, Supervisor
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.run_figures import figures
 from vpg_ros.run_folder import (
     EVENTS_FILE,
     LOG_FOLDER,
@@ -74,6 +75,7 @@ class _Run:
         parameters = (self._system.parameters_path, self._write_parameters())
         events = Events(self._folder / EVENTS_FILE)
         error: VpgError | None = None
+        ended: VpgError | None = None
         with _signals(self._stop), Progress(self._console, events) as progress:
             logs = self._folder / LOG_FOLDER
             with Supervisor(nodes, parameters, logs, environment) as supervisor:
@@ -82,8 +84,9 @@ class _Run:
                 except VpgError as died:
                     error = died
                 progress.say("stopping")
+            ended = supervisor.task_error
             progress.update()
-        return self._conclude(error)
+        return self._conclude(progress, error, ended)
 
     def _follow(self, supervisor: Supervisor, progress: Progress) -> None:
         """Until the task ends or a stop is asked for; raises the error of a process that died."""
@@ -100,13 +103,22 @@ class _Run:
             supervisor.raise_if_died()
             time.sleep(PERIOD)
 
-    def _conclude(self, error: VpgError | None) -> int:
-        """Complete summary.json, show it, and choose the exit code."""
+    def _conclude(self, progress: Progress, error: VpgError | None, ended: VpgError | None) -> int:
+        """Complete summary.json, show it, and choose the exit code.
+
+        error: of a process that died. ended: how the task ended, None when it went well.
+        """
         path = self._folder / SUMMARY_FILE
-        summary = json.loads(path.read_text()) if path.exists() else self._blank()
+        summary = json.loads(path.read_text()) if path.exists() else self._blank(progress)
+        silent = summary["error_code"] in (ErrorCode.OK, ErrorCode.STOPPED)
+        if error is None and silent and (progress.began or not self._stop.is_set()):
+            error = _death(ended)
         if error is not None:
             summary |= {"error_code": int(error.code), "error_msg": error.message}
-        write_json(path, summary)
+        try:
+            write_json(path, summary)
+        except VpgError as full:
+            print(f"vpg: {full.sentence}", file=sys.stderr)
         self._console.print(summary_table(summary, _short(self._folder)))
         if summary["error_code"]:
             told = VpgError(ErrorCode(summary["error_code"]), summary["error_msg"])
@@ -115,22 +127,23 @@ class _Run:
             return INTERRUPTED
         return 0 if summary["cleared"] and not summary["error_code"] else 1
 
-    def _blank(self) -> dict[str, Any]:
-        """The summary of a run whose task could not write one."""
+    def _blank(self, progress: Progress) -> dict[str, Any]:
+        """The summary of a run whose task could not write one, of the actions it told of."""
         values = self._values
-        names = ("grasp_success", "decision_ms", "action_seconds")
         return {
             "scene": values.get("scene", ""),
             "seed": values["seed"],
             "objects": values.get("objects", 0),
             "cleared": False,
             "parked": False,
-            **dict.fromkeys(("picked", "lost", "actions", "grasps"), 0),
-            **dict.fromkeys(names),
+            "lost": 0,
+            **figures(progress.actions),
             "checkpoint": "",
             "policy": values["policy"],
             "error_code": int(ErrorCode.STOPPED),
-            "error_msg": "stopped before the task began",
+            "error_msg": "the task ended without a summary"
+            if progress.began
+            else "stopped before the task began",
         }
 
     def _write_parameters(self) -> Path:
@@ -142,6 +155,11 @@ class _Run:
         path = self._folder / "parameters.yaml"
         write_json(path, content)  # JSON is YAML
         return path
+
+
+def _death(ended: VpgError | None) -> VpgError | None:
+    """``ended`` where the task did not stop in an orderly way, as it was asked to."""
+    return None if ended is not None and ended.code is ErrorCode.STOPPED else ended
 
 
 def _short(path: Path) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from vpg_ros.bringup.process import NodeProcess
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.system import NodeEntry
+from vpg_ros.system import TASK_END, NodeEntry
 
 READY_TIMEOUT = 90.0  # s of wall time for all nodes to come up, on a slow machine too
-PARK_TIMEOUT = 25.0  # s that the task may take to park the arm and write its records
+TASK_TIMEOUT = TASK_END + 1.0  # s that the task may take: by then it has cut itself off
 STOP_TIMEOUT = 4.0  # s that any other node may take to end
 PERIOD = 0.05  # s between two looks
 
@@ -87,12 +87,17 @@ class Supervisor:
         """None while the task runs."""
         return self._processes[TASK].exit_code
 
+    @property
+    def task_error(self) -> VpgError | None:
+        """What the task said last, or how it died; None when it runs or went well."""
+        return self._processes[TASK].error if self.task_exit_code else None
+
     def stop(self) -> None:
         """End the task first, which stops and parks the arm; then the arm's node; then the rest."""
         task = self._processes.get(TASK)
         if task is not None:
             task.interrupt()
-            task.wait(PARK_TIMEOUT)
+            task.wait(TASK_TIMEOUT)
         # The simulator last: it is the robot that the arm's node says goodbye to.
         self._end([name for name in self._processes if name != SIMULATOR])
         self._end(list(self._processes))

@@ -5,14 +5,13 @@ one, summary and report are replaced whole.
 """
 
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any
 
-from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
+from vpg_ros.run_figures import figures
 from vpg_ros.run_folder import (
     EVENTS_FILE,
     REPORT_FILE,
@@ -41,6 +40,11 @@ class RunRecords:
     def steps(self) -> list[DecisionRecord]:
         """What was recorded so far."""
         return list(self._steps)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of the run so far."""
+        return figures([_line(step) for step in self._steps])
 
     def event(self, kind: str, **content: Any) -> None:
         """Append one line to events.jsonl."""
@@ -75,26 +79,6 @@ class RunRecords:
 
     def _write_report(self, summary: dict[str, Any]) -> None:
         write_report(self.folder / REPORT_FILE, summary, self._steps)
-
-
-def summarise(steps: list[DecisionRecord]) -> dict[str, Any]:
-    """The figures of a run: actions, picked, grasps, grasp_success, decision_ms, action_seconds."""
-    grasps = [step for step in steps if primitives.get(step.transition.action.primitive).picks]
-    picked = sum(step.picked for step in grasps)
-    return {
-        "actions": len(steps),
-        "picked": picked,
-        "grasps": len(grasps),
-        "grasp_success": round(picked / len(grasps), 4) if grasps else None,
-        "decision_ms": _median(
-            [step.decision_ms for step in steps if step.decision_ms is not None]
-        ),
-        "action_seconds": _median([step.transition.outcome.duration for step in steps]),
-    }
-
-
-def _median(values: list[float]) -> float | None:
-    return round(statistics.median(values), 3) if values else None
 
 
 def _line(step: DecisionRecord) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import transition_to_msg
 from vpg_ros.nodes.pictures import Pictures
 from vpg_ros.nodes.qos import LATCHED
-from vpg_ros.nodes.records import RunRecords, summarise
+from vpg_ros.nodes.records import RunRecords
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.task_clients import Clients
 from vpg_ros.nodes.task_machine import Task
 from vpg_ros.nodes.task_parameters import Parameters
 from vpg_ros.nodes.task_table import State
 from vpg_ros.run_folder import new_run_folder
+from vpg_ros.system import TASK_END
 from vpg_ros.viz.report import DecisionRecord
 
 
@@ -103,7 +104,7 @@ class TaskNode(VpgNode):
         """The content of summary.json."""
         steps, counts = self._records.steps, self._cell.counts
         error = self._task.error or (None if self._task.cleared else _unfinished())
-        figures = summarise(steps)
+        figures = self._records.figures
         checkpoints = [step.transition.action.checkpoint for step in steps]
         return {
             "scene": self._settings.scene,
@@ -128,7 +129,7 @@ def _unfinished() -> VpgError:
 
 def main() -> None:
     """Entry point."""
-    run_node("task_node", TaskNode, threads=2, grace=30.0)
+    run_node("task_node", TaskNode, threads=2, grace=TASK_END)
 
 
 if __name__ == "__main__":

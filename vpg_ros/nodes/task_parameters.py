@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vpg_ros.nodes.parameters import parameter
+from vpg_ros.system import PARK_TIME
 
 
 @dataclass(frozen=True)
@@ -26,4 +27,4 @@ class Parameters:
     capture_timeout: float = parameter("for a heightmap", 30.0, low=0.1)
     select_timeout: float = parameter("for a decision", 60.0, low=0.1)
     execute_timeout: float = parameter("for carrying out an action", 300.0, low=0.1)
-    park_timeout: float = parameter("for the arm to go home", 60.0, low=0.1)
+    park_timeout: float = parameter("for the arm to go home", PARK_TIME, low=0.1, high=PARK_TIME)
