@@ -153,6 +153,21 @@ def test_bad_weights_are_refused_and_the_old_ones_stay(checkpoints, tmp_path, sp
         assert select(client).action.checkpoint == digest
 
 
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), MemoryError("no memory")])
+def test_a_device_that_cannot_take_the_weights_keeps_the_old_ones(checkpoints, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    path, digest = checkpoints["a"]
+    with graph(path) as client:
+        monkeypatch.setattr("vpg_ros.nodes.inference_node.load_policy", fail)
+        response = load(client, path)
+        assert response.error_code == ErrorCode.DEVICE_UNAVAILABLE
+        assert str(path) in response.error_msg and str(error) in response.error_msg
+        assert response.checkpoint == digest
+        assert select(client).action.checkpoint == digest
+
+
 @pytest.mark.parametrize(
     ("content", "code"), [(None, ErrorCode.CHECKPOINT_MISSING), ("x", ErrorCode.CHECKPOINT_CORRUPT)]
 )

@@ -33,11 +33,12 @@ from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
-from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.resources import resource
 from vpg_ros.viz.overlay import action_overlay
 
-SHIPPED_WEIGHTS = "weights/default.safetensors"
+# Torch reports a device without memory, among others, by a RuntimeError.
+_EXPECTED = (VpgError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,18 @@ class InferenceNode(VpgNode):
             response.decision_ms = (time.perf_counter() - start) * 1e3
             self._action.publish(response.action)
             self._publish_later(heightmap, decision)
-        except VpgError as error:
-            response.error_code, response.error_msg = int(error.code), error.message
-        except (RuntimeError, MemoryError) as error:
-            sentence = f"the {self._policy.name} policy failed: {error}"
-            self.get_logger().error(sentence)
-            response.error_code = int(ErrorCode.DEVICE_UNAVAILABLE)
-            response.error_msg = sentence
+        except _EXPECTED as error:
+            self._answer(response, error, f"the {self._policy.name} policy failed")
         return response
+
+    def _answer(
+        self, response: Select.Response | LoadCheckpoint.Response, error: Exception, what: str
+    ) -> None:
+        """Say in the response what went wrong."""
+        if not isinstance(error, VpgError):
+            error = VpgError(ErrorCode.DEVICE_UNAVAILABLE, f"{what}: {error}")
+            self.get_logger().error(error.message)
+        response.error_code, response.error_msg = int(error.code), error.message
 
     def _publish_later(self, heightmap: Heightmap, decision: Decision) -> None:
         """Publish the pictures without holding up the response."""
@@ -140,8 +145,8 @@ class InferenceNode(VpgNode):
         """Serve ``load_checkpoint``: build the new policy, then swap in one assignment."""
         try:
             self._policy = self._network(Path(request.path))
-        except VpgError as error:
-            response.error_code, response.error_msg = int(error.code), error.message
+        except _EXPECTED as error:
+            self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint
         return response
 
