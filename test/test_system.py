@@ -1,6 +1,7 @@
 """The one description of both systems agrees with the nodes, the files and itself."""
 
 import importlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.run_folder import new_run_folder
 from vpg_ros.sim import scenes
 from vpg_ros.system import SYSTEMS, Argument, System, real, sim
 
@@ -153,3 +155,11 @@ def test_any_text_is_parsed_or_refused_with_one_sentence(text):
 
 def test_files_are_found():
     assert Path(sim().parameters_path).is_file() and Path(real().parameters_path).is_file()
+
+
+def test_runs_that_start_together_have_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: new_run_folder(), range(64)))
+    assert len(set(folders)) == 64
+    assert all(folder.is_dir() and folder.parent == tmp_path / "runs" for folder in folders)
