@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.orphans import PARENT_VARIABLE
 from vpg_ros.system import NodeEntry
 
 _WORDS = re.compile(r"^\w+: (.* \[error \d+\])$", re.MULTILINE)
-# As vpg_ros.nodes.spin reads it.
-PARENT_VARIABLE = "VPG_PARENT_PID"
 
 
 class NodeProcess:

@@ -5,7 +5,6 @@ task's state machine) and still hears Ctrl-C at once. An expected failure become
 standard error, ``<node>: <sentence> [error <code>]``, and exit code 1.
 """
 
-import ctypes
 import gc
 import os
 import signal
@@ -22,10 +21,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.base import ENDING, Ending, VpgNode
+from vpg_ros.orphans import die_with_bringup
 
-# Set by the bring-up for its children: the process they must not outlive.
-PARENT_VARIABLE = "VPG_PARENT_PID"
-_PR_SET_PDEATHSIG = 1
 HURRY_GRACE = 1.0  # s for the end after a second signal
 
 
@@ -56,7 +53,7 @@ def _run(
     arguments: Sequence[str] | None,
 ) -> int:
     """The node's whole life; its exit code."""
-    die_with_parent()
+    die_with_bringup()
     ending = Ending()
     _handle_signals(ending)
     threading.Thread(target=_limit_end, args=(name, ending, grace), daemon=True).start()
@@ -171,13 +168,3 @@ def _limit_end(name: str, ending: Ending, grace: float) -> None:
         grace = HURRY_GRACE
     _report(name, VpgError(ErrorCode.PROCESS_DIED, f"no orderly end within {grace:g} s"))
     os._exit(1)
-
-
-def die_with_parent() -> None:
-    """Have the kernel send SIGTERM when the bring-up that started this process is gone (Linux)."""
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):
-        sys.exit(f"vpg_ros: process {parent}, which started this one, is gone")

@@ -5,7 +5,6 @@ It must be one: the client library connects without letting other Python threads
 
 import argparse
 import asyncio
-import ctypes
 import ipaddress
 import logging
 import os
@@ -15,14 +14,13 @@ from collections.abc import Sequence
 
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.orphans import die_with_parent
 from vpg_ros.sim.controller.controller import Controller, Identity, open_port
 from vpg_ros.sim.controller.faults import Faults
 from vpg_ros.sim.controller.gripper import MAX_WIDTH
 from vpg_ros.sim.controller.ideal import IdealRobot
 from vpg_ros.sim.controller.link import ControllerEnd
 from vpg_ros.sim.controller.run import run_alone, run_linked
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=level, format="%(asctime)s controller: %(message)s")
     try:
         _check(options)
-        _die_with_parent()
+        die_with_parent(signal.SIGKILL, os.getppid())
         asyncio.run(_serve(options))
     except VpgError as error:
         print(error.message, file=sys.stderr)
@@ -113,15 +111,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.IPv4Address(host).is_loopback
     except ValueError:
         return False
-
-
-def _die_with_parent() -> None:
-    """Be killed when the thread that started this process ends, however it ends (Linux only)."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit(1)
 
 
 def _interrupt() -> None:
