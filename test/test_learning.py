@@ -360,6 +360,30 @@ def test_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> N
     )
 
 
+def first_scenes(config: TrainingConfig, out: Path, skip: int = 0) -> list[np.ndarray]:
+    """The scene that each episode starts from, of a training that was stopped after ``skip``."""
+    if skip:
+        trainer = Trainer(config, out, QUICK)
+        trainer.progress.episodes = skip
+        trainer.save()
+    trainer = Trainer(config, out, QUICK)
+    begun: dict[int, int] = {}
+    trainer.run(lambda progress: begun.setdefault(progress.episodes, progress.actions - 1))
+    return [trainer.learner.replay[action].height for action in begun.values()]
+
+
+def test_scenes_depend_on_the_seed_and_their_number_alone(tmp_path: Path) -> None:
+    config = replace(SMALL, scenes=(SceneMix("random", 1.0, 1, 6), SceneMix("row", 1.0, 1, 6)))
+    config = replace(config, actions=16, warm_up=16)
+    scenes = first_scenes(config, tmp_path / "first")
+    assert len(scenes) >= 2
+    bolder = first_scenes(replace(config, warm_up=8, exploration=0.5), tmp_path / "bolder")
+    for ours, theirs in zip(scenes, bolder, strict=False):
+        assert np.array_equal(ours, theirs, equal_nan=True)
+    (second, *_) = first_scenes(config, tmp_path / "resumed", skip=1)
+    assert np.array_equal(second, scenes[1], equal_nan=True)
+
+
 def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:
     Trainer(SMALL, tmp_path).save()
     with pytest.raises(VpgError, match="other settings") as error:

@@ -108,7 +108,6 @@ class Trainer:
             self._env.workspace,
             config.seed,
         )
-        self._rng = np.random.default_rng(config.seed)
         self._saved = 0
         if self._state_path.is_file():
             self._resume()
@@ -123,7 +122,11 @@ class Trainer:
         return self.out / "weights.safetensors"
 
     def _episode(self, report: Callable[[Progress], None]) -> None:
-        """One scene, until it is clear or given up; it depends on the seed and its number alone."""
+        """One scene, until it is clear or given up.
+
+        Scene and random draws depend on the seed and the episode's number alone.
+        """
+        self._rng = np.random.default_rng((self.config.seed, self.progress.episodes))
         heightmap = self._new_scene()
         while not self._env.over and self.progress.actions < self.config.actions:
             start = time.monotonic()
@@ -192,7 +195,6 @@ class Trainer:
         state = {
             "learner": self.learner.state(),
             "progress": asdict(self.progress),
-            "rng": self._rng.bit_generator.state,
             "config": repr(self.config),
         }
         _save_state(self._state_path, state)
@@ -208,7 +210,6 @@ class Trainer:
         )
         self.learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self.learner.restore(state["learner"])
-        self._rng.bit_generator.state = state["rng"]
         self.progress = Progress(**state["progress"])
         self._saved = self.progress.actions
 
