@@ -32,6 +32,7 @@ class Table:
     def __init__(self, blocks: int, faults: dict | None = None) -> None:
         self.blocks, self.faults = blocks, faults or {}
         self.calls: list[str] = []
+        self.lost = 0
 
     def _call(self, name: str):
         self.calls.append(name)
@@ -106,6 +107,14 @@ def test_a_table_is_cleared():
     assert [step[0].reward for step in steps] == [1.0, 1.0, 1.0]
     assert [step[0].done for step in steps] == [False, False, True]
     assert all(step[1] == 12.5 for step in steps)
+
+
+def test_a_table_is_not_cleared_by_losing_what_lay_on_it():
+    table = Table(2)
+    table.lost = 1
+    task, states, _ = run(table)
+    assert not task.cleared and task.parked and states[-1] is State.FAILED
+    assert task.error.code is ErrorCode.OBJECTS_LOST and "1 objects" in task.error.message
 
 
 def test_each_scene_after_is_the_next_one_before():

@@ -14,7 +14,6 @@ class ErrorCode(IntEnum):
     OK = 0
 
     # 100-199: camera and heightmap_node
-    CAMERA_NOT_FOUND = 100
     CAMERA_TIMEOUT = 101
     FRAME_STALE = 102
     DEPTH_EMPTY = 103
@@ -50,6 +49,7 @@ class ErrorCode(IntEnum):
     STUCK = 401
     STOPPED = 402
     ACTION_LIMIT = 403
+    OBJECTS_LOST = 404
 
     # 500-599: simulation
     SCENE_UNKNOWN = 500

@@ -118,6 +118,11 @@ class Clients:
             if self._interrupt.wait(0.005):
                 raise Interrupted
 
+    @property
+    def lost(self) -> int:
+        """Objects that left the simulated table; a real cell cannot tell."""
+        return self.counts.get("lost", 0)
+
     def _receive_counts(self, message: String) -> None:
         self.counts = json.loads(message.data)
 

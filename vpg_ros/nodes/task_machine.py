@@ -63,6 +63,11 @@ class Cell(Protocol):
         """Take the arm home."""
         ...
 
+    @property
+    def lost(self) -> int:
+        """Objects known to have left the table, but not into the bin."""
+        ...
+
 
 class Task:
     """Clears a table.
@@ -200,7 +205,12 @@ class Task:
         return Event.OK if self.cleared and self.error is None else Event.ERROR
 
     def _clear(self) -> Event:
-        self.cleared = True
+        """Nothing is left; what fell off the table was not cleared from it."""
+        lost = self._cell.lost
+        self.cleared = lost == 0
+        if lost:
+            sentence = f"the table is empty, but {lost} objects left it without being picked"
+            self.error = VpgError(ErrorCode.OBJECTS_LOST, sentence)
         return Event.CLEAR
 
     def _gives_up(self) -> VpgError | None:
