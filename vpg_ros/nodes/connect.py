@@ -4,9 +4,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from vpg_ros.devices import grippers
 from vpg_ros.devices.interfaces import Arm, Gripper
-from vpg_ros.devices.kinematics import kinematics
-from vpg_ros.devices.onrobot import RG2
 from vpg_ros.devices.ur import URArm
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.motion_parameters import Parameters
@@ -46,10 +45,9 @@ def connect(parameters: Parameters, stop: threading.Event) -> Devices:
 
 def _connect_once(parameters: Parameters) -> Devices:
     """The arm first: it is what a wrong address is noticed by."""
-    model = kinematics(parameters.robot_model)
-    arm = URArm(parameters.robot_ip, model, parameters.payload)
+    arm = URArm(parameters.robot_ip, parameters.kinematics, parameters.payload)
     try:
-        return Devices(arm, RG2(parameters.robot_ip))
+        return Devices(arm, grippers.get(parameters.gripper).connect(parameters.robot_ip))
     except VpgError:
         arm.disconnect()
         raise

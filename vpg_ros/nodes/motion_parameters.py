@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpg_ros.devices.kinematics import MODELS, kinematics
+from vpg_ros.devices import grippers
+from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.parameters import parameter
-
-GRIPPERS = ("rg2",)
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Parameters:
         "joint angles out of the camera's view, with the tool above the bin, rad"
     )
     robot_model: str = parameter("arm", "ur5", choices=MODELS)
-    gripper: str = parameter("gripper", "rg2", choices=GRIPPERS)
+    gripper: str = parameter("gripper", "rg2", choices=grippers.NAMES)
     payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=16.0)
     connect_timeout: float = parameter(
         "longest wait for the controller at the start, s", 20.0, low=0.0, high=600.0
@@ -78,10 +77,15 @@ class Parameters:
         )
 
     @property
+    def kinematics(self) -> Kinematics:
+        """The arm's, with the gripper's fingertips as its tool."""
+        return kinematics(self.robot_model, grippers.get(self.gripper).tool)
+
+    @property
     def gate(self) -> SafetyGate:
         """The gate that every Motion passes."""
         _require_length("home", self.home, 6)
-        return SafetyGate(self.limits, kinematics(self.robot_model), np.array(self.home))
+        return SafetyGate(self.limits, self.kinematics, np.array(self.home))
 
 
 def _require_length(name: str, values: tuple[float, ...], length: int) -> None:

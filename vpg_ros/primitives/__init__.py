@@ -1,9 +1,14 @@
 """Primitives: one file each, found by name through the one registry in :mod:`.base`.
 
-Importing this package registers the built-in primitives.
+Importing this package imports every module in it, and so registers what these define.
 """
 
-from vpg_ros.primitives import grasp, push  # noqa: F401  (imported to register)
+import importlib
+import pkgutil
+
 from vpg_ros.primitives.base import Primitive, get, names, register
 
 __all__ = ["Primitive", "get", "names", "register"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

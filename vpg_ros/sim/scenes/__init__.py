@@ -1,9 +1,14 @@
 """Scene families: one function each, found by name.
 
-Importing this package registers the built-in families.
+Importing this package imports every module in it, and so registers what these define.
 """
 
-from vpg_ros.sim.scenes import packed, random, row  # noqa: F401  (imported to register)
+import importlib
+import pkgutil
+
 from vpg_ros.sim.scenes.base import build, names, scene
 
 __all__ = ["build", "names", "scene"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,77 @@
+"""Registries: a new file, or one entry, is all that an extension takes."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+import vpg_ros
+from vpg_ros.devices import grippers
+from vpg_ros.devices.kinematics import RG2_TOOL
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Pose
+from vpg_ros.system import real
+
+PRIMITIVE = """
+from vpg_ros.primitives.base import register
+from vpg_ros.primitives.push import Push
+
+@register
+class Nudge(Push):
+    name = "nudge"
+"""
+
+SCENE = """
+from vpg_ros.sim.scenes.base import scene
+
+@scene("bare", max_objects=1)
+def bare(world, objects):
+    pass
+"""
+
+PRINT = """
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.system import sim
+
+(scenes,) = (each.choices for each in sim().arguments if each.name == "scene")
+print(*NetworkConfig.of_registry().names, *scenes)
+"""
+
+
+def test_a_new_file_is_a_new_primitive_or_scene(tmp_path: Path) -> None:
+    copy = tmp_path / "vpg_ros"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(vpg_ros.__file__).parent, copy, ignore=ignore)
+    (copy / "primitives" / "nudge.py").write_text(PRIMITIVE)
+    (copy / "sim" / "scenes" / "bare.py").write_text(SCENE)
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    names = set(done.stdout.split())
+    assert names == {"grasp", "push", "nudge", "packed", "random", "row", "bare"}
+
+
+def test_an_unknown_gripper_is_refused() -> None:
+    with pytest.raises(VpgError, match=r"gripper is 'claw'; allowed: .*rg2") as error:
+        grippers.get("claw")
+    assert error.value.code is ErrorCode.PARAMETER_INVALID
+    (argument,) = (each for each in real().arguments if each.name == "gripper")
+    assert argument.choices == grippers.NAMES
+
+
+def test_the_parameter_chooses_the_gripper(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vpg_ros.nodes.motion_parameters import Parameters
+
+    long = grippers.GripperModel(lambda robot_ip: pytest.fail(robot_ip), Pose((0.0, 0.0, 0.5)))
+    monkeypatch.setitem(grippers._MODELS, "long", long)
+    required = {
+        each.name: None
+        for each in fields(Parameters)
+        if each.default is MISSING and each.default_factory is MISSING
+    }
+    assert Parameters(**required, gripper="rg2").kinematics.tool == RG2_TOOL
+    assert Parameters(**required, gripper="long").kinematics.tool == long.tool
