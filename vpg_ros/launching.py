@@ -50,7 +50,6 @@ def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
         executable=node.executable,
         name=node.name,
         parameters=[str(system.parameters_path), chosen],
-        remappings=list(node.remappings),
         condition=_condition(node),
         output="screen",
         emulate_tty=True,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vpg_ros.devices import grippers
+from vpg_ros.choices import DEVICES, POLICIES
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.resources import resource
@@ -75,13 +75,12 @@ class NodeEntry:
     """One process of the system.
 
     name: of the node. package, executable: as in ``ros2 run``. parameters: ROS parameter → name of
-    the argument that sets it. remappings: topic → topic. only_if: (argument, value) that it takes.
+    the argument that sets it. only_if: (argument, value) that it takes.
     """
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     package: str = "vpg_ros"
-    remappings: tuple[tuple[str, str], ...] = ()
     only_if: tuple[str, str] | None = None
     program: str = ""
 
@@ -146,11 +145,9 @@ def _value(argument: Argument, given: Mapping[str, str]) -> Value:
 
 
 _SHARED = (
-    Argument(
-        "policy", str, "network", "who chooses the actions", ("network", "heuristic", "random")
-    ),
+    Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
-    Argument("device", str, "auto", "where the network runs", ("auto", "cpu", "cuda")),
+    Argument("device", str, "auto", "where the network runs", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
     Argument("record", bool, True, "store every transition, a summary and a report"),
     Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
@@ -196,7 +193,7 @@ def real() -> System:
     arguments = (
         Argument("robot_ip", str, None, "address of the robot's controller"),
         Argument("robot_model", str, "ur5", "arm", MODELS),
-        Argument("gripper", str, "rg2", "gripper", grippers.NAMES),
+        Argument("gripper", str, "rg2", "gripper", ("rg2",)),
         Argument(
             "camera",
             str,

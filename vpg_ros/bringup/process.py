@@ -29,11 +29,10 @@ class NodeProcess:
         self.name = node.name
         self._log = log
         files = [part for path in parameters for part in ("--params-file", str(path))]
-        maps = [part for source, to in node.remappings for part in ("-r", f"{source}:={to}")]
         name = ["-r", f"__node:={node.name}"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*_program(node), "--ros-args", *name, *files, *maps],
+                [*_program(node), "--ros-args", *name, *files],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

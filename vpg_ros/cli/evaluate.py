@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpg_ros.choices import POLICIES
+
 if TYPE_CHECKING:
     from vpg_ros.policy import Policy
 
@@ -22,7 +24,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--seed", type=int, default=0, help="first seed (default 0)")
     parser.add_argument("--scene", default="random", help="scene family (default random)")
     parser.add_argument("--objects", type=int, default=10, help="objects a table (default 10)")
-    parser.add_argument("--policy", choices=("network", "heuristic", "random"), default="network")
+    parser.add_argument("--policy", choices=POLICIES, default="network")
     parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
     parser.add_argument("--camera", choices=("perspective", "ortho"), default="perspective")
     parser.add_argument("--json", type=Path, help="write all figures to this file")

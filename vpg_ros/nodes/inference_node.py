@@ -19,6 +19,7 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros import primitives
+from vpg_ros.choices import DEVICES, POLICIES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -48,13 +49,13 @@ class Parameters:
     policy: str = parameter(
         "who chooses: the network, or a baseline",
         "network",
-        choices=("network", "heuristic", "random"),
+        choices=POLICIES,
     )
     checkpoint: str = parameter("weights of the network; '' takes the shipped ones", "")
     device: str = parameter(
         "where the network runs; auto: CUDA where present",
         "auto",
-        choices=("auto", "cpu", "cuda"),
+        choices=DEVICES,
     )
     seed: int = parameter("seed of the random policy", 0, low=0)
     threads: int = parameter("CPU threads of the network; 0: as many as cores", 0, low=0, high=256)

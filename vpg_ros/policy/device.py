@@ -2,9 +2,8 @@
 
 import torch
 
+from vpg_ros.choices import DEVICES
 from vpg_ros.errors import ErrorCode, VpgError, require
-
-CHOICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -13,7 +12,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises PARAMETER_INVALID for another name and DEVICE_UNAVAILABLE for a CUDA device that is
     not there.
     """
-    require(name in CHOICES, f"device is {name!r}; it must be one of {', '.join(CHOICES)}")
+    require(name in DEVICES, f"device is {name!r}; it must be one of {', '.join(DEVICES)}")
     if name == "cuda" and not torch.cuda.is_available():
         raise VpgError(
             ErrorCode.DEVICE_UNAVAILABLE,
