@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vpg_ros.choices import DEVICES, POLICIES
+from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.resources import resource
@@ -193,7 +194,7 @@ def real() -> System:
     arguments = (
         Argument("robot_ip", str, None, "address of the robot's controller"),
         Argument("robot_model", str, "ur5", "arm", MODELS),
-        Argument("gripper", str, "rg2", "gripper", ("rg2",)),
+        Argument("gripper", str, "rg2", "gripper", grippers.NAMES),
         Argument(
             "camera",
             str,
