@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, UR5
 from vpg_ros.errors import VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.sim.camera import CAMERA_POSE
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 from vpg_ros.sim.description import expand, fixed_frames
 from vpg_ros.sim.objects import KINDS, PALETTE, block
-from vpg_ros.sim.robot import ARM_JOINTS, GRIPPER_SPEED, STROKE
+from vpg_ros.sim.robot import GRIPPER_SPEED, STROKE
 from vpg_ros.sim.scenes.base import upright
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import DT, GRAVITY, World
@@ -51,7 +51,7 @@ def over(x, y, z):
 
 def chain(link, joints):
     """Pose of ``link`` in ``base``, from the URDF's joint origins alone."""
-    angles = dict(zip(ARM_JOINTS, joints, strict=True))
+    angles = dict(zip(JOINT_NAMES, joints, strict=True))
     parents = {
         joint.find("child").attrib["link"]: joint
         for joint in ElementTree.fromstring(DESCRIPTION).findall("joint")

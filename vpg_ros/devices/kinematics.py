@@ -14,6 +14,16 @@ from eaik.IK_DH import DhRobot
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
+# Of all models, from base to tool, as in the manufacturer's description.
+JOINT_NAMES = (
+    "shoulder_pan_joint",
+    "shoulder_lift_joint",
+    "elbow_joint",
+    "wrist_1_joint",
+    "wrist_2_joint",
+    "wrist_3_joint",
+)
+
 _ALPHA = np.array([np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0])
 _TURN = 2 * np.pi
 # EAIK answers an unreachable pose with a nearest fit; a true solution is exact to rounding.

@@ -17,6 +17,7 @@ from vpg_msgs.action import ExecutePrimitive
 
 from vpg_ros import primitives
 from vpg_ros.action import Action
+from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
@@ -29,14 +30,6 @@ from vpg_ros.nodes.spin import run_node
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
 FAREWELL = 15.0  # s of wall time for which a stopped node lets the task park the arm
-JOINT_NAMES = (
-    "shoulder_pan_joint",
-    "shoulder_lift_joint",
-    "elbow_joint",
-    "wrist_1_joint",
-    "wrist_2_joint",
-    "wrist_3_joint",
-)
 
 
 class MotionNode(VpgNode):

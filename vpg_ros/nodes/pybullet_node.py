@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.nodes.base import VpgNode
@@ -30,7 +31,6 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.sim import scenes
 from vpg_ros.sim.controller.link import RobotState
-from vpg_ros.sim.robot import ARM_JOINTS
 from vpg_ros.sim.world import World
 
 CYCLE_STEPS = 2  # physics steps of a control cycle
@@ -178,7 +178,7 @@ class PybulletNode(VpgNode):
         self._clock_topic.publish(Clock(clock=stamp_to_msg(self._world.time)))
 
     def _publish_joints(self, state: RobotState) -> None:
-        message = joint_state(ARM_JOINTS, state.joints, state.velocities, state.time)
+        message = joint_state(JOINT_NAMES, state.joints, state.velocities, state.time)
         self._joints.publish(message)
 
     def _publish_status(self) -> None:

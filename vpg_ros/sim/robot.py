@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vpg_ros.devices.kinematics import HOME_JOINTS, RG2_TOOL
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, RG2_TOOL
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.contacts import contact_forces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
@@ -21,14 +21,6 @@ GRIPPER_SPEED = 0.150  # m/s of the width
 # on, rather than the motors' 150 Nm.
 TORQUES = (50.0, 50.0, 50.0, 28.0, 28.0, 28.0)
 
-ARM_JOINTS = (
-    "shoulder_pan_joint",
-    "shoulder_lift_joint",
-    "elbow_joint",
-    "wrist_1_joint",
-    "wrist_2_joint",
-    "wrist_3_joint",
-)
 FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_LINKS = ("left_finger_link", "right_finger_link")
 GRIPPER_LINKS = ("gripper_link", *FINGER_LINKS)
@@ -66,7 +58,7 @@ class Robot:
         infos = [client.getJointInfo(self.body, i) for i in range(client.getNumJoints(self.body))]
         joints = {info[1].decode(): info[0] for info in infos}
         self.links = {"base_link_inertia": -1} | {info[12].decode(): info[0] for info in infos}
-        self._arm = [joints[name] for name in ARM_JOINTS]
+        self._arm = [joints[name] for name in JOINT_NAMES]
         self._fingers = [joints[name] for name in FINGER_JOINTS]
         self._gripper_links = frozenset(self.links[name] for name in GRIPPER_LINKS)
         self._path: deque[FloatArray] = deque()
