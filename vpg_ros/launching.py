@@ -8,10 +8,10 @@ from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from vpg_ros.system import Argument, NodeEntry, System, Value
+from vpg_ros.system import TASK_END, Argument, NodeEntry, System, Value
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
-PATIENCE = "20"
+PATIENCE = f"{TASK_END:g}"
 
 
 def describe(system: System) -> LaunchDescription:
