@@ -122,6 +122,16 @@ def test_a_blind_camera_is_an_error_and_not_an_empty_table(nothing):
         assert "depth" in response.error_msg
 
 
+def test_a_nearly_blind_camera_is_an_error_too():
+    with graph() as driver:
+        everything = driver.depth
+        driver.depth = np.full_like(everything, np.nan)
+        driver.depth[110:130, 150:170] = everything[110:130, 150:170]
+        response = capture(driver)
+        assert response.error_code == ErrorCode.DEPTH_EMPTY
+        assert "of the workspace has depth readings" in response.error_msg
+
+
 def test_without_a_pose_the_calibration_is_missing():
     with graph(with_pose=False) as driver:
         response = capture(driver, 0.5)

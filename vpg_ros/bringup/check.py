@@ -5,11 +5,14 @@ from pathlib import Path
 
 from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.errors import ErrorCode, require
+from vpg_ros.installation import require_ros, require_vpg_msgs
 from vpg_ros.system import System, Value
 
 
 def check(system: System, values: Mapping[str, Value]) -> None:
-    """Raise the error of the first argument that cannot work."""
+    """Raise the error of the first argument or installed package that cannot work."""
+    require_ros()
+    require_vpg_msgs()
     checkpoint = str(values["checkpoint"])
     require(
         not checkpoint or Path(checkpoint).is_file(),

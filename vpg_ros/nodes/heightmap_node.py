@@ -9,14 +9,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from vpg_msgs.msg import Heightmap as HeightmapMsg
 from vpg_msgs.srv import Capture
 
 from vpg_ros.devices.calibration import load_camera_pose
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, Workspace
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import heightmap_to_msg, pose_from_msg
@@ -63,6 +65,9 @@ class Parameters:
         name="fusion.max_height",
         low=0.01,
         high=2.0,
+    )
+    min_seen: float = parameter(
+        "smallest share of the workspace that must be seen", 0.3, low=0.0, high=1.0
     )
     fit_table: bool = parameter(
         "measure heights from the plane that is seen instead of from table_z",
@@ -127,9 +132,21 @@ class HeightmapNode(VpgNode):
         newer_than = self.now()
         pose = self._camera_pose(timeout)
         frame = self._source.read(pose, newer_than, max(0.0, deadline - time.monotonic()))
-        message = heightmap_to_msg(fuse(frame, self._workspace, self._fusion))
+        heightmap = fuse(frame, self._workspace, self._fusion)
+        self._require_seen(heightmap)
+        message = heightmap_to_msg(heightmap)
         self._publisher.publish(message)
         return message
+
+    def _require_seen(self, heightmap: Heightmap) -> None:
+        """Raise DEPTH_EMPTY where too little is seen: an unseen table must not pass for clear."""
+        seen = 1.0 - float(np.isnan(heightmap.height).mean())
+        require(
+            seen >= self._settings.min_seen,
+            f"only {seen:.0%} of the workspace has depth readings; allowed: at least "
+            f"{self._settings.min_seen:.0%} (min_seen); is the camera blocked, or its pose wrong?",
+            ErrorCode.DEPTH_EMPTY,
+        )
 
     def _camera_pose(self, timeout: float) -> Pose:
         """The pose, waiting for the first one if need be."""
