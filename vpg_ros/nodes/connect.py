@@ -45,7 +45,12 @@ def connect(parameters: Parameters, stop: threading.Event) -> Devices:
 
 def _connect_once(parameters: Parameters) -> Devices:
     """The arm first: it is what a wrong address is noticed by."""
-    arm = URArm(parameters.robot_ip, parameters.kinematics, parameters.payload)
+    arm = URArm(
+        parameters.robot_ip,
+        parameters.kinematics,
+        parameters.payload,
+        link_timeout=parameters.link_timeout,
+    )
     try:
         return Devices(arm, grippers.get(parameters.gripper).connect(parameters.robot_ip))
     except VpgError:

@@ -50,6 +50,9 @@ class Parameters:
     robot_model: str = parameter("arm", "ur5", choices=MODELS)
     gripper: str = parameter("gripper", "rg2", choices=grippers.NAMES)
     payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=16.0)
+    link_timeout: float = parameter(
+        "s of wall time that the controller's clock may stand still", 0.5, low=0.1, high=30.0
+    )
     connect_timeout: float = parameter(
         "longest wait for the controller at the start, s", 20.0, low=0.0, high=600.0
     )
