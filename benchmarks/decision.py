@@ -16,12 +16,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from vpg_ros.choices import DEVICES
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
 from vpg_ros.policy.acting import canvases
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.device import CHOICES, choose_device, fastest_dtype
+from vpg_ros.policy.device import choose_device, fastest_dtype
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.network import ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=5, help="different tables")
     parser.add_argument("--repeats", type=int, default=10, help="decisions on each table")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
-    parser.add_argument("--device", choices=CHOICES, default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--checkpoint", type=Path, default=WEIGHTS)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
