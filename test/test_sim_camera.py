@@ -7,12 +7,13 @@ from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
 from vpg_ros.frame import Intrinsics
 from vpg_ros.geometry import Pose, Workspace, look_at, tool_down
 from vpg_ros.heightmap.fusion import fuse
+from vpg_ros.shapes import Box, Cylinder, Hull, Shape
 from vpg_ros.sim import scenes
 from vpg_ros.sim.camera import CAMERA_POSE, INTRINSICS, OrthoCamera, SimCamera
 from vpg_ros.sim.noise import DepthNoise
 from vpg_ros.sim.objects import ObjectSpec, block
 from vpg_ros.sim.scenes.base import upright
-from vpg_ros.sim.shapes import Box, Cylinder, Hull, Shape, mesh, moments
+from vpg_ros.sim.shapes import mesh, moments
 from vpg_ros.sim.world import World
 
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from vpg_ros.devices.description import expand, fixed_frames
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, UR5
 from vpg_ros.errors import VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.sim.camera import CAMERA_POSE
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
-from vpg_ros.sim.description import expand, fixed_frames
 from vpg_ros.sim.objects import KINDS, PALETTE, block
 from vpg_ros.sim.robot import GRIPPER_SPEED, STROKE
 from vpg_ros.sim.scenes.base import upright

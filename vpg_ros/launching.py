@@ -67,8 +67,8 @@ def _condition(node: NodeEntry) -> IfCondition | None:
 
 def _state_publisher(system: System) -> list[Node]:
     """robot_state_publisher with the robot's and the cell's description, for RViz and tf."""
+    from vpg_ros.devices.description import expand
     from vpg_ros.geometry import DEFAULT_WORKSPACE
-    from vpg_ros.sim.description import expand
 
     try:
         get_package_share_directory("robot_state_publisher")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.devices.description import Colour, LinkShapes, expand, fixed_frames, link_shapes
 from vpg_ros.geometry import FloatArray, Workspace
-from vpg_ros.sim.description import Colour, LinkShapes, expand, fixed_frames, link_shapes
-from vpg_ros.sim.shapes import Box, Shape, collision_shape, mesh
+from vpg_ros.shapes import Box, Shape
+from vpg_ros.sim.shapes import collision_shape, mesh
 
 # Against friction 1 an object's own coefficient counts (Bullet multiplies the two).
 _FRICTION = 1.0

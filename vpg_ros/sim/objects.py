@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vpg_ros.devices.description import Colour
 from vpg_ros.geometry import FloatArray, Pose
-from vpg_ros.sim.description import Colour
-from vpg_ros.sim.shapes import Box, Cylinder, Hull, Shape, moments, prism_corners
+from vpg_ros.shapes import Box, Cylinder, Hull, Shape, prism_corners
+from vpg_ros.sim.shapes import moments
 
 DENSITY = 850.0  # kg/m³: beech and hard plastics; blocks then weigh 20 to 150 g
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.devices.description import expand, link_shapes
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, RG2_TOOL
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.contacts import contact_forces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
-from vpg_ros.sim.description import expand, link_shapes
 
 STROKE = 0.110  # m between the fingertips, fully open
 START_WIDTH = 0.085  # m

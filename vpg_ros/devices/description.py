@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from vpg_ros.geometry import Pose, Workspace
 from vpg_ros.resources import resource
-from vpg_ros.sim.shapes import Box, Cylinder, Shape
+from vpg_ros.shapes import Box, Cylinder, Shape
 
 Colour = tuple[float, float, float]
 
