@@ -1,12 +1,15 @@
 """The robot and its cell as described in urdf/: text for PyBullet, shapes for the camera."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import cache
 from xml.etree import ElementTree
 
 import xacro
 from scipy.spatial.transform import Rotation
 
+from vpg_ros.devices import grippers
+from vpg_ros.devices.kinematics import kinematics
 from vpg_ros.geometry import Pose, Workspace
 from vpg_ros.resources import resource
 from vpg_ros.shapes import Box, Cylinder, Shape
@@ -25,25 +28,87 @@ class LinkShapes:
     colours: tuple[Colour, ...]
 
 
+@dataclass(frozen=True)
+class _Build:
+    """Where an arm's tubes lie beside its plane, m, and how thick it is, times a UR5."""
+
+    upper_arm_offset: float
+    forearm_offset: float
+    girth: float
+
+
+# Offsets from the maker's own descriptions (ur_description).
+_BUILDS = {
+    "ur3": _Build(0.1198, 0.0275, 0.8),
+    "ur5": _Build(0.13585, 0.0165, 1.0),
+    "ur10": _Build(0.220941, 0.049042, 1.25),
+    "ur3e": _Build(0.120, 0.027, 0.8),
+    "ur5e": _Build(0.138, 0.007, 1.0),
+    "ur10e": _Build(0.1762, 0.0393, 1.25),
+}
+
+
 @cache
-def expand(robot: bool, cell: bool, frames: bool, workspace: Workspace) -> str:
+def expand(
+    robot: bool,
+    cell: bool,
+    frames: bool,
+    workspace: Workspace,
+    model: str = "ur5",
+    gripper: str = "rg2",
+    camera: Pose | None = None,
+) -> str:
     """URDF text of the arm with its gripper (``robot``) and of what stands around it (``cell``).
 
     frames: also the links without mass, such as ``tool0``, which physics engines warn about.
+    camera: optical frame in the base frame; None for the one of the simulated cell. Raises
+    PARAMETER_INVALID for a model or a gripper that there is not.
     """
-    x, y = workspace.centre
     mappings = {
         "robot": str(robot).lower(),
         "cell": str(cell).lower(),
         "frames": str(frames).lower(),
+        **_arm_mappings(model),
+        **_gripper_mappings(gripper),
+        **_workspace_mappings(workspace),
+        **({} if camera is None else _camera_mappings(camera)),
+    }
+    path = resource("urdf/robot.urdf.xacro")
+    return str(xacro.process_file(str(path), mappings=mappings).toxml())
+
+
+def _arm_mappings(model: str) -> dict[str, str]:
+    arm, build = kinematics(model), _BUILDS[model]
+    lengths = {"d1": arm.d[0], "a2": arm.a[1], "a3": arm.a[2]}
+    lengths |= {"d4": arm.d[3], "d5": arm.d[4], "d6": arm.d[5]}
+    return {name: str(value) for name, value in (lengths | asdict(build)).items()}
+
+
+def _gripper_mappings(gripper: str) -> dict[str, str]:
+    """A gripper without a file of its own is described by the space it may take up."""
+    tool = grippers.get(gripper).tool
+    described = (resource("urdf") / f"{gripper}.xacro").is_file()
+    return {"gripper": gripper if described else "envelope", "tool_z": str(tool.position[2])}
+
+
+def _workspace_mappings(workspace: Workspace) -> dict[str, str]:
+    x, y = workspace.centre
+    return {
         "workspace_x": str(x),
         "workspace_y": str(y),
         "workspace_size_x": str(workspace.columns * workspace.resolution),
         "workspace_size_y": str(workspace.rows * workspace.resolution),
         "table_z": str(workspace.table_z),
     }
-    path = resource("urdf/ur5_rg2.urdf.xacro")
-    return str(xacro.process_file(str(path), mappings=mappings).toxml())
+
+
+def _camera_mappings(camera: Pose) -> dict[str, str]:
+    angles = Rotation.from_quat(camera.quaternion).as_euler("xyz")
+    return {"camera_xyz": _numbers(camera.position), "camera_rpy": _numbers(angles)}
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return " ".join(str(float(value)) for value in values)
 
 
 @cache
