@@ -24,6 +24,11 @@ class JointMove:
 
 
 @dataclass(frozen=True)
+class Carry(JointMove):
+    """The joint move that takes what was picked to where it is let go of."""
+
+
+@dataclass(frozen=True)
 class HomeMove:
     """Move to the arm's home configuration, out of the camera's view."""
 
@@ -86,8 +91,9 @@ class Motion:
 class Outcome:
     """What happened when a Motion ran.
 
-    success: the primitive's own criterion. gripper_width: m after closing. peak_force: N at the
-    tool. duration: s. error_code, error_msg: OK and "" unless the Motion could not be completed.
+    success: the primitive's own criterion. gripper_width: m after closing, around what is held if
+    anything was. peak_force: N at the tool. duration: s. error_code, error_msg: OK and "" unless
+    the Motion could not be completed.
     """
 
     success: bool

@@ -42,6 +42,7 @@ class _Run:
     home: FloatArray
     on_phase: Callable[[str], None]
     width: float = 0.0
+    held: bool = False  # width is that of something held; opening to let go of it is not
     peak_force: float = field(default=0.0)
 
     def steps(self, steps: Sequence[Step]) -> None:
@@ -58,7 +59,7 @@ class _Run:
             case LinearMove():
                 self._linear(step)
             case GripperMove():
-                self.width = self.gripper.move(step.width, step.force)
+                self._grip(step)
             case VerifyGrasp():
                 self._verify(step)
 
@@ -71,10 +72,16 @@ class _Run:
                 f"the limit is {step.force_limit:.0f} N"
             )
 
+    def _grip(self, step: GripperMove) -> None:
+        width = self.gripper.move(step.width, step.force)
+        if not self.held:
+            self.width = width
+
     def _verify(self, step: VerifyGrasp) -> None:
         self.width = self.gripper.width()
         if not self.gripper.is_holding() or self.width < step.min_width:
             raise _StepFailed(f"nothing held in '{step.phase}' ({self.width * 1000:.0f} mm wide)")
+        self.held = True
 
     def _note(self, result: MoveResult) -> None:
         self.peak_force = max(self.peak_force, result.peak_force)

@@ -1,13 +1,15 @@
 """motion_node: action in, robot moves, outcome out.
 
 Action ``execute_primitive`` (vpg_msgs/ExecutePrimitive): primitive → Motion → safety gate → arm and
-gripper. One goal at a time; a second one is rejected. Cancelling stops the arm where it is. Service
-``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
+gripper. One goal at a time; a second one is rejected. Cancelling stops the arm where it is. With
+``return_objects``, what is picked is put back on the table (:mod:`vpg_ros.returning`) instead of
+into the bin. Service ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
 """
 
 import threading
 import time
 
+import numpy as np
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -20,15 +22,17 @@ from vpg_ros.action import Action
 from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import Outcome
+from vpg_ros.motion import Motion, Outcome
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.connect import connect
 from vpg_ros.nodes.convert import action_from_msg, heightmap_from_msg, joint_state, outcome_to_msg
 from vpg_ros.nodes.motion_parameters import Parameters
 from vpg_ros.nodes.robot import Robot
 from vpg_ros.nodes.spin import run_node
+from vpg_ros.returning import returned
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
+PLACES = 8  # random places on the table that are tried before an object goes into the bin
 FAREWELL = 15.0  # s of wall time for which a stopped node lets the task park the arm
 
 
@@ -41,6 +45,7 @@ class MotionNode(VpgNode):
         gate = self._settings.gate
         self._devices = connect(self._settings, self.stop)
         self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
+        self._rng = np.random.default_rng(self._settings.seed)
         self._last_error: VpgError | None = None
         self._cancel_requested = threading.Event()
         self._ticket = self._robot.ticket
@@ -99,14 +104,25 @@ class MotionNode(VpgNode):
         try:
             action = action_from_msg(handle.request.action)
             heightmap = heightmap_from_msg(handle.request.heightmap)
-            feedback = _Feedback(handle, action, heightmap)
-            return self._robot.run(action, heightmap, feedback, self._ticket)
+            motion = self._motion(action, heightmap)
+            return self._robot.run(motion, _Feedback(handle, motion), self._ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
         except Exception as error:  # a defect: rclpy would swallow it and answer with success
             self.fail(error)
             sentence = f"motion_node failed: {type(error).__name__}: {error}"
             return Outcome(False, error_code=ErrorCode.PROCESS_DIED, error_msg=sentence)
+
+    def _motion(self, action: Action, heightmap: Heightmap) -> Motion:
+        """What ``action`` means; for a return, with the first place drawn that the gate allows."""
+        motion = primitives.get(action.primitive).motion(action, heightmap)
+        if not self._settings.return_objects:
+            return motion
+        for _ in range(PLACES):
+            back = returned(motion, heightmap, self._rng)
+            if self._robot.allows(back):
+                return back
+        return motion
 
     def _is_cancelling(self, handle: ServerGoalHandle) -> bool:
         """Whether a client cancelled the goal; the arm may stop before the goal's state says so."""
@@ -173,8 +189,7 @@ class MotionNode(VpgNode):
 class _Feedback:
     """Publishes each phase's name and the share of steps that are done."""
 
-    def __init__(self, handle: ServerGoalHandle, action: Action, heightmap: Heightmap) -> None:
-        motion = primitives.get(action.primitive).motion(action, heightmap)
+    def __init__(self, handle: ServerGoalHandle, motion: Motion) -> None:
         self._count = len(motion.steps) + len(motion.retreat)
         self._handle = handle
         self._done = 0

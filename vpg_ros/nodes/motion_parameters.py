@@ -56,6 +56,10 @@ class Parameters:
     connect_timeout: float = parameter(
         "longest wait for the controller at the start, s", 20.0, low=0.0, high=600.0
     )
+    return_objects: bool = parameter(
+        "put what is picked back on the table, at a random place, instead of into the bin", False
+    )
+    seed: int = parameter("seed of the places where objects are put back", 0, low=0)
     dry_run: bool = parameter("check every motion, move nothing", False)
     joint_states: bool = parameter("publish joint_states", True)
     park_on_stop: bool = parameter("take the arm home when the node is stopped", True)

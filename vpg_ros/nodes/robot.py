@@ -8,14 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpg_ros import primitives
-from vpg_ros.action import Action
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.interfaces import Arm, ArmState, Gripper
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
-from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import HomeMove, LinearMove, Motion, Outcome, Step
 
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
@@ -59,10 +56,17 @@ class Robot:
         """Whether every joint is where HomeMove goes."""
         return bool(np.abs(self._joints() - self._gate.home).max() < AT_HOME)
 
-    def run(self, action: Action, heightmap: Heightmap, on_phase: OnPhase, ticket: int) -> Outcome:
-        """Carry out ``action``; whatever goes wrong is in the outcome, never raised."""
+    def allows(self, motion: Motion) -> bool:
+        """Whether ``motion``, begun where the arm is now, passes the safety gate."""
         try:
-            motion = primitives.get(action.primitive).motion(action, heightmap)
+            self._gate.check(motion, self._joints())
+        except VpgError:
+            return False
+        return True
+
+    def run(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
+        """Carry out ``motion``; whatever goes wrong is in the outcome, never raised."""
+        try:
             return self._guarded(motion, on_phase, ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)

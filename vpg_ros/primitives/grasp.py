@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
+from vpg_ros.motion import Carry, GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
 from vpg_ros.primitives.base import Primitive, register
 
 OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
@@ -64,7 +64,7 @@ class Grasp(Primitive):
             LinearMove("loosen", loose, force_limit=LIFT_FORCE, guarded=True),
             LinearMove("lift", lifted, force_limit=LIFT_FORCE),
             VerifyGrasp("verify"),
-            JointMove("carry", BIN_POSE),
+            Carry("carry", BIN_POSE),
             VerifyGrasp("still held"),
         )
         retreat = (GripperMove("release", OPEN_WIDTH), HomeMove("home"))
