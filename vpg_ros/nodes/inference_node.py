@@ -3,7 +3,8 @@
 Service ``select`` (vpg_msgs/Select) answers with the policy's action; the action, the value maps
 (``value_maps/<primitive>``, best over rotations) and an overlay picture are published as well.
 Service ``load_checkpoint`` (vpg_msgs/LoadCheckpoint) replaces the weights: requests in progress
-finish with the old ones, none is dropped, and on an error the old ones stay.
+finish with the old ones, none is dropped, and on an error the old ones stay. Parameter
+``exploration``, a share of random actions, may be set while the node runs.
 """
 
 import time
@@ -19,6 +20,7 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros import primitives
+from vpg_ros.action import Action
 from vpg_ros.choices import DEVICES, POLICIES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -35,6 +37,7 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.policy.exploration import Exploration
 from vpg_ros.resources import resource
 from vpg_ros.viz.overlay import action_overlay
 
@@ -57,7 +60,10 @@ class Parameters:
         "auto",
         choices=DEVICES,
     )
-    seed: int = parameter("seed of the random policy", 0, low=0)
+    seed: int = parameter("seed of the random policy and of exploration", 0, low=0)
+    exploration: float = parameter(
+        "share of random actions", 0.0, low=0.0, high=1.0, changeable=True
+    )
     threads: int = parameter("CPU threads of the network; 0: as many as cores", 0, low=0, high=256)
     resolution: float = parameter(
         "m per pixel of the heightmaps that will come, checked against the weights at the start",
@@ -77,6 +83,7 @@ class InferenceNode(VpgNode):
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
         self._policy = self._first_policy()
+        self._exploration = Exploration(self._settings.seed)
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
         self._maps = {name: self._map_publisher(name) for name in primitives.names()}
@@ -110,7 +117,7 @@ class InferenceNode(VpgNode):
         start = time.perf_counter()
         try:
             heightmap = heightmap_from_msg(request.heightmap)
-            decision = self._policy.decide(heightmap, [action_from_msg(a) for a in request.tried])
+            decision = self._decide(heightmap, [action_from_msg(a) for a in request.tried])
             response.action = action_to_msg(decision.action, heightmap.stamp)
             response.decision_ms = (time.perf_counter() - start) * 1e3
             self._action.publish(response.action)
@@ -118,6 +125,11 @@ class InferenceNode(VpgNode):
         except _EXPECTED as error:
             self._answer(response, error, f"the {self._policy.name} policy failed")
         return response
+
+    def _decide(self, heightmap: Heightmap, tried: list[Action]) -> Decision:
+        """The decision of the policy there is now, or a random one."""
+        share = float(self.get_parameter("exploration").value)
+        return self._exploration.decide(self._policy, share, heightmap, tried)
 
     def _answer(
         self, response: Select.Response | LoadCheckpoint.Response, error: Exception, what: str

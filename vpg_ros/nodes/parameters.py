@@ -51,6 +51,7 @@ class _Rules:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
+    changeable: bool
 
 
 def parameter(
@@ -61,12 +62,14 @@ def parameter(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    changeable: bool = False,
 ) -> Any:
     """A dataclass field that :func:`read` fills from the ROS parameter of the same name.
 
     name: the ROS name where it is another (dots group parameters). low, high: inclusive range.
+    changeable: it may be set while the node runs, which then asks for it by ``get_parameter``.
     """
-    rules = _Rules(description, name, low, high, choices)
+    rules = _Rules(description, name, low, high, choices, changeable)
     return field(default=default, metadata={"rules": rules})
 
 
@@ -103,7 +106,8 @@ def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
 
 def _descriptor(rules: _Rules, hint: Any) -> ParameterDescriptor:
     """The description that ``ros2 param describe`` shows."""
-    result = ParameterDescriptor(description=rules.description, read_only=True)
+    fixed = not rules.changeable
+    result = ParameterDescriptor(description=rules.description, read_only=fixed)
     result.additional_constraints = _allowed(rules)
     if rules.low is None and rules.high is None:
         return result
