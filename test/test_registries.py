@@ -10,9 +10,8 @@ import pytest
 
 import vpg_ros
 from vpg_ros.devices import grippers
-from vpg_ros.devices.kinematics import RG2_TOOL
+from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import Pose
 from vpg_ros.system import real
 
 PRIMITIVE = """
@@ -66,12 +65,13 @@ def test_an_unknown_gripper_is_refused() -> None:
 def test_the_parameter_chooses_the_gripper(monkeypatch: pytest.MonkeyPatch) -> None:
     from vpg_ros.nodes.motion_parameters import Parameters
 
-    long = grippers.GripperModel(lambda robot_ip: pytest.fail(robot_ip), Pose((0.0, 0.0, 0.5)))
+    data = GripperData(length=0.5, stroke=0.1, min_force=1.0, max_force=10.0)
+    long = grippers.GripperModel(lambda settings: pytest.fail(str(settings)), data)
     monkeypatch.setitem(grippers._MODELS, "long", long)
     required = {
         each.name: None
         for each in fields(Parameters)
         if each.default is MISSING and each.default_factory is MISSING
     }
-    assert Parameters(**required, gripper="rg2").kinematics.tool == RG2_TOOL
+    assert Parameters(**required, gripper="rg2").kinematics.tool == RG2.tool
     assert Parameters(**required, gripper="long").kinematics.tool == long.tool

@@ -1,28 +1,84 @@
 """The grippers there are: the only list of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from vpg_ros.devices import gripper_data
+from vpg_ros.devices.digital_output import DigitalOutput, Wiring
+from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.interfaces import Gripper
-from vpg_ros.devices.kinematics import RG2_TOOL
 from vpg_ros.devices.onrobot import RG2
+from vpg_ros.devices.robotiq import HAND_E, TWO_FINGER_85, Robotiq
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
+from vpg_ros.motion import GripperMove, Motion, Step
+
+MODBUS_PORT = 502
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where grippers are reached; each reads what concerns it.
+
+    robot_ip: address of the robot's controller. compute_box, compute_box_port: of OnRobot's
+    Compute Box; "" for ``robot_ip``. wiring: of a gripper on digital outputs. patience: s of wall
+    time for one answer.
+    """
+
+    robot_ip: str
+    compute_box: str = ""
+    compute_box_port: int = MODBUS_PORT
+    wiring: Wiring = field(default_factory=Wiring)
+    patience: float = 2.0
 
 
 @dataclass(frozen=True)
 class GripperModel:
-    """How a gripper is reached, and where it holds things.
+    """How a gripper is reached, and what is known of it.
 
-    connect: from the address of the robot's controller; raises GRIPPER_NO_ANSWER.
-    tool: point between the fingertips in the arm's ``tool0`` frame.
+    connect: raises GRIPPER_NO_ANSWER.
     """
 
-    connect: Callable[[str], Gripper]
-    tool: Pose
+    connect: Callable[[Settings], Gripper]
+    data: GripperData
+
+    @property
+    def tool(self) -> Pose:
+        """The point between the fingertips in the arm's ``tool0`` frame."""
+        return self.data.tool
 
 
-_MODELS = {"rg2": GripperModel(RG2, RG2_TOOL)}
+def _rg2(settings: Settings) -> Gripper:
+    return RG2(settings.robot_ip, call_timeout=settings.patience)
+
+
+def _rg2_modbus(settings: Settings) -> Gripper:
+    # Imported here, because not every installation has pymodbus, and none needs it for the others.
+    from vpg_ros.devices.onrobot_modbus import RG2Modbus
+
+    address = settings.compute_box or settings.robot_ip
+    return RG2Modbus(address, settings.compute_box_port, call_timeout=settings.patience)
+
+
+def _robotiq_2f85(settings: Settings) -> Gripper:
+    return Robotiq(settings.robot_ip, TWO_FINGER_85, call_timeout=settings.patience)
+
+
+def _robotiq_hande(settings: Settings) -> Gripper:
+    return Robotiq(settings.robot_ip, HAND_E, call_timeout=settings.patience)
+
+
+def _digital_output(settings: Settings) -> Gripper:
+    return DigitalOutput(settings.robot_ip, settings.wiring, call_timeout=settings.patience)
+
+
+_MODELS = {
+    "rg2": GripperModel(_rg2, gripper_data.RG2),
+    "rg2_modbus": GripperModel(_rg2_modbus, gripper_data.RG2),
+    "robotiq_2f85": GripperModel(_robotiq_2f85, gripper_data.ROBOTIQ_2F85),
+    "robotiq_hande": GripperModel(_robotiq_hande, gripper_data.ROBOTIQ_HANDE),
+    "digital_output": GripperModel(_digital_output, gripper_data.DIGITAL_OUTPUT),
+}
 NAMES = tuple(_MODELS)
 
 
@@ -32,3 +88,28 @@ def get(name: str) -> GripperModel:
         sentence = f"gripper is {name!r}; allowed: {', '.join(NAMES)}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
     return _MODELS[name]
+
+
+def within_stroke(motion: Motion, stroke: float) -> tuple[Motion, float]:
+    """``motion`` with every opening that is wider than ``stroke`` m replaced by ``stroke``.
+
+    Also the widest opening it asked for, m, or 0.0 when all fit. Primitives open wide for the sake
+    of clearance only: what is narrower than the stroke can be grasped all the same, and a descent
+    that meets something wider stops there. So this is no reason to refuse, but one to tell.
+    """
+    steps = (*motion.steps, *motion.retreat)
+    widest = max((s.width for s in steps if isinstance(s, GripperMove)), default=0.0)
+    if widest <= stroke:
+        return motion, 0.0
+
+    def clipped(step: Step) -> Step:
+        if isinstance(step, GripperMove):
+            return replace(step, width=min(step.width, stroke))
+        return step
+
+    fitting = replace(
+        motion,
+        steps=tuple(map(clipped, motion.steps)),
+        retreat=tuple(map(clipped, motion.retreat)),
+    )
+    return fitting, widest

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from eaik.IK_DH import DhRobot
 
+from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -134,11 +135,8 @@ _MODELS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 MODELS = tuple(_MODELS)
 
-# Fingertips of the RG2 beyond the flange.
-RG2_TOOL = Pose((0.0, 0.0, 0.20))
 
-
-def kinematics(model: str, tool: Pose = RG2_TOOL) -> Kinematics:
+def kinematics(model: str, tool: Pose = RG2.tool) -> Kinematics:
     """Kinematics of the arm called ``model`` carrying ``tool``."""
     if model not in _MODELS:
         raise VpgError(

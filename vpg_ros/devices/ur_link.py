@@ -11,14 +11,9 @@ The library has habits that a driver must fence in:
 
 import contextlib
 import ctypes
-import json
-import select
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,6 +21,7 @@ import numpy as np
 from rtde_receive import RTDEReceiveInterface
 
 from vpg_ros.devices import ur_control
+from vpg_ros.devices.child import ChildProcess
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
 
@@ -91,12 +87,12 @@ class UrLink:
         self._robot_ip, self._timeout = robot_ip, timeout
         self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
-        self._control: _ControlProcess | None = None
+        self._control: ChildProcess | None = None
         _probe(robot_ip)
         self._receive = _receive_interface(robot_ip)
         try:
             self.check_safety(self.read())
-            self._control = _ControlProcess(robot_ip)
+            self._control = ChildProcess(ur_control.__file__, robot_ip)
             answer = self._answer("the connection", ur_control.CONNECT_TIMEOUT)
             self._check_accepted(answer)
         except VpgError:
@@ -263,48 +259,6 @@ class UrLink:
             while self.alive:
                 self._check_connection()
                 time.sleep(_WATCH)
-
-
-class _ControlProcess:
-    """The process of :mod:`vpg_ros.devices.ur_control`: one request, then one answer."""
-
-    def __init__(self, robot_ip: str) -> None:
-        self._socket, other = socket.socketpair()
-        command = [sys.executable, ur_control.__file__, robot_ip, str(other.fileno())]
-        with other:
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=(other.fileno(),),
-                stdout=subprocess.DEVNULL,
-                # Ctrl-C is for its parent, which may still want to park the arm.
-                start_new_session=True,
-            )
-        self._buffer = b""
-
-    def request(self, method: str, arguments: Sequence[Any]) -> None:
-        """Ask for a call; a process that is gone shows in the answer."""
-        with contextlib.suppress(OSError):
-            self._socket.sendall(json.dumps([method, arguments]).encode() + b"\n")
-
-    def answer(self, timeout: float) -> dict[str, Any] | None:
-        """The next answer; None when there is none yet; {"broken": …} when there can be none."""
-        readable, _, _ = select.select([self._socket], [], [], timeout)
-        if not readable:
-            return None
-        part = self._socket.recv(65536)
-        self._buffer += part
-        if not part:
-            return {"broken": True}
-        if not self._buffer.endswith(b"\n"):
-            return None
-        line, self._buffer = self._buffer, b""
-        result: dict[str, Any] = json.loads(line)
-        return result
-
-    def kill(self) -> None:
-        """End it wherever it is."""
-        self._process.kill()
-        self._process.wait()
 
 
 def _receive_interface(robot_ip: str) -> RTDEReceiveInterface:

@@ -52,7 +52,8 @@ def _connect_once(parameters: Parameters) -> Devices:
         link_timeout=parameters.link_timeout,
     )
     try:
-        return Devices(arm, grippers.get(parameters.gripper).connect(parameters.robot_ip))
+        settings = grippers.Settings(parameters.robot_ip)
+        return Devices(arm, grippers.get(parameters.gripper).connect(settings))
     except VpgError:
         arm.disconnect()
         raise

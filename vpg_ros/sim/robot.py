@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.devices.description import expand, link_shapes
-from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, RG2_TOOL
+from vpg_ros.devices.gripper_data import RG2
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.contacts import contact_forces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
@@ -25,7 +26,7 @@ FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_LINKS = ("left_finger_link", "right_finger_link")
 GRIPPER_LINKS = ("gripper_link", *FINGER_LINKS)
 
-_TOOL = RG2_TOOL.matrix
+_TOOL = RG2.tool.matrix
 
 # A joint reaches its target within one step, as far as its torque allows.
 _POSITION_GAIN = 1.0

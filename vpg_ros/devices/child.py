@@ -1,0 +1,56 @@
+"""A process of its own for one of ``ur_rtde``'s interfaces, which can hang or crash theirs.
+
+Requests and answers are lines of JSON on a socket: ``[method, arguments]`` → ``{"result": …}`` or
+``{"error": sentence}``; the first answer tells whether the connection was made.
+"""
+
+import contextlib
+import json
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+class ChildProcess:
+    """Runs the file ``script`` with ``robot_ip`` and the socket: one request, then one answer."""
+
+    def __init__(self, script: str, robot_ip: str) -> None:
+        self._socket, other = socket.socketpair()
+        command = [sys.executable, script, robot_ip, str(other.fileno())]
+        with other:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(other.fileno(),),
+                stdout=subprocess.DEVNULL,
+                # Ctrl-C is for its parent, which may still want to park the arm.
+                start_new_session=True,
+            )
+        self._buffer = b""
+
+    def request(self, method: str, arguments: Sequence[Any]) -> None:
+        """Ask for a call; a process that is gone shows in the answer."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps([method, arguments]).encode() + b"\n")
+
+    def answer(self, timeout: float) -> dict[str, Any] | None:
+        """The next answer; None when there is none yet; {"broken": …} when there can be none."""
+        readable, _, _ = select.select([self._socket], [], [], timeout)
+        if not readable:
+            return None
+        part = self._socket.recv(65536)
+        self._buffer += part
+        if not part:
+            return {"broken": True}
+        if not self._buffer.endswith(b"\n"):
+            return None
+        line, self._buffer = self._buffer, b""
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+    def kill(self) -> None:
+        """End it wherever it is."""
+        self._process.kill()
+        self._process.wait()
