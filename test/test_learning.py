@@ -18,7 +18,6 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
-from vpg_ros.learning.evaluate import Run, evaluate, summary
 from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
@@ -27,9 +26,8 @@ from vpg_ros.learning.rewards import is_clear, reward, scene_changed
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
-from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.resources import resource
 
 CONFIG = NetworkConfig.of_registry()
 
@@ -389,36 +387,6 @@ def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:
     with pytest.raises(VpgError, match="other settings") as error:
         Trainer(replace(SMALL, seed=1), tmp_path)
     assert error.value.code is ErrorCode.STORE_MISMATCH
-
-
-def test_evaluation_counts(env: TableEnv) -> None:
-    runs = evaluate(env, HeuristicPolicy(), "random", 2, seeds=[5, 6])
-    figures = summary(runs)
-    assert [run.seed for run in runs] == [5, 6]
-    for run in runs:
-        assert run.picked <= run.objects
-        assert run.grasp_successes <= run.grasps <= run.actions
-        assert not run.cleared or run.picked == run.objects
-    assert figures["grasps"] == sum(run.grasps for run in runs)
-
-
-def test_the_summary_counts_failed_runs_too() -> None:
-    run = Run("random", 2, 0, True, 2, 0, 2, 2, 2, 10.0)
-    failed = Run("random", 2, 1, False, 1, 1, 6, 3, 1, 30.0)
-    figures = summary([run, failed])
-    assert figures["completion"] == 0.5
-    assert figures["grasp_success"] == pytest.approx(3 / 5)
-    assert figures["action_efficiency"] == pytest.approx(3 / 8)
-    assert figures["lost"] == 1
-    assert figures["decision_ms"] == 20.0
-
-
-def test_the_shipped_weights_clear_a_table(env: TableEnv) -> None:
-    policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu", env.workspace)
-    (run,) = evaluate(env, policy, "random", 5, seeds=[100])
-    assert run.cleared
-    assert run.lost == 0
-    assert run.grasp_successes >= 5
 
 
 def test_the_commands_train_and_evaluate(tmp_path: Path) -> None:

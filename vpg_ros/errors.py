@@ -43,6 +43,7 @@ class ErrorCode(IntEnum):
     UNKNOWN_PRIMITIVE = 311
     GRIPPER_NO_ANSWER = 312
     GOAL_REJECTED = 313
+    COLLISION = 314
 
     # 400-499: task_node
     NODE_NOT_AVAILABLE = 400
@@ -61,6 +62,10 @@ class ErrorCode(IntEnum):
     STORE_MISMATCH = 601
     DISK_FULL = 602
 
+    # 700-799: learner_node
+    TRANSITION_INVALID = 700
+    LEARNING_DIVERGED = 701
+
     # 900-999: start-up and parameters
     PARAMETER_INVALID = 900
     INTERFACES_MISSING = 901
@@ -77,6 +82,10 @@ class VpgError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def __reduce__(self) -> tuple[type["VpgError"], tuple[ErrorCode, str]]:
+        """Two arguments, where Exception would pickle one: it comes back from other processes."""
+        return VpgError, (self.code, self.message)
 
     @property
     def sentence(self) -> str:

@@ -1,16 +1,23 @@
 """``vpg evaluate``: let a frozen policy clear tables in simulation and count."""
 
 import argparse
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import POLICIES
 
 if TYPE_CHECKING:
-    from vpg_ros.policy import Policy
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from vpg_ros.learning.evaluation import Evaluation
+    from vpg_ros.learning.figures import Run
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_FIGURES = ("completion", "grasp_success", "action_efficiency")
 
 
 def add_parser(subparsers: "Subparsers") -> None:
@@ -18,61 +25,155 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="measure a policy in simulation",
-        description="Let a frozen policy clear simulated tables and report how it fared.",
+        description="Let a frozen policy clear simulated tables and report completion, grasp "
+        "success and action efficiency as Zeng et al. (2018) define them, with 95 %% intervals. "
+        "With --json, every run is kept as it ends, and the same command continues after a kill.",
     )
-    parser.add_argument("--runs", type=int, default=10, help="tables, one a seed (default 10)")
-    parser.add_argument("--seed", type=int, default=0, help="first seed (default 0)")
-    parser.add_argument("--scene", default="random", help="scene family (default random)")
-    parser.add_argument("--objects", type=int, default=10, help="objects a table (default 10)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="weights of a training (default: the shipped ones)"
+    )
     parser.add_argument("--policy", choices=POLICIES, default="network")
-    parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
-    parser.add_argument("--camera", choices=("perspective", "ortho"), default="perspective")
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument(
+        "--primitives",
+        nargs="+",
+        metavar="NAME",
+        help="choose from these alone: 'grasp' is the grasp-only baseline (default: all)",
+    )
+    parser.add_argument(
+        "--scenes", default="random", help="a scene family: random, packed, row (default random)"
+    )
+    parser.add_argument(
+        "--objects", type=int, help="objects on the tables of a scene family (default 10)"
+    )
+    parser.add_argument("--runs", type=int, default=30, help="tables of each case (default 30)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first (default 0)")
+    parser.add_argument(
+        "--camera",
+        choices=("perspective", "ortho"),
+        default="perspective",
+        help="noisy camera and fusion as on the robot (default), or exact maps, faster",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="worker processes; the runs stay the same (default 1)"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="write all figures to this file, and the runs beside it (.jsonl)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate, one line a run; a table of figures at the end."""
-    import torch
+    """Evaluate, with a progress bar; a table of figures at the end."""
     from rich.console import Console
-    from rich.table import Table
 
-    from vpg_ros.learning.env import TableEnv
-    from vpg_ros.learning.evaluate import Run, evaluate, summary
+    from vpg_ros.errors import require
+    from vpg_ros.learning.evaluation import evaluate
+    from vpg_ros.run_folder import write_json
 
-    torch.set_num_threads(1)
+    log = options.json and options.json.with_suffix(".jsonl")
+    require(log != options.json or not log, f"--json is {str(log)!r}; it must not end in .jsonl")
+    evaluation = _evaluation(options)
     console = Console()
-
-    def line(run: Run) -> None:
-        mark = "cleared" if run.cleared else "not cleared"
-        console.print(
-            f"seed {run.seed}: {mark}, {run.picked}/{run.objects} picked, {run.lost} lost, "
-            f"{run.actions} actions, {run.grasp_successes}/{run.grasps} grasps"
-        )
-
-    seeds = range(options.seed, options.seed + options.runs)
-    env = TableEnv(options.camera)
-    figures = summary(evaluate(env, _policy(options), options.scene, options.objects, seeds, line))
-    table = Table("figure", "value", title=f"{options.policy} on {options.scene}")
-    for name in ("completion", "grasp_success", "action_efficiency"):
-        table.add_row(name, f"{figures[name]:.1%}")
-    for name in ("actions", "grasps", "lost"):
-        table.add_row(name, str(figures[name]))
-    table.add_row("decision_ms", f"{figures['decision_ms']:.0f}")
-    console.print(table)
+    with _bar(console) as bar:
+        played = _Played(bar, len(evaluation.tasks()))
+        figures = evaluate(evaluation, log, options.jobs, played.add)
+    console.print(figures_table(figures))
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(options.json, figures)
     return 0
 
 
-def _policy(options: argparse.Namespace) -> "Policy":
-    """The policy asked for."""
-    from vpg_ros.policy import HeuristicPolicy, RandomPolicy
-    from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
-    from vpg_ros.resources import resource
+def _evaluation(options: argparse.Namespace) -> "Evaluation":
+    """What the arguments ask for."""
+    from vpg_ros.learning.evaluate import Player
+    from vpg_ros.learning.evaluation import Evaluation
 
-    if options.policy == "heuristic":
-        return HeuristicPolicy()
-    if options.policy == "random":
-        return RandomPolicy(options.seed)
-    return load_policy(options.checkpoint or resource(SHIPPED_WEIGHTS))
+    chosen = tuple(options.primitives) if options.primitives else None
+    return Evaluation(
+        player=Player(options.policy, options.checkpoint, chosen),
+        scenes=options.scenes,
+        objects=options.objects,
+        runs=options.runs,
+        seed=options.seed,
+        camera=options.camera,
+    )
+
+
+class _Played:
+    """Counts runs into a progress bar."""
+
+    def __init__(self, bar: "Progress", total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=total, text="")
+        self._runs: list[Run] = []
+
+    def add(self, run: "Run") -> None:
+        """One more run has ended."""
+        from vpg_ros.learning.figures import completion
+
+        self._runs.append(run)
+        text = f"{run.case}, seed {run.seed}: {run.picked}/{run.objects}"
+        share = completion(self._runs).value
+        self._bar.update(self._task, advance=1, text=f"{text}; {share:.0%} completed")
+
+
+def figures_table(figures: Mapping[str, Any]) -> "Table":
+    """The figures as a table: a row a case, and all together; shares in %, intervals in brackets.
+
+    figures: as ``vpg_ros.learning.evaluation.evaluate`` returns them.
+    """
+    from rich.table import Table
+
+    table = Table(
+        "case", "runs", "completion", "grasp success", "efficiency", title=_title(figures)
+    )
+    cases = figures["cases"]
+    for case in cases if len(cases) > 1 else ():
+        table.add_row(case["name"], str(case["runs"]), *_shares(case))
+    table.add_section()
+    count = str(len(figures["runs"]))
+    table.add_row("completed runs", count, *_shares(figures))
+    table.add_row("failed ones too", count, *_shares(figures["all_runs"]))
+    table.caption = (
+        f"%, 95 % intervals; objects lost: {figures['lost']}; "
+        f"a decision takes {figures['decision_ms']:.0f} ms"
+    )
+    return table
+
+
+def _title(figures: Mapping[str, Any]) -> str:
+    weights = f" {figures['checkpoint']}" if figures["checkpoint"] else ""
+    chosen = ", ".join(figures["primitives"])
+    return f"{figures['policy']}{weights} ({chosen}) on {figures['scenes']}"
+
+
+def _shares(figures: Mapping[str, Any]) -> list[str]:
+    return [_share(figures[name]) for name in _FIGURES]
+
+
+def _share(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "–"
+    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} [{low:.0f}, {high:.0f}]"
+
+
+def _bar(console: "Console") -> "Progress":
+    """The bar: runs done of all, the last one, time spent and left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

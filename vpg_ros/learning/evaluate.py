@@ -1,102 +1,108 @@
 """Evaluation: how a frozen policy fares over many tables."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 from vpg_ros import primitives
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.cases import Case
 from vpg_ros.learning.env import TableEnv
-from vpg_ros.policy import Policy
+from vpg_ros.learning.figures import Run
+from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.resources import resource
+
+_HEURISTIC = ("grasp",)
 
 
 @dataclass(frozen=True)
-class Run:
-    """One table, from full to clear or given up.
+class Contestant:
+    """A policy to be evaluated, loaded.
 
-    cleared: nothing left on the workspace and nothing lost outside it. picked, lost: objects.
-    grasps, grasp_successes: attempts to pick and how many took an object. decision_ms: median.
+    checkpoint: digest of its weights, "" where it has none. names: primitives it chooses from.
+    policy: the policy for the run of a seed; what it does depends on that seed alone.
     """
 
-    scene: str
-    objects: int
-    seed: int
-    cleared: bool
-    picked: int
-    lost: int
-    actions: int
-    grasps: int
-    grasp_successes: int
-    decision_ms: float
+    checkpoint: str
+    names: tuple[str, ...]
+    policy: Callable[[int], Policy]
 
 
-def evaluate_run(env: TableEnv, policy: Policy, scene: str, objects: int, seed: int) -> Run:
+@dataclass(frozen=True)
+class Player:
+    """Who plays, in words that travel to another process.
+
+    kind: network, heuristic or random. checkpoint: the network's weights, the shipped ones if
+    None. primitives: the only ones that may be chosen, all if None.
+    """
+
+    kind: str = "network"
+    checkpoint: Path | None = None
+    primitives: tuple[str, ...] | None = None
+
+    def load(self) -> Contestant:
+        """Raises as ``load_policy``, UNKNOWN_PRIMITIVE, and PARAMETER_INVALID for another kind."""
+        for name in self.primitives or ():
+            primitives.get(name)
+        loaders = {"network": self._network, "heuristic": self._heuristic, "random": self._random}
+        known = ", ".join(loaders)
+        require(self.kind in loaders, f"policy is {self.kind!r}; known policies: {known}")
+        return loaders[self.kind]()
+
+    def _network(self) -> Contestant:
+        # On the CPU, so that the same weights play the same runs whether there is a GPU or not.
+        policy = load_policy(self.checkpoint or resource(SHIPPED_WEIGHTS), "cpu")
+        chosen = policy if self.primitives is None else policy.restricted_to(self.primitives)
+        return Contestant(chosen.checkpoint, chosen.names, lambda seed: chosen)
+
+    def _heuristic(self) -> Contestant:
+        chosen, known = self.primitives or _HEURISTIC, _HEURISTIC
+        require(chosen == known, f"primitives is {', '.join(chosen)!r}; the heuristic only grasps")
+        return Contestant("", known, lambda seed: HeuristicPolicy())
+
+    def _random(self) -> Contestant:
+        names = self.primitives or primitives.names()
+        return Contestant("", names, lambda seed: RandomPolicy(seed, names))
+
+
+def evaluate_run(env: TableEnv, policy: Policy, case: Case, seed: int) -> Run:
     """Let a policy clear one table."""
-    heightmap = env.reset(scene, objects, seed)
-    outcomes: list[tuple[str, bool]] = []
+    heightmap = case.reset(env, seed)
+    picks: list[bool] = []
     times: list[float] = []
-    done = False
     while not env.over:
         start = perf_counter()
-        try:
-            action = policy.decide(heightmap, env.tried).action
-        except VpgError as error:
-            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
-                raise
+        action = _decide(policy, heightmap, env)
+        if action is None:
             break
         times.append(1000 * (perf_counter() - start))
         transition = env.step(action)
-        heightmap, done = transition.after, transition.done
-        outcomes.append((action.primitive, transition.outcome.success))
-    picks = [success for name, success in outcomes if primitives.get(name).picks]
-    world = env.world
+        heightmap = transition.after
+        if primitives.get(action.primitive).picks:
+            picks.append(transition.outcome.success)
     return Run(
-        scene,
-        objects,
-        seed,
-        done and world.picked == objects,
-        world.picked,
-        world.lost,
-        len(outcomes),
-        len(picks),
-        sum(picks),
-        median(times) if times else 0.0,
+        case=case.name,
+        seed=seed,
+        objects=case.objects,
+        picked=env.world.picked,
+        lost=env.world.lost,
+        actions=len(times),
+        grasps=len(picks),
+        grasp_successes=sum(picks),
+        decision_ms=median(times) if times else 0.0,
     )
 
 
-def evaluate(
-    env: TableEnv,
-    policy: Policy,
-    scene: str,
-    objects: int,
-    seeds: Iterable[int],
-    report: Callable[[Run], None] = lambda run: None,
-) -> list[Run]:
-    """One run a seed; ``report`` hears of each."""
-    runs = []
-    for seed in seeds:
-        runs.append(evaluate_run(env, policy, scene, objects, seed))
-        report(runs[-1])
-    return runs
-
-
-def summary(runs: list[Run]) -> dict[str, Any]:
-    """Figures over all runs, failed ones included, and the runs themselves; plain JSON types.
-
-    completion: share of tables cleared. grasp_success: of all attempts. action_efficiency:
-    objects picked for each action.
-    """
-    grasps = sum(run.grasps for run in runs)
-    actions = sum(run.actions for run in runs)
-    return {
-        "completion": sum(run.cleared for run in runs) / max(1, len(runs)),
-        "grasp_success": sum(run.grasp_successes for run in runs) / max(1, grasps),
-        "action_efficiency": sum(run.picked for run in runs) / max(1, actions),
-        "grasps": grasps,
-        "actions": actions,
-        "lost": sum(run.lost for run in runs),
-        "decision_ms": median(run.decision_ms for run in runs) if runs else 0.0,
-        "runs": [asdict(run) for run in runs],
-    }
+def _decide(policy: Policy, heightmap: Heightmap, env: TableEnv) -> Action | None:
+    """The next action, which repeats none without effect; None where nothing is left to try."""
+    try:
+        return policy.decide(heightmap, env.tried).action
+    except VpgError as error:
+        if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+            raise
+        return None

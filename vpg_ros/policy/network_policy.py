@@ -1,11 +1,13 @@
 """The learned policy."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.maps import ValueMaps, admissible_cells
@@ -17,7 +19,8 @@ from vpg_ros.policy.selection import select, without_tried
 class NetworkPolicy:
     """Takes the admissible action that the network values highest.
 
-    checkpoint: digest of the weights.
+    checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
+    unless ``restricted_to`` fewer.
     """
 
     name = "network"
@@ -25,15 +28,31 @@ class NetworkPolicy:
     def __init__(self, network: ValueNetwork, device: torch.device, checkpoint: str = "") -> None:
         self.checkpoint = checkpoint
         self.config = network.config
+        self.names = network.config.names
         self._evaluator = Evaluator(network, device)
+
+    def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
+        """The same network choosing from ``names`` alone; raises UNKNOWN_PRIMITIVE."""
+        unknown = [name for name in names if name not in self.config.names]
+        require(
+            bool(names) and not unknown,
+            f"primitives is {', '.join(names)!r}; this network values "
+            f"{', '.join(self.config.names)}",
+            ErrorCode.UNKNOWN_PRIMITIVE,
+        )
+        policy = copy.copy(self)
+        policy.names = names
+        return policy
 
     def maps(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> ValueMaps:
         """Value maps with ``tried`` masked out; raises HEIGHTMAP_INVALID, CHECKPOINT_MISMATCH."""
         require_seen(heightmap)
         self.config.check_resolution(heightmap.workspace.resolution)
         cell = self.config.cell
-        admissible = admissible_cells(heightmap, self.config.names, cell)
-        values, spread = self._evaluator.evaluate(heightmap)
+        admissible = admissible_cells(heightmap, self.names, cell)
+        all_values, all_spread = self._evaluator.evaluate(heightmap)
+        values = {name: all_values[name] for name in self.names}
+        spread = all_spread and {name: all_spread[name] for name in self.names}
         return ValueMaps(values, without_tried(admissible, tried, heightmap, cell), cell, spread)
 
     def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:

@@ -1,0 +1,98 @@
+"""A whole evaluation: cases times seeds, over worker processes, continued where it was stopped."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vpg_ros import __version__
+from vpg_ros.errors import require
+from vpg_ros.learning.cases import Case, find_cases
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.figures import Run, summary
+from vpg_ros.learning.run_log import RunLog
+from vpg_ros.learning.workers import Task, play
+
+Report = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is played: ``runs`` seeds from ``seed`` on, in every case of ``scenes``.
+
+    scenes, objects: as of ``find_cases``. camera: as of TableEnv. Raises as ``find_cases`` and
+    PARAMETER_INVALID.
+    """
+
+    player: Player = field(default_factory=Player)
+    scenes: str = "random"
+    objects: int | None = None
+    runs: int = 30
+    seed: int = 0
+    camera: str = "perspective"
+
+    def __post_init__(self) -> None:
+        require(self.runs > 0, f"runs is {self.runs}; it must be > 0")
+        require(self.seed >= 0, f"seed is {self.seed}; it must be >= 0")
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """What ``scenes`` stands for."""
+        return find_cases(self.scenes, self.objects)
+
+    @property
+    def seeds(self) -> range:
+        """Of the runs of each case."""
+        return range(self.seed, self.seed + self.runs)
+
+    def tasks(self) -> list[Task]:
+        """Every case with every seed."""
+        return [(case, seed) for case in self.cases for seed in self.seeds]
+
+    def settings(self) -> dict[str, Any]:
+        """What a run depends on besides case and seed; plain JSON types."""
+        contestant = self.player.load()
+        return {
+            "version": __version__,
+            "scenes": self.scenes,
+            "cases_digest": hashlib.sha256(repr(self.cases).encode()).hexdigest()[:12],
+            "policy": self.player.kind,
+            "checkpoint": contestant.checkpoint,
+            "primitives": list(contestant.names),
+            "camera": self.camera,
+        }
+
+
+def evaluate(
+    evaluation: Evaluation,
+    log: Path | None = None,
+    jobs: int = 1,
+    report: Report = lambda run: None,
+) -> dict[str, Any]:
+    """Play what is not on file yet; returns settings and figures (``summary``), plain JSON types.
+
+    log: keeps every run as it ends, and those of an earlier call with the same settings are not
+    played again (``RunLog``). jobs: worker processes; the runs are the same for any number.
+    report: hears of every run, those on file first.
+    """
+    require(jobs > 0, f"jobs is {jobs}; it must be > 0")
+    tasks, settings = evaluation.tasks(), evaluation.settings()
+    record = RunLog(log, settings) if log else None
+    done = dict(record.done) if record else {}
+    for task in tasks:
+        if _key(task) in done:
+            report(done[_key(task)])
+    left = [task for task in tasks if _key(task) not in done]
+    for run in play(evaluation.player, evaluation.camera, left, jobs):
+        done[run.case, run.seed] = run
+        if record:
+            record.add(run)
+        report(run)
+    runs = [done[_key(task)] for task in tasks]
+    return {**settings, "seeds": list(evaluation.seeds), **summary(runs)}
+
+
+def _key(task: Task) -> tuple[str, int]:
+    case, seed = task
+    return case.name, seed

@@ -1,0 +1,130 @@
+"""The figures of an evaluation, by the definitions of Zeng et al. (2018), with their intervals.
+
+A run is completed when every object was picked. Completion is the share of runs completed. The
+original takes grasp success and action efficiency from completed runs alone, which flatters a
+policy that completes few; both are therefore given over all runs as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, median
+from typing import Any
+
+from scipy.stats import binomtest
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Run:
+    """One table, from full to clear or given up; a function of case and seed but for its times.
+
+    case: name of the arrangement. objects: on the table at the start. picked, lost: objects that
+    ended in the bin, and elsewhere outside the tray. grasps, grasp_successes: attempts to pick,
+    and those that took an object off the table. decision_ms: median.
+    """
+
+    case: str
+    seed: int
+    objects: int
+    picked: int
+    lost: int
+    actions: int
+    grasps: int
+    grasp_successes: int
+    decision_ms: float
+
+    @property
+    def completed(self) -> bool:
+        """Whether every object was picked and none lost."""
+        return self.picked == self.objects and self.lost == 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of ``trials`` and its 95 % interval; all None without trials.
+
+    low, high: Wilson's interval of a share ``value`` among ``trials``. Exact in its assumptions for
+    completion, where the trials are runs. For the other two the trials are grasps or actions of all
+    runs concerned: those of one run depend on each other, so that the true interval is wider.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    trials: int
+
+
+def figure(value: float, trials: int) -> Figure:
+    """``value``, a share of ``trials`` outcomes, with Wilson's interval."""
+    if trials == 0:
+        return Figure(None, None, None, 0)
+    successes = min(trials, round(value * trials))  # two objects in one grasp can exceed one
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return Figure(value, float(interval.low), float(interval.high), trials)
+
+
+def completion(runs: Sequence[Run]) -> Figure:
+    """Share of runs in which every object was picked."""
+    return _pooled([(int(run.completed), 1) for run in runs])
+
+
+def by_original(runs: Sequence[Run]) -> dict[str, Figure]:
+    """The three figures as the original computes them: ratios are means over completed runs."""
+    completed = [run for run in runs if run.completed]
+    return {
+        "completion": completion(runs),
+        "grasp_success": _mean([_grasps(run) for run in completed]),
+        "action_efficiency": _mean([_actions(run) for run in completed]),
+    }
+
+
+def over_all(runs: Sequence[Run]) -> dict[str, Figure]:
+    """The three figures with failed runs included: of all grasps and all actions there were."""
+    return {
+        "completion": completion(runs),
+        "grasp_success": _pooled([_grasps(run) for run in runs]),
+        "action_efficiency": _pooled([_actions(run) for run in runs]),
+    }
+
+
+def summary(runs: Sequence[Run]) -> dict[str, Any]:
+    """All figures, of all runs and of each case, and the runs themselves; plain JSON types."""
+    names = list(dict.fromkeys(run.case for run in runs))
+    by_case = {name: [run for run in runs if run.case == name] for name in names}
+    return {
+        **_of(runs),
+        "cases": [{"name": name, "runs": len(each), **_of(each)} for name, each in by_case.items()],
+        "runs": [{**asdict(run), "completed": run.completed} for run in runs],
+    }
+
+
+def _of(runs: Sequence[Run]) -> dict[str, Any]:
+    counts = ("picked", "lost", "actions", "grasps", "grasp_successes")
+    return {
+        **{name: asdict(each) for name, each in by_original(runs).items()},
+        "all_runs": {name: asdict(each) for name, each in over_all(runs).items()},
+        **{name: sum(getattr(run, name) for run in runs) for name in counts},
+        "decision_ms": median(run.decision_ms for run in runs) if runs else None,
+    }
+
+
+def _grasps(run: Run) -> tuple[int, int]:
+    return run.grasp_successes, run.grasps
+
+
+def _actions(run: Run) -> tuple[int, int]:
+    return run.picked, run.actions
+
+
+def _pooled(ratios: Sequence[tuple[int, int]]) -> Figure:
+    """Of all outcomes together."""
+    trials = sum(total for _, total in ratios)
+    return figure(sum(part for part, _ in ratios) / max(1, trials), trials)
+
+
+def _mean(ratios: Sequence[tuple[int, int]]) -> Figure:
+    """Every run counts the same, however many actions it took."""
+    trials = sum(total for _, total in ratios)
+    mean = fmean(part / max(1, total) for part, total in ratios) if ratios else 0.0
+    return figure(mean, trials)

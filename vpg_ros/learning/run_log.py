@@ -1,0 +1,78 @@
+"""Runs of an evaluation as they come, one JSON line each; what a kill leaves is continued."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.atomic import FULL
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.figures import Run
+
+
+class RunLog:
+    """An append-only file: a line of settings, then a line for each run.
+
+    settings: everything but case and seed that a run depends on. done: runs on file, by
+    (case, seed). Raises STORE_MISMATCH when the file holds runs with other settings,
+    STORE_UNREADABLE when it is no such file, PARAMETER_INVALID when it cannot be written.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self._path = path
+        self.done: dict[tuple[str, int], Run] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        lines = data.split(b"\n")[:-1]  # a line that a kill cut off has no end
+        if lines:
+            self._read(lines, dict(settings))
+        self._truncate(sum(len(line) + 1 for line in lines))
+        if not lines:
+            self._append({"settings": dict(settings)})
+
+    def add(self, run: Run) -> None:
+        """Append a run."""
+        self.done[run.case, run.seed] = run
+        self._append(asdict(run))
+
+    def _read(self, lines: list[bytes], settings: dict[str, Any]) -> None:
+        try:
+            found = json.loads(lines[0])["settings"]
+            runs = [Run(**json.loads(line)) for line in lines[1:]]
+        except (ValueError, KeyError, TypeError) as error:
+            sentence = f"{self._path} is no log of evaluation runs: {error!r}"
+            raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
+        if found != settings:
+            raise VpgError(ErrorCode.STORE_MISMATCH, self._difference(found, settings))
+        self.done = {(run.case, run.seed): run for run in runs}
+
+    def _difference(self, found: dict[str, Any], settings: dict[str, Any]) -> str:
+        names = [name for name in {**found, **settings} if found.get(name) != settings.get(name)]
+        parts = [f"{name} {found.get(name)!r} instead of {settings.get(name)!r}" for name in names]
+        return (
+            f"{self._path} holds runs with other settings ({', '.join(parts)}); "
+            "continue with those, or write to another file"
+        )
+
+    def _truncate(self, size: int) -> None:
+        try:
+            with self._path.open("ab") as file:
+                file.truncate(size)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def _append(self, content: Mapping[str, Any]) -> None:
+        try:
+            with self._path.open("ab") as file:
+                file.write(json.dumps(content).encode() + b"\n")
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> VpgError:
+    code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
+    return VpgError(code, f"{path} cannot be written: {error.strerror}")

@@ -1,0 +1,96 @@
+"""Runs of an evaluation, played here or by worker processes."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+
+import cv2
+import torch
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.cases import Case
+from vpg_ros.learning.env import TableEnv
+from vpg_ros.learning.evaluate import Player, evaluate_run
+from vpg_ros.learning.figures import Run
+from vpg_ros.orphans import die_with_parent
+
+Task = tuple[Case, int]
+
+
+class Worker:
+    """One environment and one player, which play task after task on one thread."""
+
+    def __init__(self, player: Player, camera: str) -> None:
+        # More threads would hinder other workers, and sums in another order change a decision.
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        self._env = TableEnv(camera)
+        self._policy = player.load().policy
+
+    def run(self, task: Task) -> Run:
+        """Play one task."""
+        case, seed = task
+        return evaluate_run(self._env, self._policy(seed), case, seed)
+
+    def close(self) -> None:
+        """Free the environment."""
+        self._env.world.close()
+
+
+def play(player: Player, camera: str, tasks: Sequence[Task], jobs: int) -> Iterator[Run]:
+    """The runs of all tasks, as they end: each one the same for any number of ``jobs``.
+
+    Raises PROCESS_DIED, and whatever a run raises.
+    """
+    if min(jobs, len(tasks)) <= 1:
+        worker = Worker(player, camera)
+        with closing(worker):
+            yield from (worker.run(task) for task in tasks)
+        return
+    with _pool(player, camera, min(jobs, len(tasks))) as pool:
+        futures = [pool.submit(_run, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            sentence = "a worker process was killed, perhaps for lack of memory; use fewer jobs"
+            raise VpgError(ErrorCode.PROCESS_DIED, sentence) from error
+
+
+@contextmanager
+def _pool(player: Player, camera: str, jobs: int) -> Iterator[Executor]:
+    """Worker processes, which end at once when the block is left by an exception."""
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        jobs,
+        # A forked child would inherit threads of torch and PyBullet half-way through their work.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(player, camera, os.getpid()),
+    )
+    try:
+        yield pool
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: Worker  # of a worker process
+
+
+def _start(player: Player, camera: str, parent: int) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    die_with_parent(signal.SIGTERM, parent)
+    _worker = Worker(player, camera)
+
+
+def _run(task: Task) -> Run:
+    return _worker.run(task)
