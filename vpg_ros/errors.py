@@ -19,6 +19,7 @@ class ErrorCode(IntEnum):
     DEPTH_EMPTY = 103
     CALIBRATION_MISSING = 104
     INTRINSICS_CHANGED = 105
+    CAMERA_MISSING = 106
 
     # 200-299: inference_node and policies
     CHECKPOINT_MISSING = 200
