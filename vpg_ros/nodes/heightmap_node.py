@@ -1,37 +1,38 @@
 """heightmap_node: RGB-D images and the camera's pose in, heightmap out.
 
 Service ``capture`` (vpg_msgs/Capture) waits for a frame newer than the request and answers with its
-heightmap, which is also published, latched, on ``heightmap``.
+heightmap, which is also published, latched, on ``heightmap``. The images are those of any driver's
+topics, or of a RealSense camera that this node drives itself.
 """
 
-import threading
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import astuple, dataclass
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from vpg_msgs.msg import Heightmap as HeightmapMsg
 from vpg_msgs.srv import Capture
 
-from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, Workspace
+from vpg_ros.frame import Intrinsics
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.nodes.convert import heightmap_to_msg, pose_from_msg
-from vpg_ros.nodes.frames import FrameSource
+from vpg_ros.nodes.cameras import POSE_TOPIC, NodeCamera, RealSenseCamera, TopicCamera
+from vpg_ros.nodes.convert import heightmap_to_msg
 from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.realsense_parameters import RealSenseParameters
 from vpg_ros.nodes.spin import run_node
 
-POSE_TOPIC = "camera/pose"
+CAMERAS = ("topics", "realsense")
+# Share of the image's width that focal lengths and principal point may drift, as they do when a
+# camera compensates for its temperature.
+DRIFT = 0.005
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(RealSenseParameters):
     """What heightmap_node can be told."""
 
     origin_x: float = parameter(
@@ -52,8 +53,13 @@ class Parameters:
     columns: int = parameter(
         "pixels along x", DEFAULT_WORKSPACE.columns, name="workspace.columns", low=8, high=4096
     )
+    camera: str = parameter(
+        "topics: images of any driver; realsense: the camera itself, see realsense.*",
+        "topics",
+        choices=CAMERAS,
+    )
     calibration: str = parameter(
-        f"YAML file with the camera's pose; '' listens on {POSE_TOPIC}", ""
+        f"YAML file with the camera's pose; '' listens on {POSE_TOPIC} (with topics alone)", ""
     )
     timeout: float = parameter("longest wait for a frame, s", 8.0, low=0.01, high=600.0)
     sync_tolerance: float = parameter(
@@ -93,27 +99,25 @@ class HeightmapNode(VpgNode):
         self._fusion = FusionConfig(
             max_height=self._settings.max_height, fit_table=self._settings.fit_table
         )
-        self._pose: Pose | None = None
-        self._pose_known = threading.Event()
+        self._intrinsics: Intrinsics | None = None
         self._last_error: VpgError | None = None
         self._captures = 0
-        if self._settings.calibration:
-            self._set_pose(load_camera_pose(Path(self._settings.calibration)))
-        else:
-            self.create_subscription(PoseStamped, POSE_TOPIC, self._receive_pose, LATCHED)
-        self._source = FrameSource(self, self._settings.sync_tolerance)
+        self._camera = self._connect()
         self._publisher = self.create_publisher(HeightmapMsg, "heightmap", LATCHED)
         # A group of its own, so that a waiting capture does not hold up the images it waits for.
         group = MutuallyExclusiveCallbackGroup()
         self.create_service(Capture, "capture", self._capture, callback_group=group)
         self.report_diagnostics("camera", self._state)
 
-    def _receive_pose(self, message: PoseStamped) -> None:
-        self._set_pose(pose_from_msg(message.pose))
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._camera.close()
 
-    def _set_pose(self, pose: Pose) -> None:
-        self._pose = pose
-        self._pose_known.set()
+    def _connect(self) -> NodeCamera:
+        settings = self._settings
+        if settings.camera == "realsense":
+            return RealSenseCamera(self, settings.calibration, settings)
+        return TopicCamera(self, settings.calibration, settings.sync_tolerance)
 
     def _capture(self, request: Capture.Request, response: Capture.Response) -> Capture.Response:
         """Serve ``capture``."""
@@ -128,12 +132,11 @@ class HeightmapNode(VpgNode):
 
     def _fresh(self, timeout: float) -> HeightmapMsg:
         """Heightmap of a frame newer than now, published and returned."""
-        deadline = time.monotonic() + timeout
-        newer_than = self.now()
-        pose = self._camera_pose(timeout)
-        frame = self._source.read(pose, newer_than, max(0.0, deadline - time.monotonic()))
+        frame = self._camera.read(timeout)
+        self._require_same_camera(frame.intrinsics)
         heightmap = fuse(frame, self._workspace, self._fusion)
         self._require_seen(heightmap)
+        self._intrinsics = self._intrinsics or frame.intrinsics
         message = heightmap_to_msg(heightmap)
         self._publisher.publish(message)
         return message
@@ -148,16 +151,23 @@ class HeightmapNode(VpgNode):
             ErrorCode.DEPTH_EMPTY,
         )
 
-    def _camera_pose(self, timeout: float) -> Pose:
-        """The pose, waiting for the first one if need be."""
-        if not self.wait(self._pose_known, timeout) or self._pose is None:
-            sentence = f"camera: no pose received on {POSE_TOPIC} within {timeout:g} s"
-            raise VpgError(ErrorCode.CALIBRATION_MISSING, sentence)
-        return self._pose
+    def _require_same_camera(self, found: Intrinsics) -> None:
+        """Raise INTRINSICS_CHANGED where it is another camera than that of the first heightmap."""
+        known = self._intrinsics or found
+        same_size = (found.width, found.height) == (known.width, known.height)
+        drift = float(np.abs(np.subtract(astuple(found), astuple(known))).max())
+        require(
+            same_size and drift <= DRIFT * known.width,
+            f"the camera's intrinsics have changed from {known} to {found}: it is not the one, or "
+            "not set as, at the start; set it back, or restart heightmap_node if its pose still "
+            "holds",
+            ErrorCode.INTRINSICS_CHANGED,
+        )
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
-        return self._last_error, {"captures": str(self._captures)}
+        error, camera = self._camera.state()
+        return error or self._last_error, {"captures": str(self._captures), "camera": camera}
 
 
 def main() -> None:

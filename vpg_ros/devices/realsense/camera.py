@@ -42,7 +42,7 @@ class RealSense:
         stop: threading.Event | None = None,
     ) -> None:
         self._task = Task(source, settings, pose)
-        self._stop = threading.Event() if stop is None else stop
+        self._stop, self._closed = stop or threading.Event(), threading.Event()
         self._using = threading.Lock()
         self._numbers = 0
         self._status = _STARTING
@@ -77,7 +77,7 @@ class RealSense:
 
     def close(self) -> None:
         """Let go of the camera."""
-        self._stop.set()
+        self._closed.set()
         with self._using:
             self._connection.close()
             self._end()
@@ -111,7 +111,7 @@ class RealSense:
 
     def _answer(self, deadline: float, timeout: float) -> Frame:
         """The answer to the newest request; those to earlier ones came too late."""
-        while not self._stop.is_set():
+        while not (self._stop.is_set() or self._closed.is_set()):
             message = self._receive(_LOOK)
             if isinstance(message, Answer) and message.number == self._numbers:
                 if isinstance(message.content, VpgError):
