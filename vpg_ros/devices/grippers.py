@@ -53,7 +53,7 @@ def _rg2(settings: Settings) -> Gripper:
 
 
 def _rg2_modbus(settings: Settings) -> Gripper:
-    # Imported here, because not every installation has pymodbus, and none needs it for the others.
+    # Imported here, because it takes its time and the other grippers do without.
     from vpg_ros.devices.onrobot_modbus import RG2Modbus
 
     address = settings.compute_box or settings.robot_ip

@@ -12,12 +12,12 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.sim.controller.controller import Controller, Identity, open_port
 from vpg_ros.sim.controller.faults import Faults
-from vpg_ros.sim.controller.gripper import MAX_WIDTH
 from vpg_ros.sim.controller.ideal import IdealRobot
 from vpg_ros.sim.controller.link import ControllerEnd
 from vpg_ros.sim.controller.run import run_alone, run_linked
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(options: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _interrupt)
-    identity = Identity(options.robot_model, _version(options.version))
+    identity = Identity(options.robot_model, _version(options.version), options.gripper)
     if options.link_fd is None:
-        robot = IdealRobot(options.object_width)
+        robot = IdealRobot(options.object_width, _stroke(options))
         controller = Controller(identity, robot.state)
         await _listen(controller, options)
         await run_alone(controller, robot, options.time_scale)
@@ -67,12 +67,13 @@ async def _listen(controller: Controller, options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m vpg_ros.sim.controller",
-        description="Emulates a Universal Robots controller with an OnRobot RG2 gripper.",
+        description="Emulates a Universal Robots controller with a gripper.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="loopback address to listen on")
     add("--version", default="5.11.0", help="PolyScope version, e.g. 5.11.0, or 3.15.0 for a CB3")
     add("--robot-model", default="ur5", choices=MODELS, help="arm model")
+    add("--gripper", default="rg2", choices=grippers.NAMES, help="what the arm carries")
     add("--link-fd", type=int, help="socket to the simulated world; none: run alone")
     add("--time-scale", type=float, default=1.0, help="alone: times real time; 0: unlimited")
     add("--object-width", type=float, default=0.0, help="alone: m of what the gripper meets")
@@ -89,10 +90,14 @@ def _check(options: argparse.Namespace) -> None:
         options.time_scale >= 0, f"--time-scale is {options.time_scale:g}; allowed: 0 and above"
     )
     require(
-        0 <= options.object_width < MAX_WIDTH,
-        f"--object-width is {options.object_width:g} m; allowed: 0 … {MAX_WIDTH:g} m",
+        0 <= options.object_width < _stroke(options),
+        f"--object-width is {options.object_width:g} m; allowed: 0 … {_stroke(options):g} m",
     )
     _version(options.version)
+
+
+def _stroke(options: argparse.Namespace) -> float:
+    return grippers.get(options.gripper).data.stroke
 
 
 def _version(text: str) -> tuple[int, int, int]:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import kinematics
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
-from vpg_ros.sim.controller import dashboard, gripper, rtde, script
+from vpg_ros.sim.controller import dashboard, rtde, script
 from vpg_ros.sim.controller.commands import COMMANDS
+from vpg_ros.sim.controller.gripper import GripperModel
+from vpg_ros.sim.controller.grippers import device
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 from vpg_ros.sim.controller.outputs import Outputs
 from vpg_ros.sim.controller.program import Program
@@ -25,10 +28,11 @@ _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Identity:
-    """What the controller says it is: arm model and PolyScope version (major, minor, bugfix)."""
+    """What the controller is: arm model, PolyScope version (major, minor, bugfix), gripper."""
 
     model: str = "ur5"
     version: tuple[int, int, int] = (5, 11, 0)
+    gripper: str = "rg2"
 
     @property
     def build(self) -> tuple[int, int, int, int]:
@@ -41,19 +45,21 @@ class Controller:
 
     def __init__(self, identity: Identity, state: RobotState) -> None:
         bare = kinematics(identity.model, Pose((0.0, 0.0, 0.0)))
-        self.robot = Robot(state, bare)
+        self.robot = Robot(state, bare, gripper=GripperModel(grippers.get(identity.gripper).data))
         self.program = Program(self.robot, COMMANDS)
-        self.gripper = gripper.GripperServer(self.robot.gripper)
+        self.gripper = device(identity.gripper, self.robot)
         outputs = Outputs(self.robot, self.program)
         self.rtde = rtde.RtdeServer(identity.build, outputs, self._write)
         self._dashboard = dashboard.Dashboard(self.program, identity.build, identity.model)
         self._script = script.ScriptServer(self.program.load)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._gripper_writers: set[asyncio.StreamWriter] = set()
         self._output_mask = 0
 
     def cycle(self, state: RobotState) -> RobotCommand:
         """One control cycle: measure, run the program, move, tell the clients."""
         self.robot.measure(state)
+        self.gripper.cycle()
         if self.robot.safety.mode is SafetyMode.PROTECTIVE_STOP:
             self.program.pause()
         elif not self.robot.safety.may_move:
@@ -65,14 +71,21 @@ class Controller:
 
     async def listen(self, host: str) -> None:
         """Open all ports on ``host``; raises CONTROLLER_FAILED when one is taken."""
-        await self._open(host, rtde.PORT, self.rtde.serve)
-        await self._open(host, dashboard.PORT, self._dashboard.serve)
-        await self._open(host, script.PORT, self._script.serve)
-        await self._open(host, gripper.PORT, self.gripper.serve)
+        await _open(host, rtde.PORT, self.rtde.serve, self._writers)
+        await _open(host, dashboard.PORT, self._dashboard.serve, self._writers)
+        await _open(host, script.PORT, self._script.serve, self._writers)
+        if self.gripper.PORT:
+            await _open(host, self.gripper.PORT, self.gripper.serve, self._gripper_writers)
 
     def drop(self) -> None:
         """Cut every connection."""
+        self.drop_gripper()
         for writer in self._writers:
+            writer.transport.abort()
+
+    def drop_gripper(self) -> None:
+        """Cut every connection to the gripper."""
+        for writer in self._gripper_writers:
             writer.transport.abort()
 
     def _command(self) -> RobotCommand:
@@ -106,15 +119,18 @@ class Controller:
             shift = {"standard": 0, "configurable": 8, "tool": 16}[name.split("_")[0]]
             self.robot.set_outputs(shift, self._output_mask, bits)
 
-    async def _open(self, host: str, port: int, serve: _Serve) -> None:
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._writers.add(writer)
-            try:
-                await serve(reader, writer)
-            finally:
-                self._writers.discard(writer)
 
-        await open_port(host, port, handle)
+async def _open(host: str, port: int, serve: _Serve, writers: set[asyncio.StreamWriter]) -> None:
+    """Serve on host:port; ``writers`` holds the connections that are open."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        try:
+            await serve(reader, writer)
+        finally:
+            writers.discard(writer)
+
+    await open_port(host, port, handle)
 
 
 async def open_port(host: str, port: int, serve: _Serve) -> None:

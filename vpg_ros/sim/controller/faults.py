@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from vpg_ros.sim.controller.controller import Controller
 
+_WITH_ARGUMENT = ("state", "slider FRACTION", "gripper-fault NUMBER")
+
 
 class Faults:
     """Carries out the lines of the side channel."""
@@ -28,6 +30,8 @@ class Faults:
             "kill-script": lambda: controller.program.stop("killed"),
             "gripper-mute": lambda: self._mute(True),
             "gripper-answer": lambda: self._mute(False),
+            "gripper-drop": controller.drop_gripper,
+            "gripper-power": controller.gripper.power_cycle,
         }
 
     def answer(self, line: str) -> str:
@@ -41,7 +45,10 @@ class Faults:
         if name == "slider":
             self._controller.robot.slider = float(argument)
             return "ok"
-        return f"unknown: {name}; known: {', '.join([*self._actions, 'state', 'slider FRACTION'])}"
+        if name == "gripper-fault":
+            self._controller.gripper.fault = int(argument)
+            return "ok"
+        return f"unknown: {name}; known: {', '.join([*self._actions, *_WITH_ARGUMENT])}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until it goes."""
@@ -60,6 +67,7 @@ class Faults:
             "gripper_target": robot.gripper.target,
             "gripper_force": robot.gripper.force,
             "payload": robot.payload,
+            "digital_outputs": robot.digital_outputs,
         }
 
     def _power(self) -> None:

@@ -1,30 +1,27 @@
-"""The RG2 gripper's URCap: its model, and the XML-RPC calls it answers on port 41414."""
+"""The gripper as any controller moves it: what it was told, what it measures, what that means."""
 
 import asyncio
-from xml.parsers.expat import ExpatError
-from xmlrpc.client import Fault, dumps, loads
 
+from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.sim.controller.link import RobotState
 
-PORT = 41414
-MAX_WIDTH = 0.110  # m
-MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N
 _REACHED = 0.001  # m from the target at which a movement is over
 _STUCK = 0.001  # m a movement must make: what is held trembles by less …
 _STUCK_TIME = 0.2  # … in this many s, or it is over
-_SUCCESS, _REFUSED = 0, 1
 
 
 class GripperModel:
     """What the gripper was told and what it measures.
 
-    target: m between the fingertips. force: N. width: m, measured. busy: a movement is under way.
+    data: of the gripper. target: m between the fingertips. force: N. width: m, measured. busy: a
+    movement is under way.
     """
 
-    def __init__(self) -> None:
-        self.target, self.force = MAX_WIDTH, MIN_FORCE
-        self.width, self.busy = MAX_WIDTH, False
-        self._seen_width, self._seen_time, self._time = MAX_WIDTH, 0.0, -1.0
+    def __init__(self, data: GripperData = RG2) -> None:
+        self.data = data
+        self.target, self.force = data.stroke, data.min_force
+        self.width, self.busy = data.stroke, False
+        self._seen_width, self._seen_time, self._time = data.stroke, 0.0, -1.0
 
     def grip(self, width: float, force: float) -> None:
         """Move the fingers to ``width`` m with at most ``force`` N."""
@@ -57,84 +54,24 @@ class GripperModel:
         return abs(self.width - self.target) < _REACHED
 
 
-class GripperCalls:
-    """The URCap's procedures, with its units: mm and N; ``tool`` is the gripper's number."""
+class GripperDevice:
+    """What a gripper's own controller does with ``model``, and the port on which clients reach it.
+
+    PORT: 0 for a gripper without a port of its own. muted: take requests but never answer, as one
+    that lost its power. fault: number of a fault that it has, where it can tell; 0 for none.
+    """
+
+    PORT = 0
 
     def __init__(self, model: GripperModel) -> None:
         self._model = model
-
-    def rg_grip(self, tool: int, width: float, force: float) -> int:
-        """Start a movement to ``width`` mm; 0 when it was accepted."""
-        if not (isinstance(width, float) and isinstance(force, float)):
-            raise TypeError("rg_grip takes doubles for width and force")
-        if not (0.0 <= width <= MAX_WIDTH * 1000 and MIN_FORCE <= force <= MAX_FORCE):
-            return _REFUSED
-        self._model.grip(width / 1000, force)
-        return _SUCCESS
-
-    def rg_stop(self, tool: int) -> int:
-        """Stop the movement."""
-        self._model.stop()
-        return _SUCCESS
-
-    def rg_get_width(self, tool: int) -> float:
-        """Width between the fingertips, mm."""
-        return self._model.width * 1000
-
-    def rg_get_busy(self, tool: int) -> bool:
-        """Whether a movement is under way."""
-        return self._model.busy
-
-    def rg_get_grip_detected(self, tool: int) -> bool:
-        """Whether the fingers hold something."""
-        return self._model.holding
-
-    def rg_get_status(self, tool: int) -> int:
-        """Bit 0 busy, bit 1 grip detected."""
-        return int(self.rg_get_busy(tool)) | int(self.rg_get_grip_detected(tool)) << 1
-
-
-class GripperServer:
-    """XML-RPC over HTTP on the controller's event loop, where no call can meet another.
-
-    muted: take requests but never answer, as a gripper that lost its power.
-    """
-
-    def __init__(self, model: GripperModel) -> None:
-        self._calls = GripperCalls(model)
-        self.muted = False
+        self.muted, self.fault = False, 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection until the client closes it."""
-        while (body := await _read_request(reader)) is not None:
-            if self.muted:
-                continue
-            answer = self._answer(body).encode()
-            head = (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
-                f"Content-Length: {len(answer)}\r\n\r\n"
-            )
-            writer.write(head.encode() + answer)
+        """Answer one client until it goes."""
 
-    def _answer(self, body: bytes) -> str:
-        try:
-            arguments, name = loads(body)
-            if name is None or not name.startswith("rg_") or not hasattr(self._calls, name):
-                return dumps(Fault(1, f"no procedure {name}"))
-            return dumps((getattr(self._calls, name)(*arguments),), methodresponse=True)
-        except (ExpatError, TypeError, Fault) as error:
-            return dumps(Fault(1, str(error)))
+    def cycle(self) -> None:
+        """One control cycle."""
 
-
-async def _read_request(reader: asyncio.StreamReader) -> bytes | None:
-    """The body of the next HTTP request; None at the end of the connection."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        lengths = [
-            line.split(b":")[1]
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
-        ]
-        return await reader.readexactly(int(lengths[0]))
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError):
-        return None
+    def power_cycle(self) -> None:
+        """Lose the power for a moment."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.geometry import FloatArray
-from vpg_ros.sim.controller.gripper import MAX_WIDTH
 from vpg_ros.sim.controller.link import CYCLE, RobotCommand, RobotState
 
 FINGER_SPEED = 0.11  # m/s between the fingertips
@@ -15,13 +15,19 @@ FINGER_SPEED = 0.11  # m/s between the fingertips
 class IdealRobot:
     """Takes the world's place when the controller runs alone.
 
-    object_width: m of the object that stops the closing fingers; 0 where there is none.
+    object_width: m of the object that stops the closing fingers; 0 where there is none. stroke: m
+    between the fingertips, at first.
     """
 
-    def __init__(self, object_width: float = 0.0, joints: Iterable[float] = HOME_JOINTS) -> None:
+    def __init__(
+        self,
+        object_width: float = 0.0,
+        stroke: float = RG2.stroke,
+        joints: Iterable[float] = HOME_JOINTS,
+    ) -> None:
         self._object_width = object_width
         start: FloatArray = np.array(list(joints), dtype=float)
-        self.state = RobotState(0.0, start, np.zeros(6), np.zeros(6), MAX_WIDTH)
+        self.state = RobotState(0.0, start, np.zeros(6), np.zeros(6), stroke)
 
     def obey(self, command: RobotCommand) -> RobotState:
         """The state one control cycle later."""

@@ -122,7 +122,7 @@ _FUNCTIONS: dict[str, Callable[[Outputs], Value]] = {
     "target_TCP_speed": lambda o: _tool_speed(
         o.target, o.robot, o.robot.motion.joints, o.robot.motion.velocities
     ),
-    "actual_digital_input_bits": lambda o: 0,
+    "actual_digital_input_bits": lambda o: o.robot.digital_inputs,
     "joint_temperatures": lambda o: (30.0,) * 6,
     "actual_execution_time": lambda o: 0.001,
     "robot_mode": lambda o: int(o.robot.safety.robot_mode),

@@ -22,7 +22,7 @@ class Robot:
 
     state: what was measured last. kinematics: arm and tool centre point. payload: kg; payload_cog:
     m. force_offset: wrench that zeroing the sensor takes away. slider: speed slider, 0 … 1.
-    digital_outputs: bits 0-7 standard, 8-15 configurable, 16-17 tool.
+    digital_outputs, digital_inputs: bits 0-7 standard, 8-15 configurable, 16-17 tool.
     """
 
     state: RobotState
@@ -35,6 +35,7 @@ class Robot:
     force_offset: FloatArray = field(default_factory=lambda: np.zeros(6))
     slider: float = 1.0
     digital_outputs: int = 0
+    digital_inputs: int = 0
     motion: MotionControl = field(init=False)
     _wrench_at_rest: FloatArray = field(default_factory=lambda: np.zeros(6))
 
