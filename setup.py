@@ -7,8 +7,11 @@ from setuptools import find_packages, setup
 PACKAGE = "vpg_ros"
 # colcon builds through a symlink to this file; the requirements are beside the file itself.
 HERE = Path(__file__).resolve().parent
-FOLDERS = ("config", "launch", "urdf", "weights")
-NODES = ("heightmap_node", "inference_node", "motion_node", "task_node", "pybullet_node")
+FOLDERS = ("config", "launch", "scenes", "urdf", "weights")
+NODES = (
+    *("heightmap_node", "inference_node", "motion_node", "task_node", "learner_node"),
+    "pybullet_node",
+)
 
 
 def requirements(name: str) -> list[str]:

@@ -16,6 +16,7 @@ from vpg_ros.learning.rewards import is_clear, reward, scene_changed
 from vpg_ros.sim import scenes
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera, SimCamera
+from vpg_ros.sim.cases import Case
 from vpg_ros.sim.gripper import SimGripper
 from vpg_ros.sim.robot import START_WIDTH
 from vpg_ros.sim.scenes.base import check
@@ -49,10 +50,20 @@ class TableEnv:
         check(scene, objects)
         self.world.reset(seed)
         scenes.build(self.world, scene, objects)
+        return self._begin(f"{scene}-{objects}-{seed}", objects)
+
+    def reset_case(self, case: Case, seed: int, jitter: bool = True) -> Heightmap:
+        """The table of ``case``, its start poses jittered by ``seed``; raises SCENE_INVALID."""
+        self.world.reset(seed)
+        case.build(self.world, jitter)
+        return self._begin(f"{case.name}-{seed}", len(case.specs))
+
+    def _begin(self, episode: str, objects: int) -> Heightmap:
+        """Start an episode on the table as it stands."""
         self._arm, self._gripper = SimArm(self.world), SimGripper(self.world)
         self._perspective = SimCamera(self.world)
         self._ortho = OrthoCamera(self.world)
-        self._episode = f"{scene}-{objects}-{seed}"
+        self._episode = episode
         self._steps, self._limit = 0, ACTIONS_PER_OBJECT * objects
         self.tried = []
         self.over = False

@@ -61,13 +61,21 @@ class ObjectSpec:
 def block(kind: str, rng: np.random.Generator, colour: Colour | None = None) -> ObjectSpec:
     """A random block of ``kind`` (see :data:`KINDS`), in ``colour`` or a random one."""
     shapes = KINDS[kind](rng)
+    chosen = PALETTE[int(rng.integers(len(PALETTE)))]
+    friction = float(rng.uniform(0.6, 0.8))
+    return of_shapes(kind, shapes, colour or chosen, friction)[0]
+
+
+def of_shapes(
+    kind: str, shapes: tuple[Shape, ...], colour: Colour, friction: float
+) -> tuple[ObjectSpec, FloatArray]:
+    """The block made of ``shapes``, and its centre of mass in their frame, 3, m."""
     volume, centroid, inertia = moments(shapes)
     cx, cy, cz = (float(value) for value in centroid)
     centred = tuple(replace(shape, pose=shape.pose.translated(-cx, -cy, -cz)) for shape in shapes)
     ixx, iyy, izz = (float(value) * DENSITY for value in np.diag(inertia))
-    chosen = PALETTE[int(rng.integers(len(PALETTE)))]
-    friction = float(rng.uniform(0.6, 0.8))
-    return ObjectSpec(kind, centred, colour or chosen, volume * DENSITY, (ixx, iyy, izz), friction)
+    spec = ObjectSpec(kind, centred, colour, volume * DENSITY, (ixx, iyy, izz), friction)
+    return spec, centroid
 
 
 def _cube(rng: np.random.Generator) -> tuple[Shape, ...]:

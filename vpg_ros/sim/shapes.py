@@ -1,5 +1,7 @@
 """Shapes in simulation: the same numbers give what PyBullet collides and what the camera sees."""
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,9 +67,12 @@ def moments(shapes: tuple[Shape, ...]) -> tuple[float, FloatArray, FloatArray]:
 
 
 def collision_shape(client: Any, shapes: Sequence[Shape]) -> int:
-    """PyBullet collision shape of the union of ``shapes``: one hull, or boxes and cylinders."""
-    if len(shapes) == 1 and isinstance(shapes[0], Hull):
-        hull = shapes[0]
+    """PyBullet collision shape of the union of ``shapes``: hulls, or boxes and cylinders."""
+    hulls = [shape for shape in shapes if isinstance(shape, Hull)]
+    if len(hulls) > 1:
+        return _hulls_shape(client, hulls)
+    if hulls:
+        hull = hulls[0]
         return int(
             client.createCollisionShape(
                 client.GEOM_MESH,
@@ -93,6 +98,24 @@ def collision_shape(client: Any, shapes: Sequence[Shape]) -> int:
             collisionFrameOrientations=[shape.pose.quaternion for shape in boxes],
         )
     )
+
+
+def _hulls_shape(client: Any, hulls: Sequence[Hull]) -> int:
+    """One hull for each object of a mesh file: PyBullet takes several in no other way."""
+    lines, count = [], 0
+    for index, hull in enumerate(hulls):
+        corners = _shrunk(hull)
+        faces = _outward(corners, ConvexHull(corners)) + count + 1
+        lines.append(f"o {index}")
+        placed = corners @ hull.pose.matrix[:3, :3].T + hull.pose.position
+        lines += [f"v {x:.9f} {y:.9f} {z:.9f}" for x, y, z in placed]
+        lines += [f"f {a} {b} {c}" for a, b, c in faces]
+        count += len(corners)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "hulls.obj")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        return int(client.createCollisionShape(client.GEOM_MESH, fileName=path))
 
 
 def _outward(corners: FloatArray, hull: ConvexHull) -> NDArray[np.int64]:

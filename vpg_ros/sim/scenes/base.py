@@ -17,17 +17,18 @@ Builder = Callable[[World, int], None]
 @dataclass(frozen=True)
 class _Family:
     build: Builder
+    min_objects: int
     max_objects: int
 
 
 _FAMILIES: dict[str, _Family] = {}
 
 
-def scene(name: str, max_objects: int) -> Callable[[Builder], Builder]:
+def scene(name: str, max_objects: int, min_objects: int = 1) -> Callable[[Builder], Builder]:
     """Decorator: make a function that puts N objects into a world known as scene ``name``."""
 
     def register(builder: Builder) -> Builder:
-        _FAMILIES[name] = _Family(builder, max_objects)
+        _FAMILIES[name] = _Family(builder, min_objects, max_objects)
         return builder
 
     return register
@@ -45,10 +46,11 @@ def check(name: str, objects: int) -> None:
         f"scene is {name!r}; known scenes: {', '.join(names())}",
         ErrorCode.SCENE_UNKNOWN,
     )
-    limit = _FAMILIES[name].max_objects
+    least, most = _FAMILIES[name].min_objects, _FAMILIES[name].max_objects
+    allowed = f"{least} to {most}" if least < most else f"exactly {most}"
     require(
-        1 <= objects <= limit,
-        f"objects is {objects}; scene {name!r} takes 1 to {limit}",
+        least <= objects <= most,
+        f"objects is {objects}; scene {name!r} takes {allowed}",
         ErrorCode.SCENE_INVALID,
     )
 
