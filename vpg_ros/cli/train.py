@@ -1,63 +1,153 @@
 """``vpg train``: learn to push and grasp in simulation, from nothing."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from vpg_ros.errors import ErrorCode, VpgError, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
+
+    from vpg_ros.learning.progress import Progress
+    from vpg_ros.learning.train import Trainer
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_DESCRIPTION = """Learn from random weights in simulation. The folder --out gets the weights, all
+that --resume needs, the learning curve (curve.csv, a line an action) and what TensorBoard shows
+(tensorboard/). Without workers, the same settings give the same weights, stopped in between or
+not."""
+_LINE_EVERY = 50  # actions, where there is no terminal to draw a bar on
 
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser(
-        "train",
-        help="learn in simulation",
-        description="Learn from random weights in simulation. Continues where it was stopped or "
-        "killed when --out holds a training of the same settings.",
-    )
+    parser = subparsers.add_parser("train", help="learn in simulation", description=_DESCRIPTION)
     parser.add_argument("--out", type=Path, required=True, help="folder of the training")
-    parser.add_argument("--actions", type=int, default=2000, help="actions in all (default 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the training in --out where it was stopped or killed; the settings must be "
+        "the same. Begins one where there is none",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="YAML file of settings, like config/train.yaml, which holds the defaults; "
+        "the options below win over it",
+    )
+    parser.add_argument("--actions", type=int, help="actions in all (default 2000)")
+    parser.add_argument("--seed", type=int, help="seed of everything random (default 0)")
     parser.add_argument(
         "--camera",
         choices=("perspective", "ortho"),
-        default="perspective",
         help="noisy camera and fusion as on the robot (default), or exact maps, faster",
     )
+    parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, with a progress bar; prints where the weights are."""
-    import torch
+    """Train, with a progress bar; prints the figures and where the weights are."""
     from rich.console import Console
 
-    from vpg_ros.learning.train import Trainer, TrainingConfig
+    from vpg_ros.learning.progress import figures
+    from vpg_ros.run_folder import write_json
 
-    # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
-    torch.set_num_threads(1)
-    config = TrainingConfig(options.actions, options.seed, camera=options.camera)
-    trainer = Trainer(config, options.out)
+    _check_paths(options)
     console = Console()
-    with _bar(console) as bar:
-        task = bar.add_task("", total=config.actions, completed=trainer.progress.actions, text="")
-        weights = trainer.run(
-            lambda p: bar.update(
-                task,
-                completed=p.actions,
-                text=f"grasp success {p.grasp_success:.0%}, {p.actions_per_minute:.0f} actions/min",
-            )
-        )
-    console.print(f"weights: {weights}")
+    trainer = _trainer(options)
+    weights = _train(trainer, console)
+    found = {"seed": trainer.config.seed} | figures(trainer.progress)
+    if options.json:
+        write_json(options.json, found)
+    _show(console, found)
+    console.print(f"weights: {weights}", soft_wrap=True)
     return 0
 
 
-def _bar(console: "Console") -> "Progress":
-    """The bar: actions done of all, success and speed, time spent and left."""
+def _check_paths(options: argparse.Namespace) -> None:
+    """Raise PARAMETER_INVALID for what could not be written after hours of training."""
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"--out is {str(options.out)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    if options.json:
+        folder = options.json.parent
+        require(folder.is_dir(), f"--json is {str(options.json)!r}; there is no folder {folder}")
+
+
+def _trainer(options: argparse.Namespace) -> "Trainer":
+    """The training asked for, new or, with --resume only, the one in the folder."""
+    import cv2
+    import torch
+
+    from vpg_ros.learning.config_file import read_config
+    from vpg_ros.learning.train import Trainer, holds_training
+
+    # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    given = {name: getattr(options, name) for name in ("actions", "seed", "camera")}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    training, learner = read_config(options.config, overrides)
+    require(
+        options.resume or not holds_training(options.out),
+        f"{options.out} holds a training already; continue it with the same command and --resume, "
+        "or choose another folder",
+        ErrorCode.STORE_MISMATCH,
+    )
+    return Trainer(training, options.out, learner)
+
+
+def _train(trainer: "Trainer", console: "Console") -> Path:
+    """Train to the end, shown on the console and in TensorBoard."""
+    from vpg_ros.learning.board import Board
+
+    with (
+        closing(Board(trainer.out / "tensorboard", trainer)) as board,
+        _display(console, trainer.config.actions, trainer.progress) as show,
+    ):
+
+        def report(progress: "Progress") -> None:
+            board.add()
+            show(progress)
+
+        return trainer.run(report)
+
+
+@contextmanager
+def _display(
+    console: "Console", actions: int, begun: "Progress"
+) -> "Iterator[Callable[[Progress], None]]":
+    """A function that shows progress: on a bar, or in lines where there is no terminal."""
+    if not console.is_terminal:
+        yield lambda progress: _line(console, actions, progress)
+        return
+    with _bar(console) as bar:
+        task = bar.add_task("", total=actions, completed=begun.actions, text=_text(begun))
+        yield lambda progress: bar.update(task, completed=progress.actions, text=_text(progress))
+
+
+def _line(console: "Console", actions: int, progress: "Progress") -> None:
+    if progress.actions % _LINE_EVERY == 0:
+        console.print(f"{progress.actions}/{actions} actions, {_text(progress)}", soft_wrap=True)
+
+
+def _text(progress: "Progress") -> str:
+    success = f"grasp success {progress.grasp_success:.0%}"
+    return f"{success}, {progress.actions_per_minute:.0f} actions/min"
+
+
+def _bar(console: "Console") -> "Bar":
+    """Actions done of all, success and speed, time spent and left."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -69,9 +159,27 @@ def _bar(console: "Console") -> "Progress":
 
     return Progress(
         MofNCompleteColumn(),
-        BarColumn(),
+        BarColumn(bar_width=None),
         TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
+        TextColumn("left"),
         TimeRemainingColumn(),
         console=console,
+        expand=True,
     )
+
+
+def _show(console: "Console", found: dict[str, Any]) -> None:
+    """A table of the figures."""
+    from rich.table import Table
+
+    table = Table("figure", "value", title="training")
+    for name, value in found.items():
+        text = "never reached" if value is None else str(value)
+        if isinstance(value, float):
+            text = f"{value:.0%}" if name in _SHARES else f"{value:.1f}"
+        table.add_row(name, text)
+    console.print(table)
+
+
+_SHARES = ("grasp_success_last_100", "held_min")

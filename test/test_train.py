@@ -1,0 +1,370 @@
+"""Training from outside: the command, its files, and what it makes of kills and bad input."""
+
+import csv
+import hashlib
+import json
+import math
+import resource as limits
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vpg_ros.cli.main import main
+from vpg_ros.errors import ErrorCode
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.config_file import read_config
+from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.progress import WINDOW, Progress, figures
+from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.primitives.base import _REGISTRY
+from vpg_ros.primitives.push import Push
+from vpg_ros.resources import resource
+
+ACTIONS = 12
+SETTINGS = {
+    "training": {
+        "actions": ACTIONS,
+        "warm_up": 5,
+        "save_after": 1,
+        "camera": "ortho",
+        "scenes": [{"name": "random", "weight": 1, "fewest": 1, "most": 2}],
+    },
+    "learner": {"batch": 4},
+}
+PATIENCE = 120.0  # s
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of settings for a very short training."""
+    path = tmp_path_factory.mktemp("settings") / "short.yaml"
+    path.write_text(yaml.safe_dump(SETTINGS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(settings: Path) -> Path:
+    """The folder of a training that was never stopped; its figures are beside it."""
+    out = settings.with_name("whole")
+    assert train(settings, out, "--json", str(out.with_suffix(".json"))) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def killed(settings: Path) -> Path:
+    """The folder of a training that was killed half-way, with a kill -9."""
+    out = settings.with_name("killed")
+    process = subprocess.Popen([*command(settings, out)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE
+    while not (out / "state.pt").is_file() or len(curve(out)) < ACTIONS // 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait(PATIENCE) == -signal.SIGKILL
+    return out
+
+
+@pytest.fixture
+def half(killed: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be continued."""
+    return Path(shutil.copytree(killed, tmp_path / "half"))
+
+
+def train(settings: Path, out: Path, *arguments: str) -> int:
+    return main(["train", "--config", str(settings), "--out", str(out), *arguments])
+
+
+def command(settings: Path, out: Path, *arguments: str) -> list[str]:
+    own = [sys.executable, "-m", "vpg_ros.cli.main", "train"]
+    return [*own, "--config", str(settings), "--out", str(out), *arguments]
+
+
+def curve(out: Path) -> list[dict[str, str]]:
+    """The curve's lines without the time, which no two runs share."""
+    path = out / "curve.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def contents(out: Path) -> dict[str, str]:
+    """A digest of every file that a training is continued from."""
+    paths = [out / "state.pt", out / "weights.safetensors", *sorted(out.glob("replay/*.npz"))]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+# -- a training and its files
+
+
+def test_a_training_leaves_weights_a_curve_and_figures(whole: Path) -> None:
+    assert load_policy(whole / "weights.safetensors").checkpoint
+    lines = curve(whole)
+    assert [int(line["action"]) for line in lines] == list(range(1, ACTIONS + 1))
+    grasps = [line["success"] == "1" for line in lines if line["primitive"] == "grasp"]
+    assert float(lines[-1]["grasp_success_last_100"]) == pytest.approx(sum(grasps) / len(grasps))
+    assert all(math.isfinite(float(line["loss"])) for line in lines)
+    found = json.loads(whole.with_suffix(".json").read_text())
+    assert found.keys() == {
+        "seed",
+        "actions",
+        "actions_to_90",
+        "actions_to_95",
+        "grasp_success_last_100",
+        "held_min",
+        "seconds",
+        "actions_per_minute",
+    }
+    assert found["actions"] == ACTIONS and found["actions_to_90"] is None
+    assert found["actions_per_minute"] == pytest.approx(60 * ACTIONS / found["seconds"])
+
+
+def test_a_killed_training_ends_as_one_that_was_not(
+    settings: Path, whole: Path, half: Path, tmp_path: Path
+) -> None:
+    begun = len(curve(half))
+    assert ACTIONS // 2 <= begun < ACTIONS
+    with (half / "curve.csv").open("a") as file:
+        file.write(f"{begun + 1},gra")  # as far as a kill let it come
+    figures_path = tmp_path / "figures.json"
+    assert train(settings, half, "--resume", "--json", str(figures_path)) == 0
+    assert curve(half) == curve(whole)
+    weights = [load_policy(out / "weights.safetensors").checkpoint for out in (half, whole)]
+    assert weights[0] == weights[1]
+    expected = json.loads(whole.with_suffix(".json").read_text())
+    for name, value in json.loads(figures_path.read_text()).items():
+        assert value == expected[name] or name in ("seconds", "actions_per_minute")
+
+
+def test_tensorboard_shows_each_action_once(settings: Path, half: Path) -> None:
+    assert train(settings, half, "--resume") == 0
+    events = EventAccumulator(str(half / "tensorboard"))
+    events.Reload()
+    for name in ("loss", "learning_rate", "grasp_success_last_100", "completion_last_100"):
+        assert [event.step for event in events.Scalars(name)] == list(range(1, ACTIONS + 1)), name
+    losses = [event.value for event in events.Scalars("loss")]
+    assert losses == pytest.approx([float(line["loss"]) for line in curve(half)])
+    rates = [event.value for event in events.Scalars("learning_rate")]
+    assert rates == sorted(rates, reverse=True) and rates[-1] < rates[0]
+
+
+def test_a_training_that_is_over_only_reports(
+    settings: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(whole)
+    path = tmp_path / "again.json"
+    assert train(settings, whole, "--resume", "--json", str(path)) == 0
+    assert contents(whole) == before
+    assert path.read_text() == whole.with_suffix(".json").read_text()
+    assert str(whole / "weights.safetensors") in capsys.readouterr().out
+
+
+def steps(successes: list[bool]) -> Progress:
+    progress = Progress()
+    for number, success in enumerate(successes):
+        progress.add("push", False, True, 0.5)  # counts as an action, not as a grasp
+        progress.seconds = number + 1.0
+        progress.add("grasp", success, success, 0.5)
+    return progress
+
+
+def test_figures_wait_for_a_full_window() -> None:
+    assert figures(steps([True] * (WINDOW - 1)))["actions_to_90"] is None
+    found = figures(steps([True] * WINDOW))
+    assert found["actions_to_90"] == found["actions_to_95"] == 2 * WINDOW
+    assert found["held_min"] == 1.0
+
+
+def test_figures_tell_reaching_from_holding() -> None:
+    start, dip = [False] * 10 + [True] * 100, [False] * 8 + [True] * 95
+    found = figures(steps(start + dip))
+    assert found["actions_to_90"] == 2 * 100
+    assert found["actions_to_95"] == 2 * 105
+    assert found["held_min"] == 0.92
+    assert found["grasp_success_last_100"] == 0.95
+    assert found["seconds"] == len(start + dip)
+
+
+# -- settings
+
+
+def test_the_shipped_settings_are_the_defaults() -> None:
+    path = resource("config/train.yaml")
+    training, learner = read_config(path)
+    assert training == TrainingConfig()
+    assert learner == replace(LearnerConfig(), decay_updates=TrainingConfig().actions)
+    shown = yaml.safe_load(path.read_text().replace("# decay_updates", "decay_updates"))
+    assert shown["training"].keys() == asdict(training).keys()
+    assert shown["learner"].keys() == asdict(learner).keys()
+
+
+def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
+    training, learner = read_config(settings, {"actions": 3, "seed": 7})
+    assert (training.actions, training.seed, training.warm_up) == (3, 7, 5)
+    assert (learner.batch, learner.decay_updates) == (4, 3)
+    path = tmp_path / "rate.yaml"
+    path.write_text("learner: {rate: 1e-3, decay_updates: 9}")
+    assert read_config(path)[1] == replace(LearnerConfig(), rate=0.001, decay_updates=9)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("learner: {rat: 1}", ["section learner", "'rat'", "rate, final_rate"]),
+        ("trainer: {}", ["the file", "'trainer'", "training, learner"]),
+        ("training: {actions: many}", ["training.actions is 'many'", "integer"]),
+        ("training: {actions: 1.5}", ["training.actions is 1.5", "integer"]),
+        ("training: {actions: true}", ["training.actions is True", "integer"]),
+        ("training: {actions: 0}", ["actions is 0", ">= 1"]),
+        ("training: {exploration: 1.5}", ["exploration is 1.5", "in [0, 1]"]),
+        ("training: {exploration: .nan}", ["exploration is nan", "in [0, 1]"]),
+        ("training: {camera: x-ray}", ["camera is 'x-ray'", "perspective, ortho"]),
+        ("learner: {gamma: 1}", ["gamma is 1", "in [0, 1)"]),
+        ("training: {scenes: []}", ["scenes is ()", "at least one"]),
+        ("training: {scenes: [{name: random}]}", ["training.scenes.0.weight", "required"]),
+        (
+            "training: {scenes: [{name: heap, weight: 1, fewest: 1, most: 2}]}",
+            ["scene is 'heap'", "random"],
+        ),
+        (
+            "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 99}]}",
+            ["objects is 99", "1 to 40"],
+        ),
+        (
+            "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 2, colour: red}]}",
+            ["training.scenes", "'colour'", "name, weight, fewest, most"],
+        ),
+        ("training: [1]", ["section training is [1]", "mapping"]),
+        ("training: {", ["is not YAML"]),
+    ],
+)
+def test_bad_settings_are_one_sentence(
+    tmp_path: Path, text: str, parts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    assert train(path, tmp_path / "out") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    for part in [str(path), *parts]:
+        assert part in line
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--actions", "-1"], "actions is -1"),
+        (["--json", "nowhere/figures.json"], "no folder nowhere"),
+        (["--out", "/dev/null/training"], "/dev/null/training"),
+    ],
+)
+def test_bad_options_are_one_sentence(
+    tmp_path: Path, arguments: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--out", str(tmp_path / "out"), *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert part in line
+
+
+# -- a training that must not be touched
+
+
+@pytest.fixture
+def refusal(settings: Path, half: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the command on a half-done training and returns its one sentence."""
+
+    def run(*arguments: str) -> str:
+        before = contents(half)
+        capsys.readouterr()
+        assert train(settings, half, *arguments) == 1
+        assert contents(half) == before
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return run
+
+
+def test_a_training_is_not_begun_again_by_accident(refusal: Callable[..., str]) -> None:
+    assert "--resume" in refusal()
+
+
+def test_other_settings_are_named(refusal: Callable[..., str], half: Path) -> None:
+    line = refusal("--resume", "--seed", "1", "--camera", "perspective")
+    assert str(half) in line
+    assert "training.seed 0 there and 1 here" in line
+    assert "training.camera 'ortho' there and 'perspective' here" in line
+    assert "warm_up" not in line
+
+
+def test_other_learner_settings_are_named(refusal: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(SETTINGS | {"learner": {"batch": 5}}))
+    assert "learner.batch 4 there and 5 here" in refusal("--config", str(path), "--resume")
+
+
+def test_other_primitives_are_named(
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_REGISTRY, "nudge", Push())
+    assert "network.primitives" in (line := refusal("--resume")) and "nudge" in line
+
+
+def test_another_workspace_is_named(
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finer = replace(DEFAULT_WORKSPACE, resolution=0.001)
+    monkeypatch.setattr("vpg_ros.learning.train.DEFAULT_WORKSPACE", finer)
+    assert "workspace.resolution 0.002 there and 0.001 here" in refusal("--resume")
+
+
+@pytest.mark.parametrize("name", ["state.pt", "replay/00000.npz"])
+def test_a_damaged_training_is_named(refusal: Callable[..., str], half: Path, name: str) -> None:
+    path = half / name
+    path.write_bytes(path.read_bytes()[:100])
+    assert str(path) in refusal("--resume")
+
+
+def test_a_lost_replay_is_named(
+    settings: Path, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(half / "replay")
+    before = contents(half)
+    assert train(settings, half, "--resume") == 1
+    assert str(half / "replay") in capsys.readouterr().err
+    assert contents(half) == before
+
+
+def test_a_reward_that_is_no_number_is_not_learned_from(
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpg_ros.learning.env.reward", lambda *scene: math.nan)
+    assert "is nan; it must be finite" in refusal("--resume")
+
+
+def test_a_full_disk_leaves_the_last_save(settings: Path, whole: Path, half: Path) -> None:
+    before = contents(half)
+    done = subprocess.run(
+        command(settings, half, "--resume"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        preexec_fn=lambda: limits.setrlimit(limits.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]  # PyBullet writes one when it is imported
+    assert "cannot be written" in line and f"[error {ErrorCode.DISK_FULL.value}]" in line
+    assert contents(half)[str(half / "state.pt")] == before[str(half / "state.pt")]
+    assert train(settings, half, "--resume") == 0
+    assert curve(half) == curve(whole)

@@ -1,0 +1,58 @@
+"""What TensorBoard shows of a training; importing this module loads TensorBoard."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from vpg_ros import primitives
+from vpg_ros.atomic import FULL
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.progress import WINDOW
+from vpg_ros.learning.train import Trainer
+
+
+class Board:
+    """Scalars of a training over its actions, as event files in a folder.
+
+    TensorBoard drops what an earlier process wrote of actions that this one does again. Raises
+    DISK_FULL.
+    """
+
+    def __init__(self, folder: Path, trainer: Trainer) -> None:
+        self._folder, self._trainer = folder, trainer
+        with self._named():
+            self._writer = SummaryWriter(str(folder), purge_step=trainer.progress.actions + 1)
+
+    def add(self) -> None:
+        """Write the scalars of the trainer's newest action."""
+        progress, learner = self._trainer.progress, self._trainer.learner.state()
+        steps = progress.steps[-WINDOW:]
+        others = [not primitives.get(step.primitive).picks for step in steps]
+        scalars = {
+            "loss": steps[-1].loss,
+            "learning_rate": learner["optimiser"]["param_groups"][0]["lr"],
+            "grasp_success_last_100": steps[-1].grasp_success_last_100,
+            "pushes_last_100": sum(others) / len(others),
+            "completion_last_100": progress.completion,
+            "episodes": progress.episodes,
+            "actions_per_minute": progress.actions_per_minute,
+        }
+        with self._named():
+            for name, value in scalars.items():
+                self._writer.add_scalar(name, value, steps[-1].action)
+
+    def close(self) -> None:
+        """Write what is not on the disk yet."""
+        with self._named():
+            self._writer.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
+            sentence = f"{self._folder} cannot be written: {error.strerror}"
+            raise VpgError(code, sentence) from error

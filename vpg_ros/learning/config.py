@@ -1,0 +1,66 @@
+"""What to train on and for how long."""
+
+import math
+from dataclasses import dataclass
+
+from vpg_ros.errors import require
+from vpg_ros.learning.env import CAMERAS
+from vpg_ros.sim.scenes.base import check
+
+
+@dataclass(frozen=True)
+class SceneMix:
+    """A scene family, how often it is drawn, and between how many objects."""
+
+    name: str
+    weight: float
+    fewest: int
+    most: int
+
+    def __post_init__(self) -> None:
+        allowed = 0 < self.weight < math.inf
+        require(allowed, f"weight of scene {self.name!r} is {self.weight}; it must be > 0")
+        require(
+            self.fewest <= self.most,
+            f"scene {self.name!r} is asked for {self.fewest} to {self.most} objects; "
+            "fewest must not exceed most",
+        )
+        check(self.name, self.fewest)
+        check(self.name, self.most)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What to train on and for how long.
+
+    actions: in all. warm_up: random actions before the policy acts. exploration: share of random
+    actions afterwards. other_share: share of the random actions drawn from all primitives instead
+    of from those that pick. updates: gradient steps an action. save_after: actions between
+    two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
+    """
+
+    actions: int = 2000
+    seed: int = 0
+    warm_up: int = 150
+    exploration: float = 0.05
+    other_share: float = 0.4
+    updates: int = 1
+    save_after: int = 50
+    camera: str = "perspective"
+    colour: bool = False
+    scenes: tuple[SceneMix, ...] = (
+        SceneMix("random", 0.6, 4, 14),
+        SceneMix("packed", 0.4, 4, 12),
+    )
+
+    def __post_init__(self) -> None:
+        for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("updates", 1)):
+            self._require(name, getattr(self, name) >= least, f">= {least}")
+        self._require("save_after", self.save_after >= 1, ">= 1")
+        self._require("exploration", 0 <= self.exploration <= 1, "in [0, 1]")
+        self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
+        self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
+        self._require("scenes", len(self.scenes) > 0, "a list of at least one scene")
+
+    def _require(self, name: str, condition: bool, allowed: str) -> None:
+        require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")

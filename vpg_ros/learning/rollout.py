@@ -1,0 +1,91 @@
+"""Rollouts: a policy, or chance, acting on one table after the other."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from vpg_ros import primitives
+from vpg_ros.action import Action, Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.env import TableEnv
+from vpg_ros.policy import Policy, RandomPolicy
+
+
+class Source(Protocol):
+    """Where a training's transitions come from."""
+
+    def episode(self, number: int, actions: int) -> Iterator[Transition]:
+        """The transitions of one more episode.
+
+        number: episodes learned from so far. actions: actions learned from so far.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+class Rollout:
+    """Episodes on a table in this process, one action whenever the next transition is asked for.
+
+    policy: called before every greedy action, so that it may have learned in between. Scenes and
+    random draws depend on the configuration's seed and the episode's number alone.
+    """
+
+    def __init__(self, config: TrainingConfig, policy: Callable[[], Policy]) -> None:
+        self._config, self._policy = config, policy
+        self._env = TableEnv(camera=config.camera)
+
+    def episode(self, number: int, actions: int) -> Iterator[Transition]:
+        """One scene, until it is clear or given up; see :class:`Source`."""
+        rng = np.random.default_rng((self._config.seed, number))
+        heightmap = self._new_scene(rng, number)
+        while not self._env.over:
+            try:
+                action = self._choose(heightmap, rng, actions)
+            except VpgError as error:
+                if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+                    raise
+                return
+            transition = self._env.step(action)
+            heightmap = transition.after
+            actions += 1
+            yield transition
+
+    def close(self) -> None:
+        """Free the simulation."""
+        self._env.world.close()
+
+    def _new_scene(self, rng: np.random.Generator, number: int) -> Heightmap:
+        mixes = self._config.scenes
+        weights = np.array([mix.weight for mix in mixes])
+        mix = mixes[int(rng.choice(len(mixes), p=weights / weights.sum()))]
+        objects = int(rng.integers(mix.fewest, mix.most + 1))
+        return self._fitting(mix.name, objects, 1_000_000 * (self._config.seed + 1) + number)
+
+    def _fitting(self, scene: str, objects: int, seed: int) -> Heightmap:
+        """The scene with as many of the objects as find room; a crowded draw may not hold all."""
+        for fewer in range(objects):
+            try:
+                return self._env.reset(scene, objects - fewer, seed)
+            except VpgError as error:
+                if error.code is not ErrorCode.SCENE_INVALID:
+                    raise
+        raise VpgError(ErrorCode.SCENE_INVALID, f"scene {scene!r} has no room for one object")
+
+    def _choose(self, heightmap: Heightmap, rng: np.random.Generator, actions: int) -> Action:
+        exploring = actions < self._config.warm_up
+        if exploring or rng.random() < self._config.exploration:
+            return self._explore(heightmap, rng)
+        return self._policy().decide(heightmap, self._env.tried).action
+
+    def _explore(self, heightmap: Heightmap, rng: np.random.Generator) -> Action:
+        """A random action; random picks alone teach most of what there is to learn at first."""
+        others = rng.random() < self._config.other_share
+        names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
+        random = RandomPolicy(int(rng.integers(2**31)), names)
+        return random.decide(heightmap, self._env.tried).action
