@@ -185,10 +185,13 @@ def test_a_lost_link_is_reported():
 
 
 def test_a_dry_run_checks_and_moves_nothing():
-    with graph(free_host(), dry_run=True) as client:
+    slow = {"limits.joint_speed": 1.0, "speed_scale": 0.4}
+    with graph(free_host(), dry_run=True, **slow) as client:
         answer = client.run(grasp(scene()))
         assert answer.status == GoalStatus.STATUS_SUCCEEDED
-        assert not answer.result.outcome.success and "dry run" in answer.result.outcome.error_msg
+        told = answer.result.outcome.error_msg
+        assert not answer.result.outcome.success and "dry run" in told
+        assert "home at 0.8 rad/s" in told and "descend to" in told
         bad = replace(grasp(scene()), pose=grasp(scene()).pose.translated(dx=-2.0))
         assert client.run(bad).result.error_code == ErrorCode.OUTSIDE_WORKSPACE
 

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpg_ros import primitives
+from vpg_ros.devices.collision import CollisionModel
+from vpg_ros.devices.description import expand
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
 from vpg_ros.devices.safety import Limits, SafetyGate
@@ -43,7 +45,9 @@ def gate() -> SafetyGate:
     content = yaml.safe_load(sim().parameters_path.read_text())
     limits = content["/**/motion_node"]["ros__parameters"]["limits"]
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in limits.items()}
-    return SafetyGate(Limits(**values), UR5, HOME_JOINTS)
+    urdf = expand(robot=True, cell=False, frames=True, workspace=DEFAULT_WORKSPACE)
+    space = CollisionModel(urdf, limits["table_z"], (), limits["gripper_width"])
+    return SafetyGate(Limits(**values), UR5, HOME_JOINTS, space)
 
 
 def test_a_motion_that_carries_nothing_stays_as_it_is():

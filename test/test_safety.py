@@ -1,4 +1,4 @@
-"""The safety gate refuses every Motion that breaks a bound, and says which."""
+"""The safety gate: what it refuses and how it says so, what it lowers, and what it calls touch."""
 
 from dataclasses import replace
 
@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from vpg_ros import primitives
-from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.devices.collision import CollisionModel, KeepOut
+from vpg_ros.devices.description import expand
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, MODELS, UR5, kinematics
+from vpg_ros.devices.rates import changes, describe
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.sim.client import Client
+from vpg_ros.sim.robot import _load
 
 LIMITS = Limits(
     box_min=(-0.80, -0.40, 0.0),
@@ -26,8 +31,19 @@ LIMITS = Limits(
     gripper_width=0.110,
     gripper_force=40.0,
 )
-GATE = SafetyGate(LIMITS, UR5, HOME_JOINTS)
+
+
+def space(*boxes: KeepOut, model: str = "ur5", gripper: str = "rg2") -> CollisionModel:
+    return CollisionModel(description(model, gripper), LIMITS.table_z, boxes, LIMITS.gripper_width)
+
+
+def description(model: str = "ur5", gripper: str = "rg2") -> str:
+    return expand(True, False, True, DEFAULT_WORKSPACE, model, gripper)
+
+
+GATE = SafetyGate(LIMITS, UR5, HOME_JOINTS, space())
 INSIDE = tool_down(-0.5, 0.0, 0.1, 0.0)
+HOME_JOINTS_ABOVE = UR5.inverse(tool_down(-0.5, 0.0, 0.45, 0.0), HOME_JOINTS)
 
 
 def refusal(step: Step, gate: SafetyGate = GATE) -> VpgError:
@@ -41,11 +57,11 @@ def refusal(step: Step, gate: SafetyGate = GATE) -> VpgError:
     [
         (JointMove("go", tool_down(-0.9, 0, 0.1, 0)), ErrorCode.OUTSIDE_WORKSPACE, "-0.900"),
         (LinearMove("go", tool_down(-0.5, 0, -0.01, 0)), ErrorCode.BELOW_TABLE, "z = -0.010 m"),
-        (JointMove("go", INSIDE, speed=9.0), ErrorCode.MOTION_REJECTED, "joint speed"),
-        (LinearMove("go", INSIDE, speed=0.6), ErrorCode.MOTION_REJECTED, "allowed: 0 … 0.5"),
-        (LinearMove("go", INSIDE, force_limit=150), ErrorCode.MOTION_REJECTED, "tool force"),
-        (GripperMove("go", 0.2), ErrorCode.MOTION_REJECTED, "gripper width"),
-        (GripperMove("go", 0.05, force=99), ErrorCode.MOTION_REJECTED, "gripper force"),
+        (JointMove("go", INSIDE, speed=-1.0), ErrorCode.MOTION_REJECTED, "joint speed -1 rad/s"),
+        (LinearMove("go", INSIDE, speed=0.0), ErrorCode.MOTION_REJECTED, "allowed: 0 … 0.5"),
+        (LinearMove("go", INSIDE, force_limit=np.nan), ErrorCode.MOTION_REJECTED, "tool force nan"),
+        (GripperMove("go", -0.01), ErrorCode.MOTION_REJECTED, "gripper width"),
+        (LinearMove("go", tool_down(-0.5, 0, np.nan, 0)), ErrorCode.MOTION_REJECTED, "not finite"),
     ],
 )
 def test_broken_bound_is_named(step: Step, code: ErrorCode, words: str) -> None:
@@ -56,7 +72,7 @@ def test_broken_bound_is_named(step: Step, code: ErrorCode, words: str) -> None:
 
 def test_joint_limit_is_named() -> None:
     tight = replace(LIMITS, joint_limit=(6.28, 6.28, 0.5, 6.28, 6.28, 6.28))
-    error = refusal(JointMove("go", INSIDE), SafetyGate(tight, UR5, HOME_JOINTS))
+    error = refusal(JointMove("go", INSIDE), replace(GATE, limits=tight))
     assert error.code is ErrorCode.JOINT_LIMIT
     assert "joint 3" in error.message and "±0.50 rad" in error.message
 
@@ -64,7 +80,8 @@ def test_joint_limit_is_named() -> None:
 def test_a_straight_line_is_checked_in_its_middle() -> None:
     """Both ends lie in the box; the line between them leaves it."""
     low = replace(LIMITS, box_min=(-0.80, -0.40, 0.0), box_max=(-0.40, 0.60, 0.70))
-    gate = SafetyGate(low, UR5, UR5.inverse(tool_down(-0.45, -0.3, 0.1, 0.0), HOME_JOINTS))
+    start = UR5.inverse(tool_down(-0.45, -0.3, 0.1, 0.0), HOME_JOINTS)
+    gate = replace(GATE, limits=low, home=start)
     beyond = Motion("test", (LinearMove("go", tool_down(-0.35, 0.2, 0.1, 0.0)),), ())
     with pytest.raises(VpgError, match="outside the workspace box"):
         gate.check(beyond, gate.home)
@@ -84,7 +101,7 @@ def test_primitives_pass_all_over_the_workspace(name: str, corner: tuple[int, in
     colour = np.zeros((*DEFAULT_WORKSPACE.shape, 3), np.uint8)
     heightmap = Heightmap(colour, height, DEFAULT_WORKSPACE)
     primitive = primitives.get(name)
-    for rotation in range(primitive.rotations):
+    for rotation in range(0, primitive.rotations, 3):
         action = primitive.action(*corner, rotation, heightmap)
         GATE.check(primitive.motion(action, heightmap), HOME_JOINTS)
 
@@ -92,3 +109,129 @@ def test_primitives_pass_all_over_the_workspace(name: str, corner: tuple[int, in
 def test_an_empty_box_is_refused() -> None:
     with pytest.raises(VpgError, match="is empty"):
         replace(LIMITS, box_min=(0.0, 0.0, 0.0), box_max=(0.0, 1.0, 1.0))
+
+
+def test_rates_are_lowered_to_their_limits_and_told() -> None:
+    fast = Motion(
+        "test",
+        (
+            GripperMove("open", 0.2, force=99.0),
+            JointMove("approach", INSIDE, speed=9.0, acceleration=99.0),
+            LinearMove("rise", INSIDE.translated(dz=0.1), speed=0.6, force_limit=150.0),
+        ),
+        (HomeMove("home", speed=9.0),),
+    )
+    sent = GATE.check(fast, HOME_JOINTS)
+    opened, approach, rise = sent.steps
+    assert (opened.width, opened.force) == (0.110, 40.0)
+    assert (approach.speed, approach.acceleration) == (3.2, 12.0)
+    assert (rise.speed, rise.acceleration, rise.force_limit) == (0.5, 1.2, 100.0)
+    assert sent.retreat[0].speed == 3.2
+    told = changes(fast, sent)
+    assert "approach: joint speed 3.2 rad/s instead of 9" in told
+    assert "rise: tool force 100 N instead of 150" in told and "tool acceleration" not in told
+    assert "rise to (-0.500, 0.000, 0.200) m at 0.5 m/s" in describe(sent)
+    assert changes(sent, sent) == ""
+
+
+def test_the_speed_scale_slows_everything_down() -> None:
+    motion = Motion("test", (LinearMove("go", INSIDE, 0.4), JointMove("on", INSIDE, 8.0)), ())
+    start = UR5.inverse(INSIDE.translated(dz=0.1), HOME_JOINTS)
+    sent = replace(GATE, speed_scale=0.25).check(motion, start)
+    assert [step.speed for step in sent.steps] == [0.1, 2.0]
+    assert sent.steps[0].acceleration == motion.steps[0].acceleration
+
+
+def test_a_keep_out_box_on_the_way_is_named() -> None:
+    """Both ends of the move are free; the forearm sweeps through the box between them."""
+    box = KeepOut("lamp", (-0.35, 0.12, 0.05), (-0.25, 0.22, 0.9))
+    gate = replace(GATE, space=space(box))
+    goal = tool_down(-0.5, -0.2, 0.1, 0.0)
+    start = UR5.inverse(tool_down(-0.2, 0.5, 0.3, 0.0), HOME_JOINTS)
+    ends = np.array([start, UR5.inverse(goal, start)])
+    assert gate.space.first(ends) is None
+    with pytest.raises(VpgError, match=r"step 'swing' brings \w+_link into lamp") as caught:
+        gate.check(Motion("test", (JointMove("swing", goal),), ()), start)
+    assert caught.value.code is ErrorCode.COLLISION
+    GATE.check(Motion("test", (JointMove("swing", goal),), ()), start)
+
+
+def test_the_retreat_is_checked_from_wherever_a_step_may_have_ended() -> None:
+    """From the last step's end the way home is free, from the step before it is not."""
+    box = KeepOut("crate", (-0.6, 0.15, 0.0), (-0.4, 0.35, 0.28))
+    gate = replace(GATE, space=space(box))
+    behind = JointMove("behind", tool_down(-0.5, 0.0, 0.1, 0.0))
+    above = LinearMove("above", tool_down(-0.5, 0.0, 0.45, 0.0))
+    gate.check(Motion("test", (behind, above, HomeMove("home")), ()), HOME_JOINTS_ABOVE)
+    with pytest.raises(VpgError, match="step 'home' brings"):
+        gate.check(Motion("test", (behind, above), (HomeMove("home"),)), HOME_JOINTS_ABOVE)
+
+
+def test_an_arm_that_folds_onto_itself_is_refused() -> None:
+    folded = np.array([0.0, -1.57, 2.9, 0.0, -1.57, 0.0])
+    gate = replace(GATE, home=folded)
+    with pytest.raises(VpgError, match=r"step 'fold' brings \w+_link into \w+_link") as caught:
+        gate.check(Motion("test", (HomeMove("fold"),), ()), HOME_JOINTS)
+    assert caught.value.code is ErrorCode.COLLISION
+
+
+def test_the_elbow_may_not_pass_through_the_table() -> None:
+    low = np.array([0.0, 0.35, 0.0, -1.57, -1.57, 0.0])
+    with pytest.raises(VpgError, match="into the table"):
+        replace(GATE, home=low).check(Motion("test", (HomeMove("dive"),), ()), HOME_JOINTS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("gripper", ["rg2", "robotiq_2f85"])
+def test_every_arm_may_work_at_arm_s_length(model: str, gripper: str) -> None:
+    arm = kinematics(model)
+    reach = -(arm.a[1] + arm.a[2])
+    poses = [tool_down(-r * reach, 0.1, z, 0.5) for r in (0.55, 0.75) for z in (0.005, 0.15)]
+    joints = np.array([arm.inverse(pose, HOME_JOINTS) for pose in poses])
+    assert space(model=model, gripper=gripper).first(joints) is None
+
+
+def test_touch_agrees_with_bullet() -> None:
+    """Links of the same URDF, neighbours aside; what lies within a millimetre may go either way."""
+    client = Client()
+    body = _load(client, expand(True, False, False, DEFAULT_WORKSPACE))
+    infos = [client.getJointInfo(body, index) for index in range(client.getNumJoints(body))]
+    indices = {info[1].decode(): info[0] for info in infos}
+    model, rng = space(), np.random.default_rng(5)
+    seen = {True: 0, False: 0}
+    for joints in rng.uniform(-3.1, 3.1, (100, 6)):
+        for name, angle in zip(JOINT_NAMES, joints, strict=True):
+            client.resetJointState(body, indices[name], angle)
+        for name in ("left_finger_joint", "right_finger_joint"):
+            client.resetJointState(body, indices[name], LIMITS.gripper_width / 2)
+        gap = smallest_gap(client, body)
+        if abs(gap) > 0.001:
+            assert (model.first(joints[None]) is not None) == (gap < 0), joints
+            seen[gap < 0] += 1
+    client.disconnect()
+    assert min(seen.values()) > 15
+
+
+def smallest_gap(client, body: int) -> float:
+    """Least distance of two links that are not neighbours, or of one and the table; m."""
+    groups = [0, 1, 2, 3, 4, 5, 6, 6, 6, 6]  # links that one joint moves, from base to fingers
+    gaps = [0.05]
+    for first in range(-1, 9):
+        for second in range(first + 1, 9):
+            if groups[second + 1] - groups[first + 1] > 1:
+                found = client.getClosestPoints(body, body, 0.05, first, second)
+                gaps += [point[8] for point in found]
+        if first > 0:
+            lower, _ = client.getAABB(body, first)
+            gaps.append(lowest(client, body, first, lower[2]))
+    return min(gaps)
+
+
+def lowest(client, body: int, link: int, bound: float) -> float:
+    """Height of a link above the table, from its distance to a plane; ``bound`` where far off."""
+    if bound > 0.06:
+        return bound
+    plane = client.createMultiBody(0.0, client.createCollisionShape(client.GEOM_PLANE))
+    found = [point[8] for point in client.getClosestPoints(body, plane, 0.3, link)]
+    client.removeBody(plane)
+    return min(found, default=bound) + 0.001  # the tolerance of the table

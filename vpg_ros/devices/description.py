@@ -56,11 +56,13 @@ def expand(
     workspace: Workspace,
     model: str = "ur5",
     gripper: str = "rg2",
+    tool_length: float | None = None,
     camera: Pose | None = None,
 ) -> str:
     """URDF text of the arm with its gripper (``robot``) and of what stands around it (``cell``).
 
     frames: also the links without mass, such as ``tool0``, which physics engines warn about.
+    tool_length: from ``tool0`` to the fingertips, m; None for the gripper's own.
     camera: optical frame in the base frame; None for the one of the simulated cell. Raises
     PARAMETER_INVALID for a model or a gripper that there is not.
     """
@@ -69,7 +71,7 @@ def expand(
         "cell": str(cell).lower(),
         "frames": str(frames).lower(),
         **_arm_mappings(model),
-        **_gripper_mappings(gripper),
+        **_gripper_mappings(gripper, tool_length),
         **_workspace_mappings(workspace),
         **({} if camera is None else _camera_mappings(camera)),
     }
@@ -84,11 +86,13 @@ def _arm_mappings(model: str) -> dict[str, str]:
     return {name: str(value) for name, value in (lengths | asdict(build)).items()}
 
 
-def _gripper_mappings(gripper: str) -> dict[str, str]:
+def _gripper_mappings(gripper: str, tool_length: float | None) -> dict[str, str]:
     """A gripper without a file of its own is described by the space it may take up."""
-    tool = grippers.get(gripper).tool
-    described = (resource("urdf") / f"{gripper}.xacro").is_file()
-    return {"gripper": gripper if described else "envelope", "tool_z": str(tool.position[2])}
+    data = grippers.get(gripper).data
+    alike = [name for name in grippers.NAMES if grippers.get(name).data == data]
+    drawn = [name for name in alike if (resource("urdf") / f"{name}.xacro").is_file()]
+    length = data.length if tool_length is None else tool_length
+    return {"gripper": next(iter(drawn), "envelope"), "tool_z": str(length)}
 
 
 def _workspace_mappings(workspace: Workspace) -> dict[str, str]:
@@ -130,26 +134,66 @@ def link_shapes(urdf: str) -> tuple[LinkShapes, ...]:
     return tuple(links)
 
 
+@dataclass(frozen=True)
+class Joint:
+    """One joint of a URDF: the child's frame in the parent's, moved along or about ``axis``."""
+
+    name: str
+    kind: str
+    parent: str
+    child: str
+    origin: Pose
+    axis: tuple[float, float, float]
+
+
 @cache
-def fixed_frames(urdf: str) -> dict[str, Pose]:
-    """Pose in ``base`` of every link that a fixed joint ties to it."""
-    root = ElementTree.fromstring(urdf)
-    fixed = [joint for joint in root.findall("joint") if joint.attrib["type"] == "fixed"]
+def joints(urdf: str) -> tuple[Joint, ...]:
+    """All joints of a URDF."""
+    return tuple(_joint(element) for element in ElementTree.fromstring(urdf).findall("joint"))
+
+
+@cache
+def collision_shapes(urdf: str) -> dict[str, tuple[Shape, ...]]:
+    """The shapes that stand for each link in collisions, in the link's frame."""
+    links = ElementTree.fromstring(urdf).findall("link")
     return {
-        _attribute(joint, "child", "link"): _pose(joint.find("origin"))
-        for joint in fixed
-        if _attribute(joint, "parent", "link") == "base"
+        link.attrib["name"]: tuple(_shape(element) for element in link.findall("collision"))
+        for link in links
+        if link.find("collision") is not None
     }
 
 
-def _shape(visual: ElementTree.Element) -> Shape:
-    pose = _pose(visual.find("origin"))
-    box = visual.find("geometry/box")
+@cache
+def fixed_frames(urdf: str) -> dict[str, Pose]:
+    """Pose in ``base`` of every link that a fixed joint ties to it."""
+    return {
+        joint.child: joint.origin
+        for joint in joints(urdf)
+        if joint.kind == "fixed" and joint.parent == "base"
+    }
+
+
+def _joint(element: ElementTree.Element) -> Joint:
+    axis = element.find("axis")
+    x, y, z = (float(v) for v in ("1 0 0" if axis is None else axis.attrib["xyz"]).split())
+    return Joint(
+        element.attrib["name"],
+        element.attrib["type"],
+        _attribute(element, "parent", "link"),
+        _attribute(element, "child", "link"),
+        _pose(element.find("origin")),
+        (x, y, z),
+    )
+
+
+def _shape(element: ElementTree.Element) -> Shape:
+    pose = _pose(element.find("origin"))
+    box = element.find("geometry/box")
     if box is not None:
         x, y, z = (float(side) for side in box.attrib["size"].split())
         return Box((x, y, z), pose)
-    radius = float(_attribute(visual, "geometry/cylinder", "radius"))
-    return Cylinder(radius, float(_attribute(visual, "geometry/cylinder", "length")), pose)
+    radius = float(_attribute(element, "geometry/cylinder", "radius"))
+    return Cylinder(radius, float(_attribute(element, "geometry/cylinder", "length")), pose)
 
 
 def _pose(origin: ElementTree.Element | None) -> Pose:

@@ -61,6 +61,14 @@ class Kinematics:
     def _tool_inverse(self) -> FloatArray:
         return np.asarray(np.linalg.inv(self.tool.matrix), dtype=np.float64)
 
+    @cached_property
+    def reach(self) -> FloatArray:
+        """How far the tool can be from each joint's axis, 6, m: 1 rad moves nothing further."""
+        lengths = np.hypot(self.a, self.d)
+        lengths[0] = 0.0  # along its own axis
+        beyond = np.cumsum(lengths[::-1])[::-1] + np.linalg.norm(self.tool.position)
+        return np.asarray(beyond, dtype=np.float64)
+
     def links(self, joints: FloatArray) -> list[FloatArray]:
         """4×4 frames of the six links and of the tool, base frame, from shoulder to tool."""
         frames, frame = [], np.eye(4)

@@ -1,21 +1,31 @@
 """The safety gate: every Motion passes it before the arm moves.
 
-A Motion that breaks a bound is refused whole, with the code and a sentence that names the bound,
-the value and what is allowed. None of the bounds has a default.
+A Motion that goes where it must not is refused whole, with the code and a sentence that names the
+step, the bound, the value and what is allowed. Speeds, accelerations, forces and widths beyond a
+limit are lowered to it instead, and the gate returns what is really sent. None of the bounds has a
+default.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
 
+from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.kinematics import Kinematics
+from vpg_ros.devices.rates import Rate, rates_of
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Step
 
-# Distance between checked points along a straight line, m.
-_SPACING = 0.02
+# Distance and angle between checked points along a straight line, m and rad.
+_SPACING, _TURN = 0.02, 0.1
+# Between two of them no joint turns further, or the arm would have to fold over on the way, rad.
+_JUMP = 0.8
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Limits:
     """Bounds of a cell, in SI units in the base frame.
 
     box_min, box_max: corners of the box the tool may be in, m. table_z: height of the table, m; the
-    tool and every joint of the arm stay above it. joint_limit: |angle| of each of the six joints,
+    tool and the arm stay above it. joint_limit: |angle| of each of the six joints,
     rad. joint_speed, joint_acceleration: rad/s, rad/s². tool_speed, tool_acceleration: m/s, m/s².
     tool_force: N. gripper_width: m. gripper_force: N.
     """
@@ -52,43 +62,94 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class _Stretch:
+    """Joint angles along one step, N×6, its end included."""
+
+    phase: str
+    path: FloatArray
+
+
+@dataclass(frozen=True)
 class SafetyGate:
     """Checks Motions against the limits of a cell.
 
-    home: joint angles that HomeMove goes to, rad.
+    home: joint angles that HomeMove goes to, rad. space: the arm among what stands around it.
+    speed_scale: share of its speeds that a Motion is sent with, above 0 and up to 1.
     """
 
     limits: Limits
     kinematics: Kinematics
     home: FloatArray
+    space: CollisionModel
+    speed_scale: float = 1.0
 
-    def check(self, motion: Motion, start: FloatArray) -> None:
-        """Raise the error of the first step that breaks a bound, run from joints ``start`` (rad).
+    def check(self, motion: Motion, start: FloatArray) -> Motion:
+        """``motion`` as it may be sent, run from joints ``start`` (rad): rates scaled and clipped.
 
-        The end of every step is checked, and points every 2 cm of a straight line.
+        Raises the error of the first step that goes where it must not. Points every 2 cm of the
+        arm's way are checked, of the retreat from wherever a step begins or ends too.
         """
-        joints = start
-        for step in (*motion.steps, *motion.retreat):
-            self._check_rates(step)
-            for goal in self._goals(step, joints):
-                joints = goal
-                self._check_joints(step.phase, joints)
+        sent = replace(
+            motion,
+            steps=tuple(self._clipped(step) for step in motion.steps),
+            retreat=tuple(self._clipped(step) for step in motion.retreat),
+        )
+        walk = [_Stretch("start", start[None]), *self._walk(sent.steps, start)]
+        retreats = [self._walk(sent.retreat, stretch.path[-1]) for stretch in walk]
+        self._check_space([*walk[1:], *chain.from_iterable(retreats)])
+        return sent
 
-    def _goals(self, step: Step, joints: FloatArray) -> Iterator[FloatArray]:
-        """Joint angles along a step, each found from the one before."""
+    def _walk(self, steps: Sequence[Step], joints: FloatArray) -> list[_Stretch]:
+        """The way of each step that moves the arm, checked but for collisions."""
+        walk = []
+        for step in steps:
+            path = self._path(step, joints)
+            if len(path):
+                self._check_joints(step.phase, path)
+                walk.append(_Stretch(step.phase, path))
+                joints = path[-1]
+        return walk
+
+    def _path(self, step: Step, joints: FloatArray) -> FloatArray:
+        """Joint angles along a step, N×6, its end included; none where the arm stays."""
         if isinstance(step, HomeMove):
-            yield self.home
-        elif isinstance(step, JointMove):
+            return self._joint_path(joints, self.home)
+        if isinstance(step, JointMove | LinearMove):
             self._check_position(step.phase, step.pose)
-            yield self.kinematics.inverse(step.pose, joints)
-        elif isinstance(step, LinearMove):
-            for pose in _line(self.kinematics.forward(joints), step.pose):
-                self._check_position(step.phase, pose)
-                joints = self.kinematics.inverse(pose, joints)
-                yield joints
+        if isinstance(step, JointMove):
+            return self._joint_path(joints, self.kinematics.inverse(step.pose, joints))
+        if isinstance(step, LinearMove):
+            return np.array(list(self._linear_path(step, joints)))
+        return np.empty((0, 6))
+
+    def _joint_path(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        """All joints turn in proportion, as the controller moves them."""
+        sweep = float(self.kinematics.reach @ np.abs(end - start))
+        count = max(1, math.ceil(sweep / _SPACING))
+        fractions = np.arange(1, count + 1)[:, None] / count
+        return np.asarray(start + fractions * (end - start))
+
+    def _linear_path(self, step: LinearMove, joints: FloatArray) -> Iterator[FloatArray]:
+        """Each found from the one before; raises POSE_UNREACHABLE where the arm would fold over."""
+        for pose in _line(self.kinematics.forward(joints), step.pose):
+            self._check_position(step.phase, pose)
+            following = self.kinematics.inverse(pose, joints)
+            require(
+                float(np.abs(following - joints).max()) < _JUMP,
+                f"step '{step.phase}' cannot reach {_text(step.pose.position)} m in a straight "
+                f"line: at {_text(pose.position)} m the arm would have to fold over",
+                ErrorCode.POSE_UNREACHABLE,
+            )
+            joints = following
+            yield joints
 
     def _check_position(self, phase: str, pose: Pose) -> None:
         low, high, position = self.limits.box_min, self.limits.box_max, pose.position
+        require(
+            all(map(math.isfinite, (*position, *pose.quaternion))),
+            f"step '{phase}' goes to {pose}, which is not finite",
+            ErrorCode.MOTION_REJECTED,
+        )
         require(
             position[2] >= self.limits.table_z,
             f"step '{phase}' goes to z = {position[2]:.3f} m, below the table at "
@@ -103,58 +164,64 @@ class SafetyGate:
             ErrorCode.OUTSIDE_WORKSPACE,
         )
 
-    def _check_joints(self, phase: str, joints: FloatArray) -> None:
-        over = np.abs(joints) > np.asarray(self.limits.joint_limit)
+    def _check_joints(self, phase: str, path: FloatArray) -> None:
+        over = np.abs(path) > np.asarray(self.limits.joint_limit)
         if over.any():
-            index = int(np.argmax(over))
+            row, joint = (int(value) for value in np.argwhere(over)[0])
             raise VpgError(
                 ErrorCode.JOINT_LIMIT,
-                f"step '{phase}' turns joint {index + 1} to {joints[index]:.2f} rad; "
-                f"allowed: ±{self.limits.joint_limit[index]:.2f} rad",
+                f"step '{phase}' turns joint {joint + 1} to {path[row, joint]:.2f} rad; "
+                f"allowed: ±{self.limits.joint_limit[joint]:.2f} rad",
             )
-        lowest = min(frame[2, 3] for frame in self.kinematics.links(joints))
+
+    def _check_space(self, walk: Sequence[_Stretch]) -> None:
+        """All at once, which is several times faster than one by one."""
+        if not walk:
+            return
+        collision = self.space.first(np.vstack([stretch.path for stretch in walk]))
+        if collision is not None:
+            ends = np.cumsum([len(stretch.path) for stretch in walk])
+            number = int(np.searchsorted(ends, collision.index, side="right"))
+            joints = walk[number].path[collision.index - ends[number]]
+            raise VpgError(
+                ErrorCode.COLLISION,
+                f"step '{walk[number].phase}' brings {collision.link} into {collision.other}, "
+                f"with the tool at {_text(self.kinematics.forward(joints).position)} m",
+            )
+
+    def _clipped(self, step: Step) -> Step:
+        """``step`` with no rate above its limit."""
+        values: dict[str, Any] = {rate.field: self._allowed(step, rate) for rate in rates_of(step)}
+        return replace(step, **values)
+
+    def _allowed(self, step: Step, rate: Rate) -> float:
+        """The value of one rate that may be sent; raises MOTION_REJECTED for an impossible one."""
+        value, most = rate.of(step), float(getattr(self.limits, rate.limit))
         require(
-            lowest >= self.limits.table_z - 1e-3,
-            f"step '{phase}' brings the arm to z = {lowest:.3f} m, below the table at "
-            f"table_z = {self.limits.table_z:.3f} m",
-            ErrorCode.BELOW_TABLE,
+            math.isfinite(value) and (value > 0.0 or (value == 0.0 and rate.may_be_zero)),
+            f"step '{step.phase}' asks for {rate.name} {value:g} {rate.unit}; "
+            f"allowed: 0 … {most:g} {rate.unit}",
+            ErrorCode.MOTION_REJECTED,
         )
-
-    def _check_rates(self, step: Step) -> None:
-        for name, value, allowed in self._rates(step):
-            require(
-                0 <= value <= allowed,
-                f"step '{step.phase}' asks for {name} {value:g}; allowed: 0 … {allowed:g}",
-                ErrorCode.MOTION_REJECTED,
-            )
-
-    def _rates(self, step: Step) -> list[tuple[str, float, float]]:
-        limits = self.limits
-        if isinstance(step, JointMove | HomeMove):
-            return [
-                ("joint speed (rad/s)", step.speed, limits.joint_speed),
-                ("joint acceleration (rad/s²)", step.acceleration, limits.joint_acceleration),
-            ]
-        if isinstance(step, LinearMove):
-            return [
-                ("tool speed (m/s)", step.speed, limits.tool_speed),
-                ("tool acceleration (m/s²)", step.acceleration, limits.tool_acceleration),
-                ("tool force (N)", step.force_limit, limits.tool_force),
-            ]
-        if isinstance(step, GripperMove):
-            return [
-                ("gripper width (m)", step.width, limits.gripper_width),
-                ("gripper force (N)", step.force, limits.gripper_force),
-            ]
-        return []
+        return min(value * self.speed_scale if rate.field == "speed" else value, most)
 
 
 def _line(start: Pose, end: Pose) -> list[Pose]:
-    """Poses along the straight line, ``end`` included, at the orientation of ``end``."""
+    """Poses along the straight line, the tool turning evenly; ``end`` is the last."""
     a, b = np.asarray(start.position), np.asarray(end.position)
-    count = max(1, int(np.ceil(np.linalg.norm(b - a) / _SPACING)))
-    points = [a + (b - a) * index / count for index in range(1, count)]
-    return [Pose((float(p[0]), float(p[1]), float(p[2])), end.quaternion) for p in points] + [end]
+    turns = Rotation.from_quat([start.quaternion, end.quaternion])
+    angle = float((turns[0].inv() * turns[1]).magnitude())
+    count = max(1, math.ceil(float(np.linalg.norm(b - a)) / _SPACING), math.ceil(angle / _TURN))
+    fractions = np.arange(1, count) / count
+    quaternions = Slerp([0.0, 1.0], turns)(fractions).as_quat() if count > 1 else ()
+    between = zip(fractions, quaternions, strict=True)
+    return [_pose(a + fraction * (b - a), turn) for fraction, turn in between] + [end]
+
+
+def _pose(position: FloatArray, quaternion: FloatArray) -> Pose:
+    x, y, z = (float(value) for value in position)
+    qx, qy, qz, qw = (float(value) for value in quaternion)
+    return Pose((x, y, z), (qx, qy, qz, qw))
 
 
 def _text(point: tuple[float, float, float]) -> str:

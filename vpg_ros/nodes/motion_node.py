@@ -20,6 +20,7 @@ from vpg_msgs.action import ExecutePrimitive
 from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.devices.kinematics import JOINT_NAMES
+from vpg_ros.devices.rates import changes, describe
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Motion, Outcome
@@ -47,6 +48,8 @@ class MotionNode(VpgNode):
         self._robot = Robot(gate, self._devices.arm, self._devices.gripper)
         self._rng = np.random.default_rng(self._settings.seed)
         self._last_error: VpgError | None = None
+        self._lowered = ""
+        self._taken = threading.Event()  # by a goal, from its acceptance on
         self._cancel_requested = threading.Event()
         self._ticket = self._robot.ticket
         self._closed = threading.Event()
@@ -71,10 +74,11 @@ class MotionNode(VpgNode):
         )
 
     def _accept(self, _: ExecutePrimitive.Goal) -> GoalResponse:
-        if self._robot.busy or self.stop.is_set():
+        if self._taken.is_set() or self._robot.busy or self.stop.is_set():
             code = int(ErrorCode.GOAL_REJECTED)
             self.get_logger().warning(f"goal rejected: the arm is busy [error {code}]")
             return GoalResponse.REJECT
+        self._taken.set()
         self._cancel_requested.clear()
         self._ticket = self._robot.ticket
         return GoalResponse.ACCEPT
@@ -87,7 +91,11 @@ class MotionNode(VpgNode):
 
     def _execute(self, handle: ServerGoalHandle) -> ExecutePrimitive.Result:
         """Carry out one goal; runs in a thread of the executor."""
-        outcome = self._outcome(handle)
+        self._lowered = ""
+        try:
+            outcome = self._outcome(handle)
+        finally:
+            self._taken.clear()
         error = _error(outcome)
         self._last_error = error
         if error is None:
@@ -98,6 +106,8 @@ class MotionNode(VpgNode):
             handle.abort()
         result = ExecutePrimitive.Result(outcome=outcome_to_msg(outcome))
         result.error_code, result.error_msg = int(outcome.error_code), outcome.error_msg
+        if not result.error_msg and self._lowered:
+            result.error_msg = f"sent with {self._lowered}"
         return result
 
     def _outcome(self, handle: ServerGoalHandle) -> Outcome:
@@ -105,13 +115,24 @@ class MotionNode(VpgNode):
             action = action_from_msg(handle.request.action)
             heightmap = heightmap_from_msg(handle.request.heightmap)
             motion = self._motion(action, heightmap)
-            return self._robot.run(motion, _Feedback(handle, motion), self._ticket)
+            feedback = _Feedback(handle, motion)
+            return self._robot.run(
+                motion, feedback, self._ticket, lambda sent: self._tell(motion, sent)
+            )
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
         except Exception as error:  # a defect: rclpy would swallow it and answer with success
             self.fail(error)
             sentence = f"motion_node failed: {type(error).__name__}: {error}"
             return Outcome(False, error_code=ErrorCode.PROCESS_DIED, error_msg=sentence)
+
+    def _tell(self, asked: Motion, sent: Motion) -> None:
+        """Say what is really sent, where the safety gate lowered something or nothing moves."""
+        self._lowered = changes(asked, sent)
+        if self._lowered:
+            self.get_logger().info(f"{sent.primitive} is sent with {self._lowered}")
+        if self._settings.dry_run:
+            self.get_logger().info(f"dry run of {sent.primitive}: {describe(sent)}")
 
     def _motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """What ``action`` means; for a return, with the first place drawn that the gate allows."""

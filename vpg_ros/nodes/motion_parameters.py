@@ -1,13 +1,18 @@
 """Parameters of motion_node. What keeps people and cell safe has no default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vpg_ros.devices import grippers
+from vpg_ros.devices.collision import CollisionModel, KeepOut
+from vpg_ros.devices.description import expand
+from vpg_ros.devices.digital_output import BANKS, NONE, Wiring
+from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.nodes.parameters import parameter
 
 
@@ -47,8 +52,65 @@ class Parameters:
     home: tuple[float, ...] = parameter(
         "joint angles out of the camera's view, with the tool above the bin, rad"
     )
+    keep_out: tuple[str, ...] = parameter(
+        "boxes that nothing of the arm may enter: a name, the lowest and the highest corner in m, "
+        "such as 'mast -1.0 -0.1 0.0 -0.9 0.1 1.0'; one 'none' where there are none"
+    )
+    speed_scale: float = parameter(
+        "share of its speeds that every motion is carried out with", 1.0, low=0.01, high=1.0
+    )
     robot_model: str = parameter("arm", "ur5", choices=MODELS)
     gripper: str = parameter("gripper", "rg2", choices=grippers.NAMES)
+    tool_length: float = parameter(
+        "m from the flange to the fingertips; 0: the gripper's own without an adapter",
+        0.0,
+        low=0.0,
+        high=0.6,
+    )
+    compute_box: str = parameter(
+        "gripper rg2_modbus: address of the Compute Box; '' for robot_ip", "", name="compute_box.ip"
+    )
+    compute_box_port: int = parameter(
+        "gripper rg2_modbus: Modbus port of the Compute Box",
+        grippers.MODBUS_PORT,
+        name="compute_box.port",
+        low=1,
+        high=65535,
+    )
+    bank: str = parameter(
+        "gripper digital_output: bank of its signals",
+        "standard",
+        name="digital_output.bank",
+        choices=BANKS,
+    )
+    close_output: int = parameter(
+        "gripper digital_output: output that closes it while on",
+        0,
+        name="digital_output.close_output",
+        low=0,
+        high=7,
+    )
+    open_output: int = parameter(
+        "gripper digital_output: output that is on while it is to be open; -1: none",
+        NONE,
+        name="digital_output.open_output",
+        low=NONE,
+        high=7,
+    )
+    closed_input: int = parameter(
+        "gripper digital_output: input that is on when it has closed on nothing; -1: none",
+        NONE,
+        name="digital_output.closed_input",
+        low=NONE,
+        high=7,
+    )
+    travel_time: float = parameter(
+        "gripper digital_output: s that its fingers take to open or close",
+        0.5,
+        name="digital_output.travel_time",
+        low=0.0,
+        high=10.0,
+    )
     payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=16.0)
     link_timeout: float = parameter(
         "s of wall time that the controller's clock may stand still", 0.5, low=0.1, high=30.0
@@ -66,7 +128,12 @@ class Parameters:
 
     @property
     def limits(self) -> Limits:
-        """The bounds that every Motion is checked against."""
+        """The bounds that every Motion is checked against.
+
+        What a gripper cannot do is a bound too. Primitives open wide for clearance only: narrower
+        things can be grasped all the same, and a descent that meets something wider stops there.
+        So a wider opening is lowered to the stroke, which is told, rather than refused.
+        """
         _require_length("limits.box_min", self.box_min, 3)
         _require_length("limits.box_max", self.box_max, 3)
         return Limits(
@@ -79,20 +146,76 @@ class Parameters:
             tool_speed=self.tool_speed,
             tool_acceleration=self.tool_acceleration,
             tool_force=self.tool_force,
-            gripper_width=self.gripper_width,
-            gripper_force=self.gripper_force,
+            gripper_width=min(self.gripper_width, self.gripper_data.stroke),
+            gripper_force=min(self.gripper_force, self.gripper_data.max_force),
         )
 
     @property
     def kinematics(self) -> Kinematics:
         """The arm's, with the gripper's fingertips as its tool."""
-        return kinematics(self.robot_model, grippers.get(self.gripper).tool)
+        return kinematics(self.robot_model, self.gripper_data.tool)
+
+    @property
+    def gripper_data(self) -> GripperData:
+        """The gripper's, with the length that was given."""
+        data = grippers.get(self.gripper).data
+        return replace(data, length=self.tool_length) if self.tool_length else data
+
+    @property
+    def gripper_settings(self) -> grippers.Settings:
+        """Where the gripper is reached; raises PARAMETER_INVALID for wrong signals."""
+        wiring = Wiring(
+            self.bank, self.close_output, self.open_output, self.closed_input, self.travel_time
+        )
+        return grippers.Settings(
+            self.robot_ip,
+            self.compute_box,
+            self.compute_box_port,
+            wiring,
+            patience=max(self.link_timeout, grippers.PATIENCE),
+        )
 
     @property
     def gate(self) -> SafetyGate:
         """The gate that every Motion passes."""
         _require_length("home", self.home, 6)
-        return SafetyGate(self.limits, self.kinematics, np.array(self.home))
+        space = CollisionModel(
+            self._description, self.table_z, self._boxes, self.limits.gripper_width
+        )
+        home = np.array(self.home)
+        return SafetyGate(self.limits, self.kinematics, home, space, self.speed_scale)
+
+    @property
+    def _description(self) -> str:
+        """URDF of the arm with its gripper."""
+        length = self.kinematics.tool.position[2]
+        return expand(
+            robot=True,
+            cell=False,
+            frames=True,
+            workspace=DEFAULT_WORKSPACE,
+            model=self.robot_model,
+            gripper=self.gripper,
+            tool_length=length,
+        )
+
+    @property
+    def _boxes(self) -> list[KeepOut]:
+        return [] if self.keep_out == ("none",) else [_keep_out(text) for text in self.keep_out]
+
+
+def _keep_out(text: str) -> KeepOut:
+    """The box that ``text`` stands for; raises PARAMETER_INVALID naming it."""
+    name, *numbers = text.split() or [""]
+    try:
+        x, y, z, x_high, y_high, z_high = (float(number) for number in numbers)
+    except ValueError:
+        sentence = (
+            f"parameter keep_out of motion_node has {text!r}; allowed: a name and six numbers in "
+            "m, x y z of the lowest and of the highest corner, or 'none' alone"
+        )
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    return KeepOut(name, (x, y, z), (x_high, y_high, z_high))
 
 
 def _require_length(name: str, values: tuple[float, ...], length: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.interfaces import Arm, ArmState, Gripper
+from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
@@ -20,6 +21,7 @@ AT_HOME = 0.02  # rad that every joint may be off home and still count as there
 STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
 
 OnPhase = Callable[[str], None]
+OnSent = Callable[[Motion], None]
 
 # Failures of a job that say more than that it was stopped.
 _GRAVE = frozenset({ErrorCode.PROTECTIVE_STOP, ErrorCode.EMERGENCY_STOP, ErrorCode.ARM_LINK_LOST})
@@ -64,10 +66,15 @@ class Robot:
             return False
         return True
 
-    def run(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
-        """Carry out ``motion``; whatever goes wrong is in the outcome, never raised."""
+    def run(
+        self, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent = lambda motion: None
+    ) -> Outcome:
+        """Carry out ``motion``; whatever goes wrong is in the outcome, never raised.
+
+        ``on_sent`` hears what is really sent: the motion as the safety gate has let it through.
+        """
         try:
-            return self._guarded(motion, on_phase, ticket)
+            return self._guarded(motion, on_phase, ticket, on_sent)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
@@ -75,7 +82,8 @@ class Robot:
         """Lift the tool where it is low, then go home."""
         try:
             ticket = self.ticket
-            return self._guarded(Motion("park", self._way_home(), ()), lambda _: None, ticket)
+            motion = Motion("park", self._way_home(), ())
+            return self._guarded(motion, lambda _: None, ticket, lambda _: None)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
@@ -96,21 +104,24 @@ class Robot:
                     self._arm.stop()
                 time.sleep(0.02)
 
-    def _guarded(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
+    def _guarded(self, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent) -> Outcome:
         """Check and run ``motion`` as the only job."""
         with self._stopping:
             if not self._busy.acquire(blocking=False):
                 sentence = "the arm is carrying out another goal; wait for it or cancel it"
                 raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
         try:
-            self._gate.check(motion, self._joints())
-            return self._execute(motion, on_phase, ticket)
+            sent = self._gate.check(motion, self._joints())
+            on_sent(sent)
+            return self._execute(sent, on_phase, ticket)
         finally:
             self._busy.release()
 
     def _execute(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
         if self._arm is None or self._gripper is None:
-            return Outcome(False, error_msg="dry run: checked, nothing was moved")
+            return Outcome(
+                False, error_msg=f"dry run: nothing was moved; steps: {describe(motion)}"
+            )
 
         def announce(phase: str) -> None:
             if self._stops != ticket:
