@@ -26,13 +26,17 @@ BEFORE_PARK = [state for state in WORKING if state is not State.PARK]
 class Table:
     """A cell with ``blocks`` blocks, of which every action that succeeds takes one away.
 
+    returning: they are put back instead. scenes: blocks of every further scene.
     faults: (name of the call, how often it works before) → what is raised or returned instead.
     """
 
-    def __init__(self, blocks: int, faults: dict | None = None) -> None:
+    def __init__(
+        self, blocks: int, faults: dict | None = None, returning: bool = False, scenes=()
+    ) -> None:
         self.blocks, self.faults = blocks, faults or {}
+        self.returning, self.scenes = returning, list(scenes)
         self.calls: list[str] = []
-        self.lost = 0
+        self.lost = self.turns = 0
 
     def _call(self, name: str):
         self.calls.append(name)
@@ -47,11 +51,16 @@ class Table:
     def park(self) -> None:
         self._call("park")
 
+    def reset(self) -> None:
+        self._call("reset")
+        self.blocks = self.scenes.pop(0)
+
     def capture(self) -> Heightmap:
         self._call("capture")
         height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
         for index in range(self.blocks):
-            height[20:40, 20 + 40 * index : 40 + 40 * index] = 0.04
+            row = 20 + 40 * (self.turns % 4)
+            height[row : row + 20, 20 + 40 * index : 40 + 40 * index] = 0.04
         stamp = float(len(self.calls))
         return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, stamp)
 
@@ -64,7 +73,10 @@ class Table:
 
     def execute(self, action, heightmap):
         outcome = self._call("execute") or Outcome(True, duration=4.0)
-        self.blocks -= outcome.success
+        if self.returning:
+            self.turns += outcome.success
+        else:
+            self.blocks -= outcome.success
         return outcome
 
 
@@ -161,6 +173,60 @@ def test_a_policy_without_an_idea_is_stuck_and_not_broken():
     assert task.error.code is ErrorCode.STUCK and task.parked
 
 
+def test_objects_that_are_put_back_are_picked_again_for_as_many_actions_as_asked_for():
+    task, states, steps = run(Table(1, returning=True), return_objects=True, max_actions=6)
+    assert task.finished and not task.cleared and task.error is None and task.parked
+    assert states[-1] is State.DONE and len(steps) == 6
+    assert [step[0].reward for step in steps] == [1.0] * 6
+    assert [step[0].done for step in steps] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_a_table_that_empties_though_objects_are_put_back_ends_the_task(blocks):
+    task, states, steps = run(Table(blocks), return_objects=True)
+    assert task.error.code is ErrorCode.OBJECTS_LOST and "no objects on the table" in str(
+        task.error
+    )
+    assert states[-1] is State.FAILED and task.parked and len(steps) == blocks
+
+
+def test_more_failures_in_a_row_are_borne_where_objects_are_put_back():
+    failed = Outcome(False)
+    table = Table(1, failures(6, failed), returning=True)
+    task, _, steps = run(table, return_objects=True, max_unchanged=4, max_actions=8)
+    assert task.finished and len(steps) == 8
+    task, _, steps = run(Table(1, failures(99, failed)), return_objects=True, max_unchanged=4)
+    assert task.error.code is ErrorCode.STUCK and len(steps) == 20
+
+
+def test_a_clear_table_is_followed_by_another_scene():
+    task, states, steps = run(Table(2, scenes=[1, 3]), new_scenes=True, max_actions=6)
+    assert task.finished and task.error is None and states[-1] is State.DONE
+    assert states.count(State.RESET) == 2
+    assert [(step[0].episode, step[0].step) for step in steps] == [
+        *(("episode", 0), ("episode", 1), ("episode-1", 0)),
+        *(("episode-2", 0), ("episode-2", 1), ("episode-2", 2)),
+    ]
+
+
+def test_a_scene_that_is_stuck_is_followed_by_another_one():
+    table = Table(1, failures(3, Outcome(False)), scenes=[2])
+    task, _, steps = run(table, new_scenes=True, max_unchanged=3, max_actions=5)
+    assert task.finished and len(steps) == 5 and table.calls.count("reset") == 1
+    assert [step[0].done for step in steps] == [False, False, True, False, True]
+
+
+def test_new_scenes_that_are_empty_end_the_task():
+    task, _, _ = run(Table(1, scenes=[0]), new_scenes=True)
+    assert task.error.code is ErrorCode.OBJECTS_LOST and task.parked
+
+
+def test_a_simulator_that_cannot_reset_ends_the_task():
+    gone = VpgError(ErrorCode.NODE_NOT_AVAILABLE, "no simulator")
+    task, states, _ = run(Table(1, {("reset", 0): gone}), new_scenes=True)
+    assert task.error is gone and states[-1] is State.FAILED and task.parked
+
+
 @pytest.mark.parametrize("name", ["wait_ready", "park", "capture", "select", "execute"])
 @pytest.mark.parametrize("fault", ["error", "stop"])
 @pytest.mark.parametrize("when", [0, 1])
@@ -203,7 +269,7 @@ def test_a_full_disk_ends_the_run_with_a_parked_arm():
     assert task.error.code is ErrorCode.DISK_FULL and task.parked
 
 
-@pytest.mark.parametrize("full_from", list(State)[:7])
+@pytest.mark.parametrize("full_from", [s for s in WORKING if s is not State.RESET])
 def test_a_disk_that_takes_no_state_either_ends_the_run_with_a_parked_arm(full_from):
     told = []
 

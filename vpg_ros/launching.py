@@ -62,7 +62,7 @@ def _condition(node: NodeEntry) -> IfCondition | None:
     if node.only_if is None:
         return None
     argument, value = node.only_if
-    return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), value))
+    return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), _text(value)))
 
 
 def _state_publisher(system: System) -> list[Node]:

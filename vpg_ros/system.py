@@ -76,13 +76,13 @@ class NodeEntry:
     """One process of the system.
 
     name: of the node. package, executable: as in ``ros2 run``. parameters: ROS parameter → name of
-    the argument that sets it. only_if: (argument, value) that it takes.
+    the argument that sets it. only_if: (argument, value) without which it does not take part.
     """
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     package: str = "vpg_ros"
-    only_if: tuple[str, str] | None = None
+    only_if: tuple[str, Value] | None = None
     program: str = ""
 
     @property
@@ -153,10 +153,26 @@ _SHARED = (
     Argument("record", bool, True, "store every transition, a summary and a report"),
     Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
     Argument("run_dir", str, "", "folder of the records; '' makes one under runs/"),
+    Argument("learn", bool, False, "learn from every action, and act on what was learned"),
+    Argument("learn_dir", str, "learning", "folder of what is learned; a later run goes on in it"),
+    Argument("exploration", float, 0.05, "with learn: share of random actions", low=0.0, high=1.0),
+    Argument(
+        "return_objects",
+        bool,
+        False,
+        "put what is picked back on the table, at a random place, for max_actions",
+    ),
 )
 
 _LEARNED = {"policy": "policy", "checkpoint": "checkpoint", "device": "device"}
-_TASK = {
+_LEARNER = {
+    "out": "learn_dir",
+    "checkpoint": "checkpoint",
+    "seed": "seed",
+    "exploration": "exploration",
+}
+_RETURNING = {"return_objects": "return_objects"}
+_TASK = _RETURNING | {
     "max_actions": "max_actions",
     "record": "record",
     "live_report": "viz",
@@ -176,15 +192,18 @@ def sim() -> System:
         Argument("headless", bool, True, "without PyBullet's own window"),
         Argument("depth_noise", bool, True, "give the simulated camera a real one's depth noise"),
         Argument("robot_ip", str, "127.0.0.2", "loopback address of the simulated controller"),
+        Argument("new_scenes", bool, False, "another scene instead of an end, for max_actions"),
         *_SHARED,
     )
     world = ("scene", "objects", "seed", "time_scale", "headless", "depth_noise", "robot_ip")
+    task = ("scene", "seed", "objects", "new_scenes")
     nodes = (
         NodeEntry("pybullet_node", {name: name for name in world}),
         NodeEntry("heightmap_node"),
         NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
-        NodeEntry("motion_node", {"robot_ip": "robot_ip"}),
-        NodeEntry("task_node", _TASK | {"scene": "scene", "seed": "seed", "objects": "objects"}),
+        NodeEntry("motion_node", _RETURNING | {"robot_ip": "robot_ip", "seed": "seed"}),
+        NodeEntry("task_node", _TASK | {name: name for name in task}),
+        NodeEntry("learner_node", _LEARNER, only_if=("learn", True)),
     )
     return System("sim", "config/sim.yaml", arguments, nodes)
 
@@ -207,6 +226,7 @@ def real() -> System:
         Argument("seed", int, 0, "seed of everything drawn at random", low=0),
         *_SHARED,
     )
+    motion = ("robot_ip", "robot_model", "gripper", "dry_run", "seed")
     nodes = (
         NodeEntry(
             "camera",
@@ -218,9 +238,10 @@ def real() -> System:
         NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
         NodeEntry(
             "motion_node",
-            {name: name for name in ("robot_ip", "robot_model", "gripper", "dry_run")},
+            _RETURNING | {name: name for name in motion},
         ),
         NodeEntry("task_node", _TASK | {"seed": "seed"}),
+        NodeEntry("learner_node", _LEARNER | {"dry_run": "dry_run"}, only_if=("learn", True)),
     )
     return System("real", "config/real.yaml", arguments, nodes)
 

@@ -75,12 +75,18 @@ def action_line(event: dict[str, Any]) -> str:
 
 def summary_table(summary: dict[str, Any], folder: Path) -> Table:
     """The figures of a run."""
-    verdict = "[green]cleared[/]" if summary["cleared"] else "[red]not cleared[/]"
-    table = Table(title=f"Table {verdict}", show_header=False, title_justify="left")
+    table = Table(title=_verdict(summary), show_header=False, title_justify="left")
     for name, value in _rows(summary):
         table.add_row(name, value)
     table.add_row("records", str(folder))
     return table
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    """How the task ended, in a few words."""
+    if summary["cleared"]:
+        return "Table [green]cleared[/]"
+    return "Table [red]not cleared[/]" if summary["error_code"] else "[green]All actions done[/]"
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ CAUSE_TIMEOUT = 1.0  # s after a failed task within which its cause, a dying nod
 
 
 def run(system: System, given: Mapping[str, str]) -> int:
-    """Run ``system`` with the arguments ``given``; 0 when the table was cleared.
+    """Run ``system`` with the arguments ``given``; 0 when the task did what it was asked for.
 
     Raises VpgError for bad arguments, before any process is started.
     """
@@ -125,7 +125,7 @@ class _Run:
             print(f"vpg: {told.sentence}", file=sys.stderr)
         if self._stop.is_set() and error is None:
             return INTERRUPTED
-        return 0 if summary["cleared"] and not summary["error_code"] else 1
+        return 1 if summary["error_code"] else 0
 
     def _blank(self, progress: Progress) -> dict[str, Any]:
         """The summary of a run whose task could not write one, of the actions it told of."""

@@ -1,4 +1,4 @@
-"""The other nodes as the task sees them: four calls, each with a deadline."""
+"""The other nodes as the task sees them: five calls, each with a deadline."""
 
 import json
 import threading
@@ -41,7 +41,7 @@ class Choice:
 
 
 class Clients:
-    """Calls capture, select, execute_primitive and park.
+    """Calls capture, select, execute_primitive, park and reset.
 
     Each raises the error that the other node answers with, NODE_NOT_AVAILABLE when it does not
     answer, and Interrupted when ``interrupt`` is set meanwhile (park is never interrupted).
@@ -54,6 +54,7 @@ class Clients:
         self._capture = node.create_client(Capture, "capture")
         self._select = node.create_client(Select, "select")
         self._park = node.create_client(Trigger, "motion_node/park")
+        self._reset = node.create_client(Trigger, "pybullet_node/reset")
         self._execute = GoalClient(node, ExecutePrimitive, "execute_primitive")
         self.counts: dict[str, int] = {}
         node.create_subscription(String, "pybullet_node/status", self._receive_counts, LATCHED)
@@ -98,6 +99,14 @@ class Clients:
         timeout = self._parameters.execute_timeout
         result = execute(self._execute, goal, timeout, self._interrupt, lambda _: None)
         return outcome_from_msg(result.outcome)
+
+    def reset(self) -> None:
+        """Have the simulator put another scene on the table."""
+        timeout = self._parameters.reset_timeout
+        response = call(self._reset, Trigger.Request(), timeout, self._interrupt)
+        if not response.success:
+            unknown = VpgError(ErrorCode.SCENE_INVALID, f"no new scene: {response.message}")
+            raise VpgError.parse(response.message) or unknown
 
     def park(self) -> None:
         """Take the arm home."""

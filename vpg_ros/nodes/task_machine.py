@@ -25,6 +25,10 @@ RETRIED = frozenset(
     }
 )
 
+# So many times max_unchanged actions may change nothing where objects are put back: there is no
+# other scene to turn to, and what is chosen at random often fails.
+PATIENCE = 5
+
 
 class Choice(Protocol):
     """A chosen action and how long the choice took."""
@@ -63,6 +67,10 @@ class Cell(Protocol):
         """Take the arm home."""
         ...
 
+    def reset(self) -> None:
+        """Put another scene on the table."""
+        ...
+
     @property
     def lost(self) -> int:
         """Objects known to have left the table, but not into the bin."""
@@ -70,11 +78,12 @@ class Cell(Protocol):
 
 
 class Task:
-    """Clears a table.
+    """Clears a table; or goes on for max_actions, with objects put back or new scenes.
 
     on_state hears every state as it begins; on_step every finished transition, with the decision's
     ms and the wall time of the whole step in s; a VpgError of either ends the task. error is what
-    ended it, None when cleared; park_error, why the arm could not be parked after that.
+    ended it, None when it did what it was asked for: cleared, or finished all actions of an endless
+    task. park_error: why the arm could not be parked after that.
     """
 
     def __init__(
@@ -97,11 +106,13 @@ class Task:
             State.EXECUTE: self._execute,
             State.CAPTURE_AFTER: self._capture_after,
             State.RECORD: self._record,
+            State.RESET: self._reset,
             State.PARK: self._park,
         }
         self.error: VpgError | None = None
         self.park_error: VpgError | None = None
         self.cleared = False
+        self.finished = False
         self.parked = False
         self._before: Any = None
         self._after: Any = None
@@ -110,6 +121,8 @@ class Task:
         self._tried: list[Action] = []
         self._unchanged = 0
         self._steps = 0
+        self._resets = 0
+        self._first_step = 0  # of the scene there is now
         self._start = time.monotonic()
 
     def run(self) -> None:
@@ -165,8 +178,7 @@ class Task:
         except VpgError as error:
             if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
                 raise
-            stuck = VpgError(ErrorCode.STUCK, f"stuck: {error.message}")
-            return self._end(Event.GIVE_UP, stuck)
+            return self._give_up(VpgError(ErrorCode.STUCK, f"stuck: {error.message}"))
         return Event.OK
 
     def _execute(self) -> Event:
@@ -187,25 +199,39 @@ class Task:
         self._unchanged = 0 if changed else self._unchanged + 1
         clear = is_clear(after)
         gain = reward(action, self._outcome, before, after)
-        done = clear or self._gives_up() is not None
-        step = Transition(
-            self._episode, self._steps, before, action, self._outcome, gain, after, done
-        )
         self._steps += 1
+        error = self._reason_to_give_up()
+        done = clear or error is not None
+        number = self._steps - 1 - self._first_step
+        step = Transition(self._scene, number, before, action, self._outcome, gain, after, done)
         self._on_step(step, self._choice.decision_ms, time.monotonic() - self._start)
         self._before = after
-        error = self._gives_up()
         if clear:
             return self._clear()
-        return Event.OK if error is None else self._end(Event.GIVE_UP, error)
+        return Event.OK if error is None else self._give_up(error)
+
+    @property
+    def _scene(self) -> str:
+        """Name of the episode, which a new scene begins another one of."""
+        return f"{self._episode}-{self._resets}" if self._resets else self._episode
+
+    def _reset(self) -> Event:
+        self._cell.reset()
+        self._resets += 1
+        self._first_step = self._steps
+        self._tried, self._unchanged = [], 0
+        return Event.OK
 
     def _park(self) -> Event:
         self._cell.park()
         self.parked = True
-        return Event.OK if self.cleared and self.error is None else Event.ERROR
+        good = (self.cleared or self.finished) and self.error is None
+        return Event.OK if good else Event.ERROR
 
     def _clear(self) -> Event:
         """Nothing is left; what fell off the table was not cleared from it."""
+        if self._parameters.endless:
+            return self._empty()
         lost = self._cell.lost
         self.cleared = lost == 0
         if lost:
@@ -213,13 +239,37 @@ class Task:
             self.error = VpgError(ErrorCode.OBJECTS_LOST, sentence)
         return Event.CLEAR
 
-    def _gives_up(self) -> VpgError | None:
-        """Why there should be no further action."""
-        if self._unchanged >= self._parameters.max_unchanged:
-            reason = f"; the last one: {self._outcome.error_msg}" if self._outcome.error_msg else ""
-            sentence = f"stuck: {self._unchanged} actions in a row changed nothing{reason}"
-            return VpgError(ErrorCode.STUCK, sentence)
+    def _empty(self) -> Event:
+        """Nothing is left of a table that is not to be cleared."""
+        if self._steps >= self._parameters.max_actions:
+            return self._finish()
+        fresh = self._steps == self._first_step
+        if self._parameters.new_scenes and not (fresh and self._resets):
+            return Event.NEXT
+        reason = "every object left it, though they are put back" if self._steps else "put some on"
+        sentence = f"there are no objects on the table: {reason}"
+        return self._end(Event.GIVE_UP, VpgError(ErrorCode.OBJECTS_LOST, sentence))
+
+    def _give_up(self, error: VpgError) -> Event:
+        """End because of ``error``, or have another scene; having done all actions may be well."""
+        if error.code is ErrorCode.ACTION_LIMIT and self._parameters.endless:
+            return self._finish()
+        if error.code is ErrorCode.STUCK and self._parameters.new_scenes:
+            return Event.NEXT
+        return self._end(Event.GIVE_UP, error)
+
+    def _finish(self) -> Event:
+        self.finished = True
+        return Event.GIVE_UP
+
+    def _reason_to_give_up(self) -> VpgError | None:
+        """Why there should be no further action on this scene."""
         if self._steps >= self._parameters.max_actions:
             sentence = f"the table is not clear after {self._steps} actions (max_actions)"
             return VpgError(ErrorCode.ACTION_LIMIT, sentence)
+        patience = PATIENCE if self._parameters.return_objects else 1
+        if self._unchanged >= patience * self._parameters.max_unchanged:
+            reason = f"; the last one: {self._outcome.error_msg}" if self._outcome.error_msg else ""
+            sentence = f"stuck: {self._unchanged} actions in a row changed nothing{reason}"
+            return VpgError(ErrorCode.STUCK, sentence)
         return None

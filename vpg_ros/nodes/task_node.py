@@ -2,8 +2,10 @@
 
 The main thread runs the state machine of :mod:`.task_table`. It ends when the table is clear, after
 ``max_unchanged`` actions that changed nothing, after ``max_actions``, on an error, on Ctrl-C or on
-``~/stop`` (std_srvs/Trigger), and parks the arm in every case. The exit code is 0 only when the
-table was cleared. What happens is told on ``~/progress`` (JSON) and in events.jsonl.
+``~/stop`` (std_srvs/Trigger), and parks the arm in every case. With ``return_objects`` or
+``new_scenes`` it goes on for ``max_actions`` instead. The exit code is 0 only when the table was
+cleared, or all those actions were done. What happens is told on ``~/progress`` (JSON) and in
+events.jsonl.
 """
 
 import json
@@ -60,7 +62,12 @@ class TaskNode(VpgNode):
         error = self._task.error or unwritten
         if error is not None:
             self.fail(error)
-        return 0 if self._task.cleared else 1
+        return 0 if self._done else 1
+
+    @property
+    def _done(self) -> bool:
+        """Whether the task did what it was asked for."""
+        return self._task.cleared or self._task.finished
 
     def _finish_records(self) -> VpgError | None:
         """Why the records are not complete: that must not hide why the task ended."""
@@ -103,7 +110,7 @@ class TaskNode(VpgNode):
     def _summary(self) -> dict[str, Any]:
         """The content of summary.json."""
         steps, counts = self._records.steps, self._cell.counts
-        error = self._task.error or (None if self._task.cleared else _unfinished())
+        error = self._task.error or (None if self._done else _unfinished())
         figures = self._records.figures
         checkpoints = [step.transition.action.checkpoint for step in steps]
         return {

@@ -20,6 +20,13 @@ class Parameters:
     max_unchanged: int = parameter(
         "stop after this many actions in a row that changed nothing", 8, low=1
     )
+    return_objects: bool = parameter(
+        "what is picked is put back on the table (motion_node does that): go on for max_actions",
+        False,
+    )
+    new_scenes: bool = parameter(
+        "ask the simulator for another scene where the task would end: go on for max_actions", False
+    )
     settle_time: float = parameter(
         "s of the node's clock between the last motion and a capture", 0.5, low=0.0, high=60.0
     )
@@ -27,4 +34,10 @@ class Parameters:
     capture_timeout: float = parameter("for a heightmap", 30.0, low=0.1)
     select_timeout: float = parameter("for a decision", 60.0, low=0.1)
     execute_timeout: float = parameter("for carrying out an action", 300.0, low=0.1)
+    reset_timeout: float = parameter("for another scene", 60.0, low=0.1)
     park_timeout: float = parameter("for the arm to go home", PARK_TIME, low=0.1, high=PARK_TIME)
+
+    @property
+    def endless(self) -> bool:
+        """Whether only max_actions ends the task, and ends it well."""
+        return self.return_objects or self.new_scenes

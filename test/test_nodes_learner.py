@@ -1,0 +1,338 @@
+"""learner_node: learning beside a running cell, handing on weights, and surviving a kill."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from ros_fixtures import CONFIG, call, ros, run_process, sentence, spinning
+from vpg_msgs.msg import Transition as TransitionMsg
+from vpg_msgs.srv import LoadCheckpoint, Select
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.bringup.network import reserve_address, reserve_domain
+from vpg_ros.bringup.supervisor import Supervisor
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning import online
+from vpg_ros.learning.online import OnlineConfig, OnlineLearning
+from vpg_ros.learning.store import read_transitions
+from vpg_ros.motion import Outcome
+from vpg_ros.nodes.convert import heightmap_to_msg, transition_to_msg
+from vpg_ros.nodes.inference_node import InferenceNode
+from vpg_ros.nodes.learner_node import LearnerNode
+from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.policy.baselines import HeuristicPolicy
+from vpg_ros.policy.exploration import Exploration
+from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE, write_json
+from vpg_ros.system import sim
+
+PATIENCE = 60.0
+
+
+def scene(row: int, stamp: float) -> Heightmap:
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[row : row + 20, 100:120] = 0.04
+    return Heightmap(np.full((*height.shape, 3), 90, np.uint8), height, DEFAULT_WORKSPACE, stamp)
+
+
+def transition(step: int, **changes) -> Transition:
+    """A grasp of one block, or a push of it, after which it lies elsewhere."""
+    before, after = scene(60 + step, float(step)), scene(140 - step, step + 1.0)
+    name = primitives.names()[step % 2]
+    action = primitives.get(name).action(70 + step, 110, step % 8, before)
+    gain = float(name == "grasp" and step % 4 == 0)
+    made = Transition("episode", step, before, action, Outcome(bool(gain)), gain, after, False)
+    return replace(made, **changes)
+
+
+class Cell(Node):
+    """What a task publishes, and what the learner says of itself."""
+
+    def __init__(self) -> None:
+        super().__init__("cell")
+        self._publisher = self.create_publisher(TransitionMsg, "transition", LATCHED)
+        self.status = DiagnosticStatus()
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._receive, 10)
+
+    def _receive(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith("learner_node"):
+                self.status = status
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {pair.key: pair.value for pair in self.status.values}
+
+    def publish(self, made: Transition | TransitionMsg) -> None:
+        message = made if isinstance(made, TransitionMsg) else transition_to_msg(made)
+        self._publisher.publish(message)
+        time.sleep(0.05)  # the topic keeps one message only
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"never {what}: {self.status}"
+            time.sleep(0.02)
+
+    def until_values(self, **wanted: str) -> None:
+        self.until(lambda: wanted.items() <= self.values.items(), str(wanted))
+
+    def connect(self) -> None:
+        """Wait for the learner to listen."""
+        self.until(lambda: self._publisher.get_subscription_count() > 0, "listened to")
+
+
+@contextmanager
+def learner_process(out: Path, log: Path, **parameters):
+    pairs = {"out": out, "save_after": 4, "start_after": 4, "updates_per_transition": 1}
+    given = [
+        part
+        for key, value in (pairs | parameters).items()
+        for part in ("-p", f"learner_node:{key}:={value}")
+    ]
+    files = ["--params-file", str(CONFIG / "sim.yaml"), "-p", "use_sim_time:=false"]
+    command = [sys.executable, "-m", "vpg_ros.nodes.learner_node", "--ros-args", *files, *given]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_learner_goes_on_where_it_was_and_bad_transitions_are_refused(tmp_path):
+    out, log = tmp_path / "learning", tmp_path / "log"
+    with ros():
+        cell = Cell()
+        with spinning(cell):
+            with learner_process(out, log) as process:
+                cell.connect()
+                for step in range(7):
+                    cell.publish(transition(step))
+                cell.publish(transition(7, reward=math.nan))
+                cell.until_values(experiences="7", refused="1")
+                assert cell.status.level == DiagnosticStatus.ERROR
+                assert "step 7" in cell.status.message and "reward is nan" in cell.status.message
+                cell.publish(transition(7))
+                cell.until_values(experiences="8", updates="8", unsaved="0", refused="1")
+                assert cell.status.level == DiagnosticStatus.OK
+                assert cell.values["grasp_success"] == "0.50" and cell.values["checkpoint"]
+                digest = cell.values["checkpoint"]
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            cell.status = DiagnosticStatus()
+            with learner_process(out, log) as process:
+                cell.connect()
+                # What came last comes again, because the topic is latched, and counts once.
+                cell.until_values(experiences="8", updates="8", checkpoint=digest)
+                assert cell.values["grasp_success"] == "0.50"
+                for step in range(8, 12):
+                    cell.publish(transition(step))
+                cell.until_values(experiences="12", updates="12", unsaved="0")
+                assert cell.values["checkpoint"] != digest
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20.0) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def learner_and_inference(out: Path, **parameters):
+    """Both in this process, with few transitions to a save; (cell, inference, learner)."""
+    values = {"out": out, "save_after": 4, "start_after": 2, "updates_per_transition": 1}
+    values |= {"warm_up": 2, "exploration": 0.25} | parameters
+    given = {f"learner_node:{key}": value for key, value in values.items()}
+    with ros({"device": "cpu", "inference_node:threads": 1, **given}):
+        cell, inference, learner = Cell(), InferenceNode(), LearnerNode()
+        with spinning(cell, inference, learner):
+            work = threading.Thread(target=learner.work)
+            work.start()
+            try:
+                yield cell, inference, learner
+            finally:
+                learner.stop.set()
+                work.join(20.0)
+        assert not work.is_alive()
+
+
+def decision(cell: Cell):
+    request = Select.Request(heightmap=heightmap_to_msg(scene(100, 1.0)))
+    response = call(cell, Select, "select", request)
+    assert response.error_code == ErrorCode.OK, response.error_msg
+    return response.action
+
+
+def load(cell: Cell, path: Path):
+    return call(cell, LoadCheckpoint, "load_checkpoint", LoadCheckpoint.Request(path=str(path)))
+
+
+def test_inference_acts_on_what_was_learned_and_refuses_weights_that_it_cannot_read(
+    tmp_path, monkeypatch
+):
+    with learner_and_inference(tmp_path) as (cell, inference, _):
+
+        def share() -> float:
+            return inference.get_parameter("exploration").value
+
+        cell.connect()
+        cell.until(lambda: share() == 1.0, "all random during the warm-up")
+        shipped = inference._policy.checkpoint
+        for step in range(4):
+            cell.publish(transition(step))
+        cell.until_values(experiences="4", unsaved="0")
+        cell.until(lambda: inference._policy.checkpoint != shipped, "swapped")
+        cell.until(lambda: share() == 0.25, "at the share after the warm-up")
+        learned = inference._policy.checkpoint
+        cell.until_values(checkpoint=learned)
+        assert load(cell, tmp_path / "weights.safetensors").checkpoint == learned
+
+        def spoil(path, *_):
+            path.write_bytes(b"no weights")
+            return "spoilt"
+
+        monkeypatch.setattr(online.checkpoint, "save", spoil)
+        for step in range(4, 8):
+            cell.publish(transition(step))
+        cell.until(lambda: cell.status.level == DiagnosticStatus.ERROR, "refused")
+        assert "weights.safetensors is truncated" in cell.status.message
+        assert inference._policy.checkpoint == learned
+        answer = load(cell, tmp_path / "weights.safetensors")
+        assert (answer.error_code, answer.checkpoint) == (ErrorCode.CHECKPOINT_CORRUPT, learned)
+        chosen = {decision(cell).checkpoint for _ in range(12)}
+        assert chosen == {learned, ""}  # a quarter is random
+
+
+SMALL = """
+/**/learner_node:
+  ros__parameters: {start_after: 1, save_after: 1, updates_per_transition: 1}
+/**/task_node:
+  ros__parameters: {max_unchanged: 50}
+"""
+
+
+def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp_path):
+    system = sim()
+    given = {"scene": "row", "objects": "1", "max_actions": "6", "exploration": "0.0"}
+    given |= {"run_dir": str(tmp_path), "learn_dir": str(tmp_path / "learning")}
+    values = system.resolve(given | {"learn": "true", "return_objects": "true"})
+    (tmp_path / "small.yaml").write_text(SMALL)
+    with reserve_domain() as domain, reserve_address() as values["robot_ip"]:
+        content = {
+            f"/**/{name}": {"ros__parameters": own}
+            for name, own in system.node_parameters(values).items()
+            if own
+        }
+        write_json(tmp_path / "given.yaml", content)
+        # The file of the system has the learner wait for more than these few actions.
+        shipped = system.parameters_path.read_text()
+        (tmp_path / "shipped.yaml").write_text(shipped[: shipped.index("/**/learner_node")])
+        files = tuple(tmp_path / f"{name}.yaml" for name in ("shipped", "small", "given"))
+        environment = {**os.environ, **system.environment, "ROS_DOMAIN_ID": domain}
+        nodes = tuple(node for node in system.nodes if node.wanted(values))
+        with Supervisor(
+            nodes, files, tmp_path / "logs", environment | {"OMP_NUM_THREADS": "1"}
+        ) as supervisor:
+            supervisor.wait_ready(lambda _: None, threading.Event())
+            deadline = time.monotonic() + 2 * PATIENCE
+            while supervisor.task_exit_code is None:
+                supervisor.raise_if_died()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert supervisor.task_exit_code == 0, supervisor.task_error
+    steps = list(read_transitions(tmp_path / TRANSITIONS_FILE))
+    assert len(steps) == 6
+    assert sum(step.reward for step in steps) >= 2, "one object, picked more than once"
+    assert {step.outcome.error_code for step in steps} == {ErrorCode.OK}
+    assert len({step.action.checkpoint for step in steps}) >= 2, "the weights were swapped"
+    assert '"picked": 0' in (tmp_path / SUMMARY_FILE).read_text(), "nothing went into the bin"
+
+
+# -- without nodes
+
+
+def learning(out: Path, **changes) -> OnlineLearning:
+    settings = OnlineConfig(save_after=3, start_after=2, updates=2)
+    return OnlineLearning(replace(settings, **changes), out, DEFAULT_WORKSPACE)
+
+
+def test_updates_and_saves_keep_pace_with_transitions(tmp_path):
+    it = learning(tmp_path, warm_up=2)
+    assert it.exploration == 1.0
+    it.add(transition(0))
+    assert it.owed == 0 and not it.save_due
+    assert not it.add(transition(0)), "the same one again"
+    it.add(transition(1))
+    assert it.owed == 4 and it.exploration == 0.05
+    it.add(transition(2))
+    assert not it.save_due, "there is something to be learned first"
+    while it.owed:
+        it.update()
+    assert it.save_due and it.figures.updates == 6
+    it.save()
+    assert not it.save_due and it.unsaved == 0
+    again = learning(tmp_path)
+    assert again.figures.experiences == 3 and again.figures.updates == 6
+    assert again.checkpoint == it.checkpoint
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reward": math.inf}, "reward is inf"),
+        ({"action": replace(transition(1).action, primitive="juggle")}, "'juggle'"),
+        ({"action": replace(transition(1).action, row=300)}, "row 300"),
+        ({"action": replace(transition(1).action, rotation=40)}, "rotation 40"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_named(tmp_path, changes, words):
+    it = learning(tmp_path)
+    with pytest.raises(VpgError, match=words) as caught:
+        it.add(transition(1, **changes))
+    assert caught.value.code is ErrorCode.TRANSITION_INVALID
+    assert it.figures.experiences == 0
+
+
+def test_learning_on_another_workspace_is_not_continued(tmp_path):
+    it = learning(tmp_path)
+    it.add(transition(0))
+    it.save()
+    other = replace(DEFAULT_WORKSPACE, origin_x=0.1)
+    with pytest.raises(VpgError, match="choose another folder") as caught:
+        OnlineLearning(OnlineConfig(), tmp_path, other)
+    assert caught.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_damaged_state_is_one_sentence(tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"junk")
+    text = sentence(run_process("learner_node", f"out:={tmp_path}"))
+    assert str(tmp_path) in text and "[error 600]" in text
+
+
+def test_exploration_is_a_share_that_the_seed_decides():
+    heightmap, policy = scene(100, 0.0), HeuristicPolicy()
+
+    def run(seed: int, share: float) -> list:
+        exploration = Exploration(seed)
+        return [exploration.decide(policy, share, heightmap).action for _ in range(40)]
+
+    assert {action.policy for action in run(0, 0.0)} == {"heuristic"}
+    assert {action.policy for action in run(0, 1.0)} == {"random"}
+    assert run(3, 0.5) == run(3, 0.5) != run(4, 0.5)
+    assert 10 < sum(action.policy == "random" for action in run(3, 0.5)) < 30
+    assert {action.primitive for action in run(0, 1.0)} == set(primitives.names())

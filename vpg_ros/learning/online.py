@@ -1,0 +1,244 @@
+"""Learning while the robot works: transitions come in, weights go out, and a kill costs little.
+
+The folder of a learning holds ``replay/``, ``weights.safetensors`` and ``state.pt``. Each appears
+whole or not at all, in this order, so that the state never speaks of what is not there.
+"""
+
+import io
+import math
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.atomic import write_atomically
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.geometry import Workspace
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.policy import checkpoint
+from vpg_ros.policy.config import NetworkConfig
+
+WINDOW = 100  # grasps, and actions, over which figures are given
+LOSSES = 50  # updates whose mean loss is given
+
+# Which transition something is: episode, step, and the stamp of the scene it ended with.
+Identity = tuple[str, int, float]
+
+
+@dataclass(frozen=True)
+class OnlineConfig:
+    """How to learn while working.
+
+    rate: AdamW's learning rate, low because good weights are to become better. updates: gradient
+    steps for each transition at most. start_after: transitions before the first update. save_after:
+    transitions between two saves. warm_up: transitions for which all actions are random;
+    exploration: share of random ones afterwards.
+    """
+
+    seed: int = 0
+    rate: float = 3e-4
+    updates: int = 4
+    start_after: int = 32
+    save_after: int = 20
+    warm_up: int = 0
+    exploration: float = 0.05
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How learning goes.
+
+    loss: mean of the last LOSSES updates, NaN before the first. grasp_success: of the last WINDOW
+    grasps, NaN before the first. actions_per_minute: of wall time, over the last WINDOW actions.
+    checkpoint: digest of the weights that were saved last, "" before.
+    """
+
+    experiences: int
+    updates: int
+    loss: float
+    grasp_success: float
+    actions_per_minute: float
+    checkpoint: str
+
+
+class OnlineLearning:
+    """A learner, how far it may go, and where it is kept."""
+
+    def __init__(
+        self, config: OnlineConfig, out: Path, workspace: Workspace, start: Path | None = None
+    ) -> None:
+        """Continue what ``out`` holds; else begin with the checkpoint ``start``, or from nothing.
+
+        Raises the checkpoint errors, STORE_UNREADABLE for a damaged folder and STORE_MISMATCH for
+        one that was learned on another workspace.
+        """
+        self.config, self.out = config, out
+        self.checkpoint = ""
+        self._workspace = workspace
+        self._last: Identity | None = None
+        self._picks: deque[bool] = deque(maxlen=WINDOW)
+        self._times: deque[float] = deque(maxlen=WINDOW)
+        self._losses: deque[float] = deque(maxlen=LOSSES)
+        if self._state_path.is_file():
+            self._resume()
+        else:
+            self._begin(start)
+        self._saved = len(self._learner.replay)
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights are saved."""
+        return self.out / "weights.safetensors"
+
+    @property
+    def exploration(self) -> float:
+        """Share of random actions that would be of use now."""
+        config = self.config
+        return 1.0 if len(self._learner.replay) < config.warm_up else config.exploration
+
+    @property
+    def figures(self) -> Figures:
+        """How it goes."""
+        span = self._times[-1] - self._times[0] if self._times else 0.0
+        return Figures(
+            len(self._learner.replay),
+            self._learner.updates,
+            float(np.mean(self._losses)) if self._losses else math.nan,
+            float(np.mean(self._picks)) if self._picks else math.nan,
+            60 * (len(self._times) - 1) / span if span > 0 else 0.0,
+            self.checkpoint,
+        )
+
+    def add(self, transition: Transition) -> bool:
+        """Remember a transition; False for the one that came last, which a restart may bring again.
+
+        Raises TRANSITION_INVALID for one that nothing can be learned from.
+        """
+        identity = (transition.episode, transition.step, transition.after.stamp)
+        if identity == self._last:
+            return False
+        self._check(transition)
+        self._learner.add(transition)
+        self._last = identity
+        self._times.append(time.monotonic())
+        if primitives.get(transition.action.primitive).picks:
+            self._picks.append(transition.reward > 0)
+        return True
+
+    @property
+    def owed(self) -> int:
+        """Updates that the transitions so far allow and that were not made yet."""
+        count = len(self._learner.replay)
+        allowed = self.config.updates * count if count >= self.config.start_after else 0
+        return max(0, allowed - self._learner.updates)
+
+    def update(self) -> None:
+        """One gradient step; raises LEARNING_DIVERGED, after which only the saved weights count."""
+        loss = self._learner.update()
+        updates = self._learner.updates
+        require(
+            math.isfinite(loss),
+            f"the loss is {loss} after update {updates}; the weights in {self.out} are of before",
+            ErrorCode.LEARNING_DIVERGED,
+        )
+        self._losses.append(loss)
+
+    @property
+    def unsaved(self) -> int:
+        """Transitions since the last save."""
+        return len(self._learner.replay) - self._saved
+
+    @property
+    def save_due(self) -> bool:
+        """Whether to save: when what came is learned from, or as much again is waiting."""
+        return self.unsaved >= self.config.save_after * (2 if self.owed else 1)
+
+    def save(self) -> None:
+        """Write replay, weights and state; raises DISK_FULL, with the earlier ones still whole."""
+        self._saved = len(self._learner.replay)  # not again at once where it fails
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._learner.replay.save(self.out / "replay")
+        self._save_weights()
+        file = io.BytesIO()  # torch reports a full disk as a RuntimeError
+        torch.save(self._state(), file)
+        write_atomically(self._state_path, file.getvalue())
+
+    def _save_weights(self) -> None:
+        about = {"experiences": len(self._learner.replay), "updates": self._learner.updates}
+        self.checkpoint = checkpoint.save(self.weights, self._learner.network, about)
+
+    def _check(self, transition: Transition) -> None:
+        """Raise TRANSITION_INVALID unless the learner can take the transition."""
+        action, config = transition.action, self._learner.network.config
+        rotations = dict(config.primitives).get(action.primitive, 0)
+        rows, columns = self._workspace.shape
+        inside = action.row < rows and action.column < columns and action.rotation < rotations
+        maps = (transition.before, transition.after)
+        problems = {
+            f"reward is {transition.reward}; it must be finite": math.isfinite(transition.reward),
+            f"primitive is {action.primitive!r}; the network values {', '.join(config.names)}": (
+                rotations > 0
+            ),
+            f"workspace is {transition.before.workspace}; the learner's is {self._workspace}": all(
+                heightmap.workspace == self._workspace for heightmap in maps
+            ),
+            f"action is at rotation {action.rotation}, row {action.row}, column {action.column}; "
+            f"there are {rotations}, {rows}, {columns}": inside,
+        }
+        for problem, fine in problems.items():
+            where = f"step {transition.step} of episode {transition.episode!r}"
+            require(fine, f"{where}: {problem}", ErrorCode.TRANSITION_INVALID)
+
+    def _make(self, network: NetworkConfig) -> Learner:
+        rate = LearnerConfig(rate=self.config.rate, final_rate=self.config.rate)
+        return Learner(network, rate, self._workspace, self.config.seed)
+
+    def _begin(self, start: Path | None) -> None:
+        if start is None:
+            self._learner = self._make(NetworkConfig.of_registry())
+            return
+        network, _ = checkpoint.load(start)
+        network.config.check_resolution(self._workspace.resolution)
+        self._learner = self._make(network.config)
+        weights = network.state_dict()
+        self._learner.restore({**self._learner.state(), "network": weights, "average": weights})
+
+    @property
+    def _state_path(self) -> Path:
+        return self.out / "state.pt"
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "learner": self._learner.state(),
+            "network": self._learner.network.config.to_json(),
+            "workspace": asdict(self._workspace),
+            "last": self._last,
+            "picks": list(self._picks),
+        }
+
+    def _resume(self) -> None:
+        try:
+            state: dict[str, Any] = torch.load(self._state_path, weights_only=True)
+            network, workspace = NetworkConfig.from_json(state["network"]), state["workspace"]
+        except Exception as error:  # torch raises a different one for each kind of damage
+            sentence = f"learning state {self._state_path} is damaged: {error}"
+            raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
+        require(
+            workspace == asdict(self._workspace),
+            f"{self.out} holds what was learned on {workspace}; the workspace is now "
+            f"{asdict(self._workspace)}: choose another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
+        network.check_primitives()
+        self._learner = self._make(network)
+        self._learner.replay.load(self.out / "replay", state["learner"]["experiences"])
+        self._learner.restore(state["learner"])
+        self._last = state["last"] and tuple(state["last"])
+        self._picks.extend(state["picks"])
+        self._save_weights()  # a kill may have left newer ones than the state
