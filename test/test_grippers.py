@@ -15,12 +15,10 @@ from fixtures_controller import Emulator, emulator, eventually, free_host, wait_
 
 from vpg_ros.devices import grippers
 from vpg_ros.devices.digital_output import DigitalOutput, Wiring
-from vpg_ros.devices.gripper_data import RG2 as RG2_DATA
 from vpg_ros.devices.interfaces import Gripper
 from vpg_ros.devices.onrobot import RG2
 from vpg_ros.devices.robotiq import HAND_E, TWO_FINGER_85, Robotiq, RobotiqModel
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.motion import GripperMove, HomeMove, Motion
 from vpg_ros.sim.controller import grippers as emulated
 from vpg_ros.sim.controller.rg2_compute_box import ComputeBox
 
@@ -313,16 +311,3 @@ def test_something_else_at_the_address(make: Callable[[str, int], Gripper], answ
         with pytest.raises(VpgError) as caught:
             make(*server.getsockname())
     assert caught.value.code is ErrorCode.GRIPPER_NO_ANSWER
-
-
-# -- openings wider than the gripper ---------------------------------------------------------------
-
-
-def test_openings_are_cut_to_the_stroke() -> None:
-    steps = (GripperMove("open", 0.085), GripperMove("close", 0.0, 25.0))
-    motion = Motion("grasp", steps, (GripperMove("release", 0.085), HomeMove("home")))
-    fitting, asked = grippers.within_stroke(motion, 0.05)
-    assert asked == 0.085
-    assert [step.width for step in fitting.steps] == [0.05, 0.0]
-    assert fitting.retreat == (GripperMove("release", 0.05), HomeMove("home"))
-    assert grippers.within_stroke(motion, RG2_DATA.stroke) == (motion, 0.0)

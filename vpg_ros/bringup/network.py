@@ -10,8 +10,9 @@ from pathlib import Path
 
 from vpg_ros.errors import ErrorCode, VpgError
 
-# Ports of the emulated UR controller and RG2 gripper, which the client libraries fix.
-CONTROLLER_PORTS = (30004, 30003, 29999, 41414)
+# Ports of the emulated UR controller and of its grippers (RG2, Compute Box, Robotiq), most of
+# which the client libraries fix.
+CONTROLLER_PORTS = (30004, 30003, 29999, 41414, 1502, 63352)
 ADDRESSES = tuple(f"127.0.0.{last}" for last in range(2, 100))
 # Linux's ephemeral ports begin at 32768, that is beyond the ports of domain 101.
 DOMAINS = tuple(str(number) for number in range(1, 102))

@@ -1,7 +1,7 @@
 """The grippers there are: the only list of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from vpg_ros.devices import gripper_data
 from vpg_ros.devices.digital_output import DigitalOutput, Wiring
@@ -11,9 +11,9 @@ from vpg_ros.devices.onrobot import RG2
 from vpg_ros.devices.robotiq import HAND_E, TWO_FINGER_85, Robotiq
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
-from vpg_ros.motion import GripperMove, Motion, Step
 
 MODBUS_PORT = 502
+PATIENCE = 2.0  # s
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Settings:
     compute_box: str = ""
     compute_box_port: int = MODBUS_PORT
     wiring: Wiring = field(default_factory=Wiring)
-    patience: float = 2.0
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,3 @@ def get(name: str) -> GripperModel:
         sentence = f"gripper is {name!r}; allowed: {', '.join(NAMES)}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
     return _MODELS[name]
-
-
-def within_stroke(motion: Motion, stroke: float) -> tuple[Motion, float]:
-    """``motion`` with every opening that is wider than ``stroke`` m replaced by ``stroke``.
-
-    Also the widest opening it asked for, m, or 0.0 when all fit. Primitives open wide for the sake
-    of clearance only: what is narrower than the stroke can be grasped all the same, and a descent
-    that meets something wider stops there. So this is no reason to refuse, but one to tell.
-    """
-    steps = (*motion.steps, *motion.retreat)
-    widest = max((s.width for s in steps if isinstance(s, GripperMove)), default=0.0)
-    if widest <= stroke:
-        return motion, 0.0
-
-    def clipped(step: Step) -> Step:
-        if isinstance(step, GripperMove):
-            return replace(step, width=min(step.width, stroke))
-        return step
-
-    fitting = replace(
-        motion,
-        steps=tuple(map(clipped, motion.steps)),
-        retreat=tuple(map(clipped, motion.retreat)),
-    )
-    return fitting, widest

@@ -52,7 +52,7 @@ def _connect_once(parameters: Parameters) -> Devices:
         link_timeout=parameters.link_timeout,
     )
     try:
-        settings = grippers.Settings(parameters.robot_ip)
+        settings = parameters.gripper_settings
         return Devices(arm, grippers.get(parameters.gripper).connect(settings))
     except VpgError:
         arm.disconnect()

@@ -14,12 +14,16 @@ EXCHANGE_TIMEOUT = 5.0  # s of wall time for one answer
 
 
 class Emulator:
-    """Starts the emulator on ``robot_ip`` and trades states for commands with it."""
+    """Starts the emulator on ``robot_ip`` and trades states for commands with it.
 
-    def __init__(self, robot_ip: str) -> None:
+    gripper: name of the one that it carries.
+    """
+
+    def __init__(self, robot_ip: str, gripper: str) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._link, child = WorldEnd.create()
         command = [sys.executable, "-m", "vpg_ros.sim.controller", "--host", robot_ip]
+        command += ["--gripper", gripper]
         self._process = subprocess.Popen(
             [*command, "--link-fd", str(child.fileno())],
             pass_fds=(child.fileno(),),

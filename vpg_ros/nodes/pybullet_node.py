@@ -1,7 +1,7 @@
 """pybullet_node: the simulated cell in the place of camera, arm and gripper.
 
 It publishes what a RealSense driver publishes and, through the UR controller emulator, answers on
-the ports that a UR controller and an RG2 gripper answer on. World, emulator and clock run in
+the ports that a UR controller and its gripper answer on. World, emulator and clock run in
 lock-step: one exchange every 8 ms of simulated time, ``time_scale`` times as fast as real time.
 """
 
@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
@@ -53,6 +54,7 @@ class Parameters:
     time_scale: float = parameter("simulated s per s; 0: as fast as it can", 0.0, low=0.0)
     headless: bool = parameter("without PyBullet's own window", True)
     robot_ip: str = parameter("loopback address of the simulated controller", "127.0.0.2")
+    gripper: str = parameter("gripper at the end of the arm", "rg2", choices=grippers.NAMES)
     depth_noise: bool = parameter("give the camera a real one's depth noise", True)
     camera_rate: float = parameter(
         "pictures per simulated s, while somebody listens", 10.0, low=0.1
@@ -100,7 +102,7 @@ class PybulletNode(VpgNode):
         self._settings = self.read_parameters(Parameters)
         scenes.base.check(self._settings.scene, self._settings.objects)
         self._resets: queue.SimpleQueue[_Reset] = queue.SimpleQueue()
-        self._emulator = Emulator(self._settings.robot_ip)
+        self._emulator = Emulator(self._settings.robot_ip, self._settings.gripper)
         try:
             self._world = self._new_world()
             self._offer_topics()
@@ -111,7 +113,8 @@ class PybulletNode(VpgNode):
 
     def _new_world(self) -> World:
         settings = self._settings
-        world = World(settings.seed, settings.workspace, window=not settings.headless)
+        data = grippers.get(settings.gripper).data
+        world = World(settings.seed, settings.workspace, not settings.headless, data)
         scenes.build(world, settings.scene, settings.objects)
         return world
 

@@ -8,7 +8,6 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.geometry import FloatArray
 from vpg_ros.sim.robot import FINGER_LINKS
 from vpg_ros.sim.shapes import mesh
@@ -55,5 +54,5 @@ def _gripper_corners(world: World, width: float) -> FloatArray:
         if side is not None:
             corners.append(mesh(link.shapes).vertices + [side * width, 0.0, 0.0])
         elif link.name == "gripper_link":
-            corners.append(mesh(link.shapes).vertices - np.array(RG2.tool.position))
+            corners.append(mesh(link.shapes).vertices - world.robot.tool[:3, 3])
     return np.array(corners)

@@ -1,4 +1,4 @@
-"""The simulated UR5 with its RG2: PyBullet joints driven as the real controllers drive theirs."""
+"""The simulated UR5 with its gripper: PyBullet joints driven as real controllers drive theirs."""
 
 import os
 import tempfile
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.devices.description import expand, link_shapes
-from vpg_ros.devices.gripper_data import RG2
+from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.contacts import contact_forces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 
-STROKE = 0.110  # m between the fingertips, fully open
+STROKE = RG2.stroke  # m between the fingertips, fully open
 START_WIDTH = 0.085  # m
-MIN_FORCE, MAX_FORCE = 3.0, 40.0  # N, RG2 data sheet
+MIN_FORCE, MAX_FORCE = RG2.min_force, RG2.max_force  # N
 GRIPPER_SPEED = 0.150  # m/s of the width
 # Nm; what presses against the tool meets 130 N at most, as from an arm with its safety functions
 # on, rather than the motors' 150 Nm.
@@ -25,8 +25,6 @@ TORQUES = (50.0, 50.0, 50.0, 28.0, 28.0, 28.0)
 FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_LINKS = ("left_finger_link", "right_finger_link")
 GRIPPER_LINKS = ("gripper_link", *FINGER_LINKS)
-
-_TOOL = RG2.tool.matrix
 
 # A joint reaches its target within one step, as far as its torque allows.
 _POSITION_GAIN = 1.0
@@ -45,15 +43,23 @@ _SHORT_OF_TARGET = 2e-3
 class Robot:
     """One arm with its gripper, in one PyBullet client.
 
+    The gripper is an RG2's, as long as ``gripper`` says; its driver keeps to the stroke of another.
+
     Targets hold until they are replaced; motors are limited to the real joints' torques, so that
     what is touched pushes back. Angles in rad, widths in m, forces in N.
 
     shapes: what its links look like. links: index of each by name. target: joints it heads for.
+    tool: TCP in the frame of ``tool0``, 4×4.
     """
 
-    def __init__(self, client: Any, workspace: Workspace, dt: float) -> None:
+    def __init__(
+        self, client: Any, workspace: Workspace, dt: float, gripper: GripperData = RG2
+    ) -> None:
         self._client, self._stride = client, GRIPPER_SPEED / 2 * dt
-        urdf = expand(robot=True, cell=False, frames=False, workspace=workspace)
+        self.tool = gripper.tool.matrix
+        urdf = expand(
+            robot=True, cell=False, frames=False, workspace=workspace, tool_length=gripper.length
+        )
         self.shapes = link_shapes(urdf)
         self.body = _load(client, urdf)
         infos = [client.getJointInfo(self.body, i) for i in range(client.getNumJoints(self.body))]
@@ -123,7 +129,7 @@ class Robot:
 
     def tip(self) -> FloatArray:
         """Pose of the TCP in the base frame as it really is, 4×4."""
-        return self.link_pose("wrist_3_link") @ _TOOL
+        return self.link_pose("wrist_3_link") @ self.tool
 
     def link_pose(self, name: str) -> FloatArray:
         """Pose of a link's frame in the base frame, 4×4."""
@@ -183,29 +189,32 @@ class Robot:
         PyBullet's gear constraint lets a grip drift to one side, so the coupling is done here: no
         finger may lead the other by more than _LEAD, and one that does is pushed back.
         """
-        now = np.array([s[0] for s in self._client.getJointStates(self.body, self._fingers)])
-        goal = self._width_target / 2
-        away = np.sign(goal - now.mean())
-        target = now + np.clip(goal - now, -self._stride, self._stride)
-        limit = now[::-1] + away * _LEAD
-        target = np.minimum(target, limit) if away > 0 else np.maximum(target, limit)
-        led = away * (target - now) < 0
+        now = [state[0] for state in self._client.getJointStates(self.body, self._fingers)]
+        goal, stride = self._width_target / 2, self._stride
+        opening = goal > sum(now) / 2
+        targets, forces = [], []
+        for own, other in zip(now, reversed(now), strict=True):
+            target = own + min(max(goal - own, -stride), stride)
+            target = min(target, other + _LEAD) if opening else max(target, other - _LEAD)
+            pushed_back = target < own if opening else target > own
+            targets.append(target)
+            forces.append(2 * self._force if pushed_back else self._force)
         self._client.setJointMotorControlArray(
             self.body,
             self._fingers,
             self._client.POSITION_CONTROL,
-            targetPositions=target.tolist(),
-            forces=np.where(led, 2 * self._force, self._force).tolist(),
+            targetPositions=targets,
+            forces=forces,
             positionGains=[_POSITION_GAIN] * 2,
         )
 
 
 def _load(client: Any, urdf: str) -> int:
-    """The body of a URDF text (PyBullet reads files only)."""
+    """The body of a URDF text (PyBullet reads files only, and breaks lines at 8 KiB)."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "robot.urdf")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(urdf)
+            file.write(urdf.replace("><", ">\n<"))
         flags = client.URDF_USE_INERTIA_FROM_FILE
         return int(client.loadURDF(path, useFixedBase=True, flags=flags))
 

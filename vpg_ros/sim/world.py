@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
 from vpg_ros.sim.cell import Cell, Drawable
@@ -50,12 +51,17 @@ class World:
     seed: of the last reset. rng: random numbers seeded by it. steps: taken since then.
     picked, lost: objects that came to rest in the bin, and elsewhere outside the tray; both are
     taken out. window: show the world in PyBullet's own window (one world a process at most).
+    gripper: how long the arm's is.
     """
 
     def __init__(
-        self, seed: int = 0, workspace: Workspace = DEFAULT_WORKSPACE, window: bool = False
+        self,
+        seed: int = 0,
+        workspace: Workspace = DEFAULT_WORKSPACE,
+        window: bool = False,
+        gripper: GripperData = RG2,
     ) -> None:
-        self.workspace = workspace
+        self.workspace, self._gripper = workspace, gripper
         self.client: Any = Client(window)
         self.reset(seed)
 
@@ -71,7 +77,7 @@ class World:
         self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.cell = Cell(self.client, self.workspace)
-        self.robot = Robot(self.client, self.workspace, DT)
+        self.robot = Robot(self.client, self.workspace, DT, self._gripper)
         self._objects: dict[int, _Placed] = {}
         self.steps, self._skipped = 0, 0.0
         self.picked = self.lost = 0
