@@ -37,6 +37,7 @@ class TrainingConfig:
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
     of from those that pick. updates: gradient steps an action. save_after: actions between
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
+    mask: whether random actions are drawn from the admissible ones alone.
     """
 
     actions: int = 2000
@@ -48,6 +49,7 @@ class TrainingConfig:
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False
+    mask: bool = True
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.6, 4, 14),
         SceneMix("packed", 0.4, 4, 12),

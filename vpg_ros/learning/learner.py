@@ -1,8 +1,8 @@
 """The learner: Q-values of executed actions by gradient descent on replayed patches.
 
-An action that picks is worth the chance that it does; any other is worth gamma times the best
-value of the scene it leaves (Zeng et al. 2018, without a push reward: the value of a push is then
-the discounted time to the next grasp).
+By default an action that picks is worth the chance that it does; any other is worth gamma times
+the best value of the scene it leaves (Zeng et al. 2018, without a push reward: the value of a push
+is then the discounted time to the next grasp). ``targets`` has the other rules.
 """
 
 import math
@@ -18,8 +18,9 @@ from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.patches import make_batch
+from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import admissible_cells
@@ -35,6 +36,14 @@ class LearnerConfig:
     samples an update, of which newest_share come from the ``newest`` experiences. gamma: discount.
     clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
     refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+
+    targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
+    that changed the scene. target_network: whether the averaged weights value the next scene,
+    rather than the learning ones. augment: whether samples are mirrored and turned where that
+    changes nothing. mask: whether inadmissible actions are left out of the next scene's value and
+    of what the policy chooses. empty_table: weight of drawing the best-valued place towards 0 where
+    it is empty table (Hundt et al. 2020, SPOT-Q). priority: exponent of rank-based prioritised
+    replay (Schaul et al. 2016), 0 for uniform.
     """
 
     rate: float = 4e-3
@@ -48,10 +57,24 @@ class LearnerConfig:
     averaging: float = 0.99
     weight_decay: float = 1e-2
     refresh_every: int = 8
+    targets: str = "discounted"
+    push_reward: float = 0.0
+    target_network: bool = True
+    augment: bool = True
+    mask: bool = True
+    empty_table: float = 0.0
+    priority: float = 0.0
 
     def __post_init__(self) -> None:
         require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
         require(self.batch > 0, f"batch is {self.batch}; it must be > 0")
+        require(
+            self.targets in RULES,
+            f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
+        )
+        for name in ("push_reward", "empty_table", "priority"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
 
 class Learner:
@@ -73,6 +96,8 @@ class Learner:
             self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
         )
         self._next_values: dict[int, float] = {}  # oldest evaluation first
+        self._rule = RULES[config.targets]
+        self._bound = self._rule.bound(config.push_reward, config.gamma)
 
     @property
     def network(self) -> ValueNetwork:
@@ -81,7 +106,7 @@ class Learner:
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
-        return NetworkPolicy(self._average, torch.device("cpu"))
+        return NetworkPolicy(self._average, torch.device("cpu"), masked=self.config.mask)
 
     def add(self, transition: Transition) -> None:
         """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
@@ -91,7 +116,7 @@ class Learner:
         )
         experience = Experience.of(transition, self._network.config.colour)
         self.replay.add(experience)
-        if self._bootstraps(experience):
+        if self._rule.bootstraps(experience):
             self._next_values[len(self.replay) - 1] = self._value(experience)
 
     def update(self) -> float:
@@ -99,7 +124,9 @@ class Learner:
         if len(self.replay) == 0:
             raise VpgError(ErrorCode.STORE_UNREADABLE, "the replay is empty; nothing to learn from")
         config = self.config
-        indices = self.replay.sample(config.batch, self._rng, config.newest, config.newest_share)
+        indices = self.replay.sample(
+            config.batch, self._rng, config.newest, config.newest_share, config.priority
+        )
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()
         loss = self._loss(indices)
@@ -130,34 +157,52 @@ class Learner:
 
     def _group_loss(self, chosen: Sequence[int]) -> torch.Tensor:
         items = [self.replay[i] for i in chosen]
-        batch = make_batch(items, self._network.config, self._rng)
+        batch = make_batch(items, self._network.config, self._rng, self.config.augment)
         inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
         parameters = self._network(inputs)
         samples = torch.arange(len(items))
         at_actions = parameters[samples, :, batch.rows, batch.columns]
         targets = torch.tensor([self.target(i) for i in chosen], dtype=torch.float32)
-        return self._network.head.loss(at_actions, batch.outputs, targets)
+        head = self._network.head
+        values = head.mean(at_actions.detach())[samples, batch.outputs]
+        self.replay.note_errors(chosen, (values - targets).abs().tolist())
+        loss = head.loss(at_actions, batch.outputs, targets)
+        if self.config.empty_table > 0 and primitives.get(items[0].primitive).picks:
+            loss = loss + self.config.empty_table * self._empty_loss(parameters, batch)
+        return loss
+
+    def _empty_loss(self, parameters: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Loss towards 0 at each sample's best-valued place, of those that are empty table.
+
+        That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
+        """
+        samples = torch.arange(len(parameters))
+        values = self._network.head.mean(parameters.detach())[samples, batch.outputs].flatten(1)
+        best = values.argmax(dim=1)
+        wrong = batch.empty.flatten(1)[samples, best]
+        if not bool(wrong.any()):
+            return torch.zeros(())
+        at_best = parameters.flatten(2)[samples, :, best][wrong]
+        zeros = torch.zeros(len(at_best))
+        share = float(wrong.float().mean())
+        return share * self._network.head.loss(at_best, batch.outputs[wrong], zeros)
 
     def target(self, index: int) -> float:
         """What the value of a stored experience's action is drawn towards."""
         experience = self.replay[index]
-        return experience.reward + self.config.gamma * self._next_values.get(index, 0.0)
-
-    @staticmethod
-    def _bootstraps(experience: Experience) -> bool:
-        """Whether the scene left behind counts: not after a pick, nor where nothing moved."""
-        picks = primitives.get(experience.primitive).picks
-        return not picks and experience.changed and not experience.done
+        earned = self._rule.earned(experience, self.config.push_reward) / self._bound
+        return earned + self.config.gamma * self._next_values.get(index, 0.0)
 
     def _value(self, experience: Experience) -> float:
-        """Best admissible value of the scene an experience led to, by the averaged weights."""
-        config = self._average.config
+        """Best admissible value of the scene an experience led to."""
+        network = self._average if self.config.target_network else self._network
+        config = network.config
         height = experience.next_height.astype(np.float32)
         unused = np.zeros((*height.shape, 3), np.uint8)
         colour = experience.next_colour if config.colour else unused
         heightmap = Heightmap(colour, height, self._workspace)
-        allowed = admissible_cells(heightmap, config.names, config.cell)
-        values, _ = Evaluator(self._average, torch.device("cpu")).evaluate(heightmap)
+        allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
+        values, _ = Evaluator(network, torch.device("cpu")).evaluate(heightmap)
         best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
         return max(best, default=0.0)
 
@@ -189,6 +234,7 @@ class Learner:
             "rng": self._rng.bit_generator.state,
             "next_values": list(self._next_values.items()),
             "experiences": len(self.replay),
+            "errors": self.replay.errors,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -199,3 +245,4 @@ class Learner:
         self.updates = state["updates"]
         self._rng.bit_generator.state = state["rng"]
         self._next_values = dict(state["next_values"])
+        self.replay.note_errors(range(len(self.replay)), state["errors"])

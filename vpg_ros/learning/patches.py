@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from vpg_ros import primitives
+from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.learning.replay import Experience
-from vpg_ros.policy.canvas import Canvas, planes, render
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.canvas import HEIGHT_SCALE, Canvas, planes, render
+from vpg_ros.policy.config import INPUT_ROTATIONS, NetworkConfig
 from vpg_ros.policy.network import DOWNSAMPLING
 
 
@@ -24,31 +25,38 @@ class Batch:
     """Samples of one primitive.
 
     inputs: N×input_channels×size×size. rows, columns: the cell of each action, N. outputs: its
-    output channel, N.
+    output channel, N. empty: whether nothing stands at a cell, N×size×size.
     """
 
     inputs: Tensor
     rows: Tensor
     columns: Tensor
     outputs: Tensor
+    empty: Tensor
 
 
 def make_batch(
-    experiences: Sequence[Experience], config: NetworkConfig, rng: np.random.Generator
+    experiences: Sequence[Experience],
+    config: NetworkConfig,
+    rng: np.random.Generator,
+    augment: bool = True,
 ) -> Batch:
-    """Augmented patches of experiences that share a primitive."""
+    """Patches of experiences that share a primitive, mirrored and turned unless told not to."""
     inputs, rows, columns, outputs = [], [], [], []
     for experience in experiences:
-        canvas, output = _view(experience, config, rng)
-        inputs.append(_cut(experience, canvas, config, bool(rng.integers(2))))
+        canvas, output = _view(experience, config, rng, augment)
+        inputs.append(_cut(experience, canvas, config, augment and bool(rng.integers(2))))
         rows.append(canvas.anchor_row)
         columns.append(canvas.anchor_column)
         outputs.append(output)
+    stacked = np.stack(inputs)
+    own = (config.cell // 2) * (config.cell + 1)  # channel of the pixel that a cell acts at
     return Batch(
-        torch.from_numpy(np.stack(inputs)),
+        torch.from_numpy(stacked),
         torch.tensor(rows),
         torch.tensor(columns),
         torch.tensor(outputs),
+        torch.from_numpy(stacked[:, own] <= OBJECT_HEIGHT / HEIGHT_SCALE),
     )
 
 
@@ -59,11 +67,12 @@ def patch_size(primitive: str, config: NetworkConfig) -> int:
 
 
 def _view(
-    experience: Experience, config: NetworkConfig, rng: np.random.Generator
+    experience: Experience, config: NetworkConfig, rng: np.random.Generator, augment: bool
 ) -> tuple[Canvas, int]:
     """Where to look, and the output channel that values the action there."""
     channels = config.channels(experience.primitive)
-    turned = int(rng.integers(2))
+    # Without a random half turn, the view that the action is chosen from.
+    turned = int(rng.integers(2)) if augment else experience.rotation // INPUT_ROTATIONS
     angle = primitives.get(experience.primitive).angle(experience.rotation) - turned * np.pi
     size = patch_size(experience.primitive, config)
     # Every phase of the pooling grid, or the network would be trained at one of them only.

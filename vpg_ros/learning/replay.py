@@ -1,6 +1,8 @@
 """Replay: what was experienced, small enough to keep all of it, and on disk in shards."""
 
 import io
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -58,10 +60,14 @@ class Experience:
 
 
 class Replay:
-    """Experiences in the order they were made."""
+    """Experiences in the order they were made.
+
+    errors: how wrong the value of each was when it was last learned from, infinite before.
+    """
 
     def __init__(self) -> None:
         self._items: list[Experience] = []
+        self.errors: list[float] = []
         self._shards: list[int] = []  # number of experiences in each shard on disk
 
     def __len__(self) -> int:
@@ -73,17 +79,40 @@ class Replay:
     def add(self, experience: Experience) -> None:
         """Append one."""
         self._items.append(experience)
+        self.errors.append(math.inf)
+
+    def note_errors(self, indices: Sequence[int], errors: Sequence[float]) -> None:
+        """Remember how wrong the values of some experiences are."""
+        for index, error in zip(indices, errors, strict=True):
+            self.errors[index] = error
 
     def sample(
-        self, count: int, rng: np.random.Generator, newest: int, newest_share: float
+        self,
+        count: int,
+        rng: np.random.Generator,
+        newest: int,
+        newest_share: float,
+        priority: float = 0.0,
     ) -> list[int]:
-        """Indices of ``count`` experiences, uniform but for a share drawn from the ``newest``."""
+        """Indices of ``count`` experiences, a share of them drawn from the ``newest``.
+
+        The others are drawn uniformly or, with a ``priority`` above 0, in proportion to the
+        −priority'th power of their rank by error (Schaul et al. 2016).
+        """
         recent = round(count * newest_share)
         low = max(0, len(self) - newest)
         return [
             *(int(i) for i in rng.integers(low, len(self), recent)),
-            *(int(i) for i in rng.integers(0, len(self), count - recent)),
+            *self._draw(count - recent, rng, priority),
         ]
+
+    def _draw(self, count: int, rng: np.random.Generator, priority: float) -> list[int]:
+        if priority == 0:
+            return [int(i) for i in rng.integers(0, len(self), count)]
+        by_error = np.argsort(-np.array(self.errors), kind="stable")
+        weights = np.arange(1, len(self) + 1, dtype=float) ** -priority
+        ranks = rng.choice(len(self), size=count, p=weights / weights.sum())
+        return [int(i) for i in by_error[ranks]]
 
     def save(self, folder: Path) -> None:
         """Write what is not on disk yet as one more shard; earlier shards stay as they are."""
@@ -102,6 +131,7 @@ class Replay:
         while len(self) < count:
             items = _unpack(_shard(folder, len(self._shards)))
             self._items += items
+            self.errors += [math.inf] * len(items)
             self._shards.append(len(items))
 
 

@@ -87,5 +87,5 @@ class Rollout:
         """A random action; random picks alone teach most of what there is to learn at first."""
         others = rng.random() < self._config.other_share
         names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
-        random = RandomPolicy(int(rng.integers(2**31)), names)
+        random = RandomPolicy(int(rng.integers(2**31)), names, self._config.mask)
         return random.decide(heightmap, self._env.tried).action

@@ -18,20 +18,23 @@ CELL = 2  # pixels, the grid the network decides on too
 
 
 class RandomPolicy:
-    """Uniform over primitives, then over each one's admissible actions."""
+    """Uniform over primitives, then over each one's actions: the admissible ones, if masked."""
 
     name = "random"
     checkpoint = ""
 
-    def __init__(self, seed: int = 0, names: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, names: tuple[str, ...] | None = None, masked: bool = True
+    ) -> None:
         self._rng = np.random.default_rng(seed)
-        self._names = names
+        self._names, self._masked = names, masked
 
     def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
         """A random admissible action; its value is 0."""
         require_seen(heightmap)
         names = self._names or primitives.names()
-        admissible = without_tried(admissible_cells(heightmap, names, CELL), tried, heightmap, CELL)
+        allowed = admissible_cells(heightmap, names, CELL, self._masked)
+        admissible = without_tried(allowed, tried, heightmap, CELL)
         order = self._rng.permutation(len(names))
         values: FloatMaps = {
             # A primitive's rank decides first, a draw for each of its actions second.

@@ -43,14 +43,20 @@ def pixel_to_cell(row: int, column: int, cell: int) -> tuple[int, int]:
     return row // cell, column // cell
 
 
-def admissible_cells(heightmap: Heightmap, names: tuple[str, ...], cell: int) -> BoolMaps:
-    """What the named primitives allow, read at each cell's own pixel."""
+def admissible_cells(
+    heightmap: Heightmap, names: tuple[str, ...], cell: int, masked: bool = True
+) -> BoolMaps:
+    """What the named primitives allow, read at each cell's own pixel; all of it if not masked."""
     require(
         all(size % cell == 0 for size in heightmap.workspace.shape),
         f"heightmap has {heightmap.workspace.shape} pixels; both must be multiples of {cell}",
         ErrorCode.HEIGHTMAP_INVALID,
     )
     start = cell // 2
+    if not masked:
+        rows, columns = (size // cell for size in heightmap.workspace.shape)
+        shapes = {name: (primitives.get(name).rotations, rows, columns) for name in names}
+        return {name: np.ones(shape, dtype=np.bool_) for name, shape in shapes.items()}
     return {
         name: primitives.get(name).admissible(heightmap)[:, start::cell, start::cell]
         for name in names

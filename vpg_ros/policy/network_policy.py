@@ -20,13 +20,20 @@ class NetworkPolicy:
     """Takes the admissible action that the network values highest.
 
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
-    unless ``restricted_to`` fewer.
+    unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
     """
 
     name = "network"
 
-    def __init__(self, network: ValueNetwork, device: torch.device, checkpoint: str = "") -> None:
+    def __init__(
+        self,
+        network: ValueNetwork,
+        device: torch.device,
+        checkpoint: str = "",
+        masked: bool = True,
+    ) -> None:
         self.checkpoint = checkpoint
+        self._masked = masked
         self.config = network.config
         self.names = network.config.names
         self._evaluator = Evaluator(network, device)
@@ -49,7 +56,7 @@ class NetworkPolicy:
         require_seen(heightmap)
         self.config.check_resolution(heightmap.workspace.resolution)
         cell = self.config.cell
-        admissible = admissible_cells(heightmap, self.names, cell)
+        admissible = admissible_cells(heightmap, self.names, cell, self._masked)
         all_values, all_spread = self._evaluator.evaluate(heightmap)
         values = {name: all_values[name] for name in self.names}
         spread = all_spread and {name: all_spread[name] for name in self.names}

@@ -1,0 +1,62 @@
+"""What the value of an executed action is drawn towards: three rules, chosen by name.
+
+Values are kept in [0, 1], as fractions of the largest return there can be (``bound``), which is 1
+under the default rule.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vpg_ros import primitives
+from vpg_ros.learning.replay import Experience
+
+
+@dataclass(frozen=True)
+class TargetRule:
+    """One rule.
+
+    earned: immediate reward of an experience given the push reward. bootstraps: whether the value
+    of the scene left behind counts, discounted. bound: largest return, from (push reward, gamma).
+    """
+
+    earned: Callable[[Experience, float], float]
+    bootstraps: Callable[[Experience], bool]
+    bound: Callable[[float, float], float]
+
+
+def _picks(experience: Experience) -> bool:
+    return primitives.get(experience.primitive).picks
+
+
+def _earned(experience: Experience, push_reward: float) -> float:
+    """The pick, or the push reward for any other action that changed the scene."""
+    if _picks(experience):
+        return experience.reward
+    return push_reward * experience.changed
+
+
+def _worked(experience: Experience, _: float) -> float:
+    """Whether the action did what it is for: picked, or else moved something."""
+    return experience.reward if _picks(experience) else float(experience.changed)
+
+
+def _prepared(experience: Experience) -> bool:
+    """Something other than a pick changed the scene and there is more to do."""
+    return not _picks(experience) and experience.changed and not experience.done
+
+
+def _happened(experience: Experience) -> bool:
+    """The scene changed or something was picked (Zeng et al. 2018, section IV.C)."""
+    return (experience.changed or experience.reward > 0) and not experience.done
+
+
+RULES: dict[str, TargetRule] = {
+    # A pick is worth the chance that it succeeds, anything else the discounted best value after it.
+    "discounted": TargetRule(
+        _earned, _prepared, lambda push_reward, gamma: max(1.0, push_reward / (1 - gamma))
+    ),
+    # No future: the chance that the action does what it is for.
+    "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),
+    # Zeng et al. 2018: every action that did something is worth what follows it as well.
+    "vpg": TargetRule(_earned, _happened, lambda push_reward, gamma: 1 / (1 - gamma)),
+}
