@@ -195,7 +195,7 @@ def test_truncated_weights_end_the_run_by_name(tmp_path):
 def test_a_robot_that_refuses_ends_the_run_by_name(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
-    arguments = ("--robot-ip", "127.99.0.1", "--camera", "external", "--policy", "heuristic")
+    arguments = ("--robot-ip", "127.99.0.1", "--camera", "topics", "--policy", "heuristic")
     options = (*arguments, "--calibration", str(calibration))
     with running(tmp_path / "run", *options, system="real") as run:
         assert run.end() == 1
@@ -206,7 +206,7 @@ def test_a_robot_that_refuses_ends_the_run_by_name(tmp_path):
 def test_a_robot_without_a_camera_is_parked_again(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
-    options = ("--camera", "external", "--policy", "heuristic", "--calibration", str(calibration))
+    options = ("--camera", "topics", "--policy", "heuristic", "--calibration", str(calibration))
     with emulator("--time-scale", "4") as robot:
         address = ("--robot-ip", robot.host)
         with running(tmp_path / "run", *options, *address, system="real") as run:
@@ -217,13 +217,19 @@ def test_a_robot_without_a_camera_is_parked_again(tmp_path):
             assert np.abs(np.array(robot.state()["joints"]) - HOME_JOINTS).max() < 0.02
 
 
-def test_a_driver_that_is_not_installed_is_named(tmp_path):
+def test_a_camera_that_is_not_connected_ends_the_run_by_name(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
-    options = ("--robot-ip", "127.99.0.1", "--calibration", str(calibration))
-    with running(tmp_path / "run", *options, system="real") as run:
+    options = ("--camera-serial", "none", "--policy", "heuristic", "--calibration")
+    with (
+        emulator("--time-scale", "4") as robot,
+        running(
+            tmp_path / "run", *options, str(calibration), "--robot-ip", robot.host, system="real"
+        ) as run,
+    ):
         assert run.end() == 1
-        assert "realsense2_camera" in run.output
+        assert run.summary["error_code"] == ErrorCode.CAMERA_MISSING
+        assert "'none' is connected" in run.summary["error_msg"]
 
 
 def unplug_camera(run: Run) -> None:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import pickle
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,14 +21,15 @@ from vpg_ros.action import Action
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.cases import FamilyCase
+from vpg_ros.learning.cases import FamilyCase, find_cases
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player, evaluate_run
 from vpg_ros.learning.evaluation import Evaluation, evaluate
-from vpg_ros.learning.figures import Run, by_original, over_all, summary
+from vpg_ros.learning.figures import Run, by_original, mcnemar, over_all, summary
 from vpg_ros.policy import Decision, Policy
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.selection import TRIED_RADIUS, TRIED_ROTATIONS, without_tried
+from vpg_ros.resources import resource
 
 PLAYERS = {
     "network": Player(),
@@ -132,6 +134,15 @@ def test_cases_are_told_apart() -> None:
     json.dumps(figures, allow_nan=False)
 
 
+def test_policies_are_compared_table_by_table() -> None:
+    """Of 9 tables on which they differ, one policy completes 8: p = 2 (C(9,0) + C(9,1)) / 2⁹."""
+    first = [run(4 if seed != 3 else 1, 4, 4, seed=seed) for seed in range(20)]
+    second = [run(4 if seed in (3, *range(9, 20)) else 1, 4, 4, seed=seed) for seed in range(30)]
+    assert mcnemar(first, second) == pytest.approx(20 / 512)
+    assert mcnemar(second, first) == pytest.approx(20 / 512)
+    assert mcnemar(first, first) == 1.0
+
+
 # -- runs
 
 
@@ -209,6 +220,28 @@ def test_a_run_counts_what_happened(env: TableEnv) -> None:
     assert played.picked + played.lost <= 2
     assert played.grasp_successes <= played.grasps == played.actions
     assert (played.picked, played.lost) == (env.world.picked, env.world.lost)
+
+
+def test_the_challenging_cases_have_names_and_objects_of_their_own() -> None:
+    cases = find_cases("challenging")
+    assert len(cases) == 11
+    assert len({case.name for case in cases}) == 11
+    assert find_cases(cases[3].name) == cases[3:4]
+    with pytest.raises(VpgError, match="objects is 5"):
+        find_cases("challenging", 5)
+
+
+def test_a_folder_of_cases_is_played(env: TableEnv, tmp_path: Path) -> None:
+    shutil.copy(resource("scenes/challenging/blocks/cube.obj"), tmp_path)
+    for name, x in (("a", -0.50), ("b", -0.45)):
+        line = f"cube.obj 0.5 0.5 0.5 {x} 0.0 0.02 0 0 0\n"
+        (tmp_path / f"{name}.txt").write_text(line)
+    cases = find_cases(str(tmp_path))
+    assert [(case.name, case.objects) for case in cases] == [("a", 1), ("b", 1)]
+    tables = [case.reset(env, seed).filled for case in cases for seed in (0, 0, 1)]
+    assert np.array_equal(tables[0], tables[1])
+    assert not np.array_equal(tables[0], tables[2])
+    assert evaluate_run(env, Player("heuristic").load().policy(0), cases[0], 0).completed
 
 
 def test_the_shipped_weights_clear_a_table(env: TableEnv) -> None:
@@ -321,7 +354,9 @@ def test_the_command_writes_all_figures(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--scenes", "pile"), "pile"),
+        (("--scenes", "pile"), "scenes is 'pile'"),
+        (("--scenes", "docs"), "docs holds no case"),
+        (("--scenes", "challenging", "--objects", "3"), "objects is 3"),
         (("--objects", "0"), "objects is 0"),
         (("--runs", "0"), "runs is 0"),
         (("--seed", "-1"), "seed is -1"),

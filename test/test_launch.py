@@ -39,7 +39,7 @@ def test_arguments_are_those_of_the_system(name):
 def test_nodes_are_those_of_the_system(name):
     actions = [action for action in description(name).entities if isinstance(action, Node)]
     executables = {action.node_executable for action in actions} - {"robot_state_publisher"}
-    assert executables == {node.executable for node in SYSTEMS[name]().nodes}
+    assert executables == {node.name for node in SYSTEMS[name]().nodes}
 
 
 def test_a_choice_that_there_is_not_is_refused():

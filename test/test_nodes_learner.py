@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
-from ros_fixtures import CONFIG, call, ros, run_process, sentence, spinning
+from ros_fixtures import CONFIG, call, ros, spinning
 from vpg_msgs.msg import Transition as TransitionMsg
 from vpg_msgs.srv import LoadCheckpoint, Select
 
@@ -40,7 +40,7 @@ from vpg_ros.policy.exploration import Exploration
 from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE, write_json
 from vpg_ros.system import sim
 
-PATIENCE = 60.0
+PATIENCE = 150.0  # s of wall time for anything, on a busy machine
 
 
 def scene(row: int, stamp: float) -> Heightmap:
@@ -124,14 +124,14 @@ def test_a_killed_learner_goes_on_where_it_was_and_bad_transitions_are_refused(t
         with spinning(cell):
             with learner_process(out, log) as process:
                 cell.connect()
-                for step in range(7):
+                for step in range(3):
                     cell.publish(transition(step))
-                cell.publish(transition(7, reward=math.nan))
-                cell.until_values(experiences="7", refused="1")
+                cell.publish(transition(3, reward=math.nan))
+                cell.until_values(experiences="3", refused="1")
                 assert cell.status.level == DiagnosticStatus.ERROR
-                assert "step 7" in cell.status.message and "reward is nan" in cell.status.message
-                cell.publish(transition(7))
-                cell.until_values(experiences="8", updates="8", unsaved="0", refused="1")
+                assert "step 3" in cell.status.message and "reward is nan" in cell.status.message
+                cell.publish(transition(3))
+                cell.until_values(experiences="4", updates="4", unsaved="0", refused="1")
                 assert cell.status.level == DiagnosticStatus.OK
                 assert cell.values["grasp_success"] == "0.50" and cell.values["checkpoint"]
                 digest = cell.values["checkpoint"]
@@ -141,14 +141,15 @@ def test_a_killed_learner_goes_on_where_it_was_and_bad_transitions_are_refused(t
             with learner_process(out, log) as process:
                 cell.connect()
                 # What came last comes again, because the topic is latched, and counts once.
-                cell.until_values(experiences="8", updates="8", checkpoint=digest)
+                cell.until_values(experiences="4", updates="4", checkpoint=digest)
                 assert cell.values["grasp_success"] == "0.50"
-                for step in range(8, 12):
+                for step in range(4, 8):
                     cell.publish(transition(step))
-                cell.until_values(experiences="12", updates="12", unsaved="0")
+                cell.until_values(experiences="8", updates="8", unsaved="0")
                 assert cell.values["checkpoint"] != digest
                 process.send_signal(signal.SIGINT)
                 assert process.wait(20.0) == 0, log.read_text()
+    assert len((out / "curve.csv").read_text().splitlines()) == 1 + 8
     assert "Traceback" not in log.read_text()
 
 
@@ -228,7 +229,7 @@ SMALL = """
 
 def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp_path):
     system = sim()
-    given = {"scene": "row", "objects": "1", "max_actions": "6", "exploration": "0.0"}
+    given = {"scene": "row", "objects": "1", "max_actions": "4", "exploration": "0.0"}
     given |= {"run_dir": str(tmp_path), "learn_dir": str(tmp_path / "learning")}
     values = system.resolve(given | {"learn": "true", "return_objects": "true"})
     (tmp_path / "small.yaml").write_text(SMALL)
@@ -249,14 +250,14 @@ def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp
             nodes, files, tmp_path / "logs", environment | {"OMP_NUM_THREADS": "1"}
         ) as supervisor:
             supervisor.wait_ready(lambda _: None, threading.Event())
-            deadline = time.monotonic() + 2 * PATIENCE
+            deadline = time.monotonic() + PATIENCE
             while supervisor.task_exit_code is None:
                 supervisor.raise_if_died()
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             assert supervisor.task_exit_code == 0, supervisor.task_error
     steps = list(read_transitions(tmp_path / TRANSITIONS_FILE))
-    assert len(steps) == 6
+    assert len(steps) == 4
     assert sum(step.reward for step in steps) >= 2, "one object, picked more than once"
     assert {step.outcome.error_code for step in steps} == {ErrorCode.OK}
     assert len({step.action.checkpoint for step in steps}) >= 2, "the weights were swapped"
@@ -320,8 +321,9 @@ def test_learning_on_another_workspace_is_not_continued(tmp_path):
 
 def test_a_damaged_state_is_one_sentence(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"junk")
-    text = sentence(run_process("learner_node", f"out:={tmp_path}"))
-    assert str(tmp_path) in text and "[error 600]" in text
+    with pytest.raises(VpgError, match=r"state\.pt is damaged") as caught:
+        learning(tmp_path)
+    assert caught.value.code is ErrorCode.STORE_UNREADABLE
 
 
 def test_exploration_is_a_share_that_the_seed_decides():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import new_run_folder
 from vpg_ros.sim import scenes
-from vpg_ros.system import SYSTEMS, Argument, System, real, sim
+from vpg_ros.system import SYSTEMS, Argument, real, sim
 
 BOTH = pytest.mark.parametrize("system", [make() for make in SYSTEMS.values()], ids=SYSTEMS)
 OUR_NODES = [node.name for node in sim().nodes]
@@ -27,20 +27,16 @@ def parameters_of(node: str) -> dict[str, type]:
     return {entry.metadata["rules"].name or entry.name: hints[entry.name] for entry in fields(kind)}
 
 
-def own_nodes(system: System):
-    return [node for node in system.nodes if node.package == "vpg_ros"]
-
-
 @BOTH
 def test_every_node_is_an_entry_point(system):
-    for node in own_nodes(system):
-        assert callable(importlib.import_module(f"vpg_ros.nodes.{node.executable}").main)
+    for node in system.nodes:
+        assert callable(importlib.import_module(f"vpg_ros.nodes.{node.name}").main)
 
 
 @BOTH
 def test_arguments_set_parameters_that_exist_with_their_type(system):
     kinds = {argument.name: argument.kind for argument in system.arguments}
-    for node in own_nodes(system):
+    for node in system.nodes:
         known = parameters_of(node.name)
         for parameter, argument in node.parameters.items():
             assert known[parameter] is kinds[argument], (node.name, parameter)
@@ -62,13 +58,13 @@ def test_parameter_file_names_known_nodes_and_parameters(system):
             given_names = set(_flat(section["ros__parameters"])) - {"use_sim_time"}
             assert given_names <= set(parameters_of(node)), node
         else:
-            assert node in ("", "camera")
+            assert node == ""
 
 
 @BOTH
 def test_no_argument_is_overruled_by_the_parameter_file(system):
     content = yaml.safe_load(system.parameters_path.read_text())
-    for node in own_nodes(system):
+    for node in system.nodes:
         section = content.get(f"/**/{node.name}", {"ros__parameters": {}})
         assert not set(_flat(section["ros__parameters"])) & set(node.parameters), node.name
 
@@ -131,11 +127,10 @@ def test_a_robot_needs_its_address_and_calibration():
         real().resolve({"robot_ip": "192.0.2.1"})
 
 
-@pytest.mark.parametrize(("camera", "started"), [("realsense", True), ("external", False)])
-def test_the_camera_driver_is_started_on_request(camera, started):
-    chosen = {"robot_ip": "192.0.2.1", "calibration": "c.yaml", "camera": camera}
-    system = real()
-    assert ("camera" in system.node_parameters(system.resolve(chosen))) is started
+def test_hardware_and_simulation_differ_in_one_node():
+    assert {node.name for node in sim().nodes} - {node.name for node in real().nodes} == {
+        "pybullet_node"
+    }
 
 
 @given(st.floats(0.0, 1e3, allow_nan=False))

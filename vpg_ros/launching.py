@@ -46,8 +46,8 @@ def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
         for name, argument in node.parameters.items()
     }
     return Node(
-        package=node.package,
-        executable=node.executable,
+        package="vpg_ros",
+        executable=node.name,
         name=node.name,
         parameters=[str(system.parameters_path), chosen],
         condition=_condition(node),

@@ -75,20 +75,13 @@ class Argument:
 class NodeEntry:
     """One process of the system.
 
-    name: of the node. package, executable: as in ``ros2 run``. parameters: ROS parameter → name of
-    the argument that sets it. only_if: (argument, value) without which it does not take part.
+    name: of the node and of its executable. parameters: ROS parameter → name of the argument that
+    sets it. only_if: (argument, value) without which it does not take part.
     """
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
-    package: str = "vpg_ros"
     only_if: tuple[str, Value] | None = None
-    program: str = ""
-
-    @property
-    def executable(self) -> str:
-        """Name of the executable, the node's own unless another is given."""
-        return self.program or self.name
 
     def wanted(self, values: Mapping[str, Value]) -> bool:
         """Whether the node takes part under these argument values."""
@@ -171,6 +164,12 @@ _LEARNER = {
     "seed": "seed",
     "exploration": "exploration",
 }
+_CAMERA = {
+    "calibration": "calibration",
+    "camera": "camera",
+    "realsense.serial": "camera_serial",
+    "realsense.recording": "camera_recording",
+}
 _RETURNING = {"return_objects": "return_objects"}
 _TASK = _RETURNING | {
     "max_actions": "max_actions",
@@ -192,16 +191,21 @@ def sim() -> System:
         Argument("headless", bool, True, "without PyBullet's own window"),
         Argument("depth_noise", bool, True, "give the simulated camera a real one's depth noise"),
         Argument("robot_ip", str, "127.0.0.2", "loopback address of the simulated controller"),
+        Argument("gripper", str, "rg2", "gripper at the end of the simulated arm", grippers.NAMES),
         Argument("new_scenes", bool, False, "another scene instead of an end, for max_actions"),
         *_SHARED,
     )
-    world = ("scene", "objects", "seed", "time_scale", "headless", "depth_noise", "robot_ip")
+    world = (
+        *("scene", "objects", "seed", "time_scale", "headless", "depth_noise"),
+        *("robot_ip", "gripper"),
+    )
+    motion = ("robot_ip", "gripper", "seed")
     task = ("scene", "seed", "objects", "new_scenes")
     nodes = (
         NodeEntry("pybullet_node", {name: name for name in world}),
         NodeEntry("heightmap_node"),
         NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
-        NodeEntry("motion_node", _RETURNING | {"robot_ip": "robot_ip", "seed": "seed"}),
+        NodeEntry("motion_node", _RETURNING | {name: name for name in motion}),
         NodeEntry("task_node", _TASK | {name: name for name in task}),
         NodeEntry("learner_node", _LEARNER, only_if=("learn", True)),
     )
@@ -218,9 +222,11 @@ def real() -> System:
             "camera",
             str,
             "realsense",
-            "realsense: start its ROS driver; external: topics come from elsewhere",
-            ("realsense", "external"),
+            "realsense: the connected one; topics: images that any driver publishes",
+            ("realsense", "topics"),
         ),
+        Argument("camera_serial", str, "", "serial number of the camera; '' takes the only one"),
+        Argument("camera_recording", str, "", "file (.db3) to play in place of the camera"),
         Argument("calibration", str, None, "YAML file with the camera's pose in the base frame"),
         Argument("dry_run", bool, False, "check every motion, move nothing"),
         Argument("seed", int, 0, "seed of everything drawn at random", low=0),
@@ -228,13 +234,7 @@ def real() -> System:
     )
     motion = ("robot_ip", "robot_model", "gripper", "dry_run", "seed")
     nodes = (
-        NodeEntry(
-            "camera",
-            package="realsense2_camera",
-            program="realsense2_camera_node",
-            only_if=("camera", "realsense"),
-        ),
-        NodeEntry("heightmap_node", {"calibration": "calibration"}),
+        NodeEntry("heightmap_node", _CAMERA),
         NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
         NodeEntry(
             "motion_node",

@@ -29,10 +29,11 @@ class NodeProcess:
         self.name = node.name
         self._log = log
         files = [part for path in parameters for part in ("--params-file", str(path))]
+        program = [sys.executable, "-m", f"vpg_ros.nodes.{node.name}"]
         name = ["-r", f"__node:={node.name}"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*_program(node), "--ros-args", *name, *files],
+                [*program, "--ros-args", *name, *files],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -83,18 +84,3 @@ class NodeProcess:
 
     def _text(self) -> str:
         return self._log.read_text(errors="replace")
-
-
-def _program(node: NodeEntry) -> list[str]:
-    """The command that runs a node of this package, or of another one that is installed."""
-    if node.package == "vpg_ros":
-        return [sys.executable, "-m", f"vpg_ros.nodes.{node.executable}"]
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        path = Path(prefix) / "lib" / node.package / node.executable
-        if prefix and path.is_file():
-            return [str(path)]
-    sentence = (
-        f"node {node.name} needs {node.package}/{node.executable}, which is not installed; install "
-        f"the ROS package {node.package}, or start the driver yourself and pass camera external"
-    )
-    raise VpgError(ErrorCode.NODE_NOT_AVAILABLE, sentence)

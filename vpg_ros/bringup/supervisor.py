@@ -54,9 +54,8 @@ class Supervisor:
 
     @property
     def not_ready(self) -> list[str]:
-        """Names of our nodes that have not said that they are ready."""
-        own = [node.name for node in self._nodes if node.package == "vpg_ros"]
-        return [name for name in own if not self._processes[name].ready]
+        """Names of the nodes that have not said that they are ready."""
+        return [node.name for node in self._nodes if not self._processes[node.name].ready]
 
     def wait_ready(self, on_wait: Callable[[list[str]], None], stop: threading.Event) -> None:
         """Wait until all are up or ``stop`` is set.

@@ -40,7 +40,10 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="choose from these alone: 'grasp' is the grasp-only baseline (default: all)",
     )
     parser.add_argument(
-        "--scenes", default="random", help="a scene family: random, packed, row (default random)"
+        "--scenes",
+        default="random",
+        help="a scene family as of 'vpg sim' (default random); 'challenging', the arrangements "
+        "that come along; or a folder of test cases in the original's format",
     )
     parser.add_argument(
         "--objects", type=int, help="objects on the tables of a scene family (default 10)"

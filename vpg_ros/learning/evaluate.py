@@ -10,7 +10,7 @@ from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.cases import Case
+from vpg_ros.learning.cases import EvaluationCase
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
@@ -70,7 +70,7 @@ class Player:
         return Contestant("", names, lambda seed: RandomPolicy(seed, names))
 
 
-def evaluate_run(env: TableEnv, policy: Policy, case: Case, seed: int) -> Run:
+def evaluate_run(env: TableEnv, policy: Policy, case: EvaluationCase, seed: int) -> Run:
     """Let a policy clear one table."""
     heightmap = case.reset(env, seed)
     picks: list[bool] = []

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vpg_ros import __version__
 from vpg_ros.errors import require
-from vpg_ros.learning.cases import Case, find_cases
+from vpg_ros.learning.cases import EvaluationCase, find_cases
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.figures import Run, summary
 from vpg_ros.learning.run_log import RunLog
@@ -21,8 +22,7 @@ Report = Callable[[Run], None]
 class Evaluation:
     """What is played: ``runs`` seeds from ``seed`` on, in every case of ``scenes``.
 
-    scenes, objects: as of ``find_cases``. camera: as of TableEnv. Raises as ``find_cases`` and
-    PARAMETER_INVALID.
+    scenes, objects: as of ``find_cases``. camera: as of TableEnv. Raises PARAMETER_INVALID.
     """
 
     player: Player = field(default_factory=Player)
@@ -36,9 +36,9 @@ class Evaluation:
         require(self.runs > 0, f"runs is {self.runs}; it must be > 0")
         require(self.seed >= 0, f"seed is {self.seed}; it must be >= 0")
 
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """What ``scenes`` stands for."""
+    @cached_property
+    def cases(self) -> tuple[EvaluationCase, ...]:
+        """What ``scenes`` stands for; raises as ``find_cases``."""
         return find_cases(self.scenes, self.objects)
 
     @property

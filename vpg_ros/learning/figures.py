@@ -99,6 +99,20 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
+def mcnemar(first: Sequence[Run], second: Sequence[Run]) -> float:
+    """Two-sided p-value that two policies complete equally many runs (McNemar's test, exact).
+
+    Runs are paired by case and seed, which give both the same table; those of only one of the two
+    do not count.
+    """
+    other = {(run.case, run.seed): run.completed for run in second}
+    pairs = [
+        (run.completed, other[run.case, run.seed]) for run in first if (run.case, run.seed) in other
+    ]
+    won, lost = pairs.count((True, False)), pairs.count((False, True))
+    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
 def _of(runs: Sequence[Run]) -> dict[str, Any]:
     counts = ("picked", "lost", "actions", "grasps", "grasp_successes")
     return {

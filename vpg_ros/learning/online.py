@@ -1,10 +1,10 @@
 """Learning while the robot works: transitions come in, weights go out, and a kill costs little.
 
-The folder of a learning holds ``replay/``, ``weights.safetensors`` and ``state.pt``. Each appears
-whole or not at all, in this order, so that the state never speaks of what is not there.
+The folder of a learning holds ``replay/``, ``weights.safetensors``, ``state.pt`` and ``curve.csv``.
+Each appears whole or not at all, in this order, so that the state never speaks of what is not
+there.
 """
 
-import io
 import math
 import time
 from collections import deque
@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from vpg_ros import primitives
 from vpg_ros.action import Transition
-from vpg_ros.atomic import write_atomically
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
+from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.progress import WINDOW, Progress
+from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy import checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
-WINDOW = 100  # grasps, and actions, over which figures are given
 LOSSES = 50  # updates whose mean loss is given
 
 # Which transition something is: episode, step, and the stamp of the scene it ended with.
@@ -55,7 +54,7 @@ class Figures:
     """How learning goes.
 
     loss: mean of the last LOSSES updates, NaN before the first. grasp_success: of the last WINDOW
-    grasps, NaN before the first. actions_per_minute: of wall time, over the last WINDOW actions.
+    grasps, 0 before the first. actions_per_minute: of wall time, over the last WINDOW actions.
     checkpoint: digest of the weights that were saved last, "" before.
     """
 
@@ -82,7 +81,7 @@ class OnlineLearning:
         self.checkpoint = ""
         self._workspace = workspace
         self._last: Identity | None = None
-        self._picks: deque[bool] = deque(maxlen=WINDOW)
+        self._progress = Progress()
         self._times: deque[float] = deque(maxlen=WINDOW)
         self._losses: deque[float] = deque(maxlen=LOSSES)
         if self._state_path.is_file():
@@ -109,8 +108,8 @@ class OnlineLearning:
         return Figures(
             len(self._learner.replay),
             self._learner.updates,
-            float(np.mean(self._losses)) if self._losses else math.nan,
-            float(np.mean(self._picks)) if self._picks else math.nan,
+            self._loss,
+            self._progress.grasp_success,
             60 * (len(self._times) - 1) / span if span > 0 else 0.0,
             self.checkpoint,
         )
@@ -126,10 +125,20 @@ class OnlineLearning:
         self._check(transition)
         self._learner.add(transition)
         self._last = identity
-        self._times.append(time.monotonic())
-        if primitives.get(transition.action.primitive).picks:
-            self._picks.append(transition.reward > 0)
+        self._count(transition)
         return True
+
+    def _count(self, transition: Transition) -> None:
+        now = time.monotonic()
+        self._progress.seconds += now - self._times[-1] if self._times else 0.0
+        self._times.append(now)
+        changed = self._learner.replay[-1].changed
+        success = transition.outcome.success
+        self._progress.add(transition.action.primitive, success, changed, self._loss)
+
+    @property
+    def _loss(self) -> float:
+        return float(np.mean(self._losses)) if self._losses else math.nan
 
     @property
     def owed(self) -> int:
@@ -165,9 +174,8 @@ class OnlineLearning:
         self.out.mkdir(parents=True, exist_ok=True)
         self._learner.replay.save(self.out / "replay")
         self._save_weights()
-        file = io.BytesIO()  # torch reports a full disk as a RuntimeError
-        torch.save(self._state(), file)
-        write_atomically(self._state_path, file.getvalue())
+        save_state(self._state_path, self._state())
+        Curve(self.out / "curve.csv", self._progress.steps)
 
     def _save_weights(self) -> None:
         about = {"experiences": len(self._learner.replay), "updates": self._learner.updates}
@@ -219,26 +227,23 @@ class OnlineLearning:
             "network": self._learner.network.config.to_json(),
             "workspace": asdict(self._workspace),
             "last": self._last,
-            "picks": list(self._picks),
+            "progress": self._progress.state(),
         }
 
     def _resume(self) -> None:
-        try:
-            state: dict[str, Any] = torch.load(self._state_path, weights_only=True)
-            network, workspace = NetworkConfig.from_json(state["network"]), state["workspace"]
-        except Exception as error:  # torch raises a different one for each kind of damage
-            sentence = f"learning state {self._state_path} is damaged: {error}"
-            raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
+        state = load_state(self._state_path)
+        here, there = asdict(self._workspace), state.get("workspace")
         require(
-            workspace == asdict(self._workspace),
-            f"{self.out} holds what was learned on {workspace}; the workspace is now "
-            f"{asdict(self._workspace)}: choose another folder",
+            there == here,
+            f"{self.out} holds what was learned on the workspace {there}; it is now {here}: "
+            "choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
+        network = NetworkConfig.from_json(state["network"])
         network.check_primitives()
         self._learner = self._make(network)
         self._learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self._learner.restore(state["learner"])
         self._last = state["last"] and tuple(state["last"])
-        self._picks.extend(state["picks"])
+        self._progress = Progress.of(state["progress"])
         self._save_weights()  # a kill may have left newer ones than the state

@@ -12,13 +12,13 @@ import cv2
 import torch
 
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.learning.cases import Case
+from vpg_ros.learning.cases import EvaluationCase
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player, evaluate_run
 from vpg_ros.learning.figures import Run
 from vpg_ros.orphans import die_with_parent
 
-Task = tuple[Case, int]
+Task = tuple[EvaluationCase, int]
 
 
 class Worker:
@@ -32,9 +32,12 @@ class Worker:
         self._policy = player.load().policy
 
     def run(self, task: Task) -> Run:
-        """Play one task."""
+        """Play one task; what is raised names it."""
         case, seed = task
-        return evaluate_run(self._env, self._policy(seed), case, seed)
+        try:
+            return evaluate_run(self._env, self._policy(seed), case, seed)
+        except VpgError as error:
+            raise VpgError(error.code, f"{case.name}, seed {seed}: {error.message}") from error
 
     def close(self) -> None:
         """Free the environment."""
@@ -46,7 +49,9 @@ def play(player: Player, camera: str, tasks: Sequence[Task], jobs: int) -> Itera
 
     Raises PROCESS_DIED, and whatever a run raises.
     """
-    if min(jobs, len(tasks)) <= 1:
+    if not tasks:
+        return
+    if min(jobs, len(tasks)) == 1:
         worker = Worker(player, camera)
         with closing(worker):
             yield from (worker.run(task) for task in tasks)

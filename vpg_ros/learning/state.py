@@ -1,0 +1,27 @@
+"""The state of a learning as a file that is there whole or not at all."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vpg_ros.atomic import write_atomically
+from vpg_ros.errors import ErrorCode, VpgError
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain Python types; raises as ``write_atomically``."""
+    file = io.BytesIO()  # torch reports a full disk as a RuntimeError
+    torch.save(state, file)
+    write_atomically(path, file.getvalue())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Inverse of ``save_state``; raises STORE_UNREADABLE for anything else."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a different one for each kind of damage
+        sentence = f"learning state {path} is damaged: {error}"
+        raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
+    return state
