@@ -36,21 +36,32 @@ def main(descriptor: int) -> None:
 def _serve(connection: Connection, task: Task) -> None:
     """Keep the camera streaming, answer requests, and tell when the state changes."""
     stream = _stream(connection, task)
-    told = None
+    told: Status | None = None
     try:
         while True:
-            # A signal, because the SDK may let no other thread of this process run.
-            signal.alarm(HANG)
-            if connection.poll():
-                _answer(connection, stream, connection.recv())
-            else:
-                stream.step()
+            answer = _step(stream, connection.recv() if connection.poll() else None)
             status = Status(stream.source.description, stream.error)
             if status != told:
                 connection.send(status)
                 told = status
+            if answer is not None:
+                connection.send(answer)
     finally:
         stream.close()
+
+
+def _step(stream: "Stream", request: Request | None) -> Answer | None:
+    """One step of the stream, or the answer to a request; by its deadline unless the SDK hangs."""
+    # A signal, because the SDK may let no other thread of this process run.
+    signal.alarm(HANG)
+    if request is None:
+        stream.step()
+        return None
+    signal.alarm(HANG + max(0, round(request.deadline - time.monotonic())))
+    try:
+        return Answer(request.number, stream.read(request.newer_than, request.deadline))
+    except VpgError as error:
+        return Answer(request.number, error)
 
 
 def _stream(connection: Connection, task: Task) -> "Stream":
@@ -70,15 +81,6 @@ def _source(task: Task) -> "FrameSource":
     if isinstance(task.source, Recording):
         return FileSource(task.source)
     return PipelineSource(task.source)
-
-
-def _answer(connection: Connection, stream: "Stream", request: Request) -> None:
-    """The frame asked for, or why there is none; by the deadline unless the SDK hangs."""
-    signal.alarm(HANG + max(0, round(request.deadline - time.monotonic())))
-    try:
-        connection.send(Answer(request.number, stream.read(request.newer_than, request.deadline)))
-    except VpgError as error:
-        connection.send(Answer(request.number, error))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpg_ros.devices.realsense.rectify import pinhole, rectify
 from vpg_ros.devices.realsense.sdk import Frameset, rs
 from vpg_ros.devices.realsense.settings import HOLE_FILLING, NO_HOLE_FILLING, Filters
-from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.frame import Frame
 from vpg_ros.geometry import Pose
 
@@ -52,7 +50,7 @@ class FrameProcessor:
     def process(self, readings: Iterable[Reading]) -> Frame:
         """The frame of complete readings of one scene, at least one; its stamp is the last one's.
 
-        Raises PARAMETER_INVALID for a colour format that is neither RGB8 nor BGR8.
+        Their colour must be RGB8, which sources ask for.
         """
         # A new one each time: its memory of an earlier scene must not fill the holes of this one.
         temporal = _temporal(self._filters)
@@ -67,7 +65,8 @@ class FrameProcessor:
         units = np.asanyarray(depth_frame.get_data())
         depth = np.where(units == 0, np.nan, units * depth_frame.get_units()).astype(np.float32)
         intrinsics = depth_frame.profile.as_video_stream_profile().intrinsics
-        colour, depth = rectify(_rgb(frames.get_color_frame()), depth, intrinsics)
+        rgb = np.array(frames.get_color_frame().get_data(), np.uint8)
+        colour, depth = rectify(rgb, depth, intrinsics)
         return Frame(colour, depth, pinhole(intrinsics), self._pose, stamp)
 
 
@@ -99,15 +98,3 @@ def _temporal(filters: Filters) -> list[Any]:
     temporal.set_option(rs.option.filter_smooth_delta, filters.temporal_delta)
     temporal.set_option(rs.option.holes_fill, filters.temporal_persistence)
     return [temporal]
-
-
-def _rgb(frame: Any) -> NDArray[np.uint8]:
-    """A colour frame as H×W×3 RGB, in memory of its own."""
-    pixels = np.asanyarray(frame.get_data())
-    kind = frame.get_profile().format()
-    if kind == rs.format.rgb8:
-        return np.array(pixels, np.uint8)
-    if kind == rs.format.bgr8:
-        return np.array(pixels[..., ::-1], np.uint8)
-    sentence = f"camera: colour comes as {kind.name}; allowed: rgb8, bgr8"
-    raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)

@@ -14,6 +14,8 @@ from vpg_ros.devices.realsense.sources import taken_at
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.frame import Intrinsics
 
+COLOUR_FORMAT = rs.format.rgb8
+
 
 @dataclass(frozen=True)
 class SoftwareCamera:
@@ -144,7 +146,7 @@ class _Device:
         )
         lens = _intrinsics(camera.colour)
         lens.model, lens.coeffs = rs.distortion.inverse_brown_conrady, list(camera.distortion)
-        colour = rgb.add_video_stream(_stream(rs.stream.color, rs.format.rgb8, 3, camera.fps, lens))
+        colour = rgb.add_video_stream(_stream(rs.stream.color, COLOUR_FORMAT, 3, camera.fps, lens))
         extrinsics = rs.extrinsics()
         extrinsics.rotation = [1, 0, 0, 0, 1, 0, 0, 0, 1]
         extrinsics.translation = list(camera.offset)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from vpg_ros.devices.realsense.processing import Reading
 from vpg_ros.devices.realsense.sdk import Device, Frameset, rs
 from vpg_ros.devices.realsense.settings import LiveCamera, Recording
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 
 # s that a camera may take to go for a hardware reset, and then to come back.
 LEAVE_TIME, RESET_TIME = 2.0, 6.0
@@ -175,7 +175,10 @@ class PipelineSource(_Pipeline):
 
 
 class FileSource(_Pipeline):
-    """A recording; its frames count as taken when they are played."""
+    """A recording; its frames count as taken when they are played.
+
+    ``start`` raises PARAMETER_INVALID for one whose colour is not RGB8.
+    """
 
     def __init__(self, recording: Recording) -> None:
         super().__init__()
@@ -188,6 +191,11 @@ class FileSource(_Pipeline):
         config.enable_stream(rs.stream.depth)
         config.enable_stream(rs.stream.color)
         profile = self._start(rs.pipeline(), config, f"recording {path}")
+        kind = profile.get_stream(rs.stream.color).format()
+        require(
+            kind == rs.format.rgb8,
+            f"recording {path} has colour as {kind.name}; allowed: {rs.format.rgb8.name}",
+        )
         profile.get_device().as_playback().set_real_time(self._recording.real_time)
         self.description = f"recording {path} of {describe(profile.get_device())}"
 

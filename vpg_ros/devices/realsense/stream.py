@@ -31,7 +31,7 @@ class Stream:
         """pose: of the colour camera's optical frame in the base frame."""
         self.source, self._settings = source, settings
         self._processor = FrameProcessor(settings.filters, pose)
-        self.error: VpgError | None = VpgError(ErrorCode.CAMERA_TIMEOUT, "camera: not started yet")
+        self.error: VpgError | None = VpgError(ErrorCode.CAMERA_TIMEOUT, "camera: no frame yet")
         self._running, self._warming = False, 0
         self._failures, self._was_reset = 0, False
         self._next_try = self._fresh_until = 0.0
@@ -66,7 +66,7 @@ class Stream:
         missing = self._settings.filters.temporal_frames
         while missing:
             if time.monotonic() > deadline:
-                raise self.error or self._stale or self._too_few()
+                raise self._stale or self.error or self._too_few()
             reading = self.step()
             if reading is not None and reading.stamp > newer_than:
                 missing -= 1
@@ -122,7 +122,7 @@ class Stream:
 
     def _fail(self, error: VpgError) -> None:
         """Stop, and say when to try again."""
-        self._running, self.error = False, error
+        self._running, self.error, self._stale = False, error, None
         self.source.stop()
         self._failures += 1
         pace = RETRY if self._failures < TRIES else SLOW_RETRY
