@@ -16,11 +16,12 @@ def wait_for_fingers(
     halt: Callable[[], object],
     stop: threading.Event,
     timeout: float,
+    what: str = "movement",
 ) -> None:
     """Wait until ``moving()`` is false.
 
     Halts the fingers and raises CANCELLED when ``stop`` is set, MOTION_TIMEOUT after ``timeout`` s
-    of wall time. name: of the gripper, with its address.
+    of wall time. name: of the gripper, with its address. what: is waited for, in words.
     """
     deadline = time.monotonic() + timeout
     while moving():
@@ -29,7 +30,9 @@ def wait_for_fingers(
             raise VpgError(ErrorCode.CANCELLED, "the gripper was stopped on its way")
         if time.monotonic() > deadline:
             halt()
-            raise VpgError(ErrorCode.MOTION_TIMEOUT, f"the {name} still moved after {timeout:g} s")
+            raise VpgError(
+                ErrorCode.MOTION_TIMEOUT, f"the {name} did not end its {what} within {timeout:g} s"
+            )
         time.sleep(_POLL)
 
 

@@ -22,7 +22,7 @@ ACTIVE = 3  # STA
 MOVING, STOPPED_OPENING, STOPPED_CLOSING, ARRIVED = range(4)  # OBJ
 _TOUCHING = 0.0015  # m that may be read between fingertips that touch each other
 _MINOR_FAULT = 5  # FLT from which on the gripper does not move
-_ACTIVATION_TIMEOUT = 10.0  # s: it opens and closes once
+_ACTIVATION_TIMEOUT = 20.0  # s: it opens and closes once
 _CHECK = "the robot's address, the gripper's power, and that Robotiq's URCap is installed"
 _FAULTS = {
     5: "the activation must be completed first",
@@ -147,11 +147,12 @@ class Robotiq:
     def _until(self, variable: str, value: int) -> None:
         """Wait for a step of the activation."""
         wait_for_fingers(
-            f"activation of the {self._name}",
+            self._name,
             lambda: self._get(variable) != value,
             lambda: None,
             self._stop,
             _ACTIVATION_TIMEOUT,
+            "activation",
         )
 
     def _check_faults(self) -> None:
