@@ -18,8 +18,9 @@ FOLDER = Path("scenes/challenging")
 GAP = 0.2  # mm between neighbours
 HEADER = """\
 # {title}
-# mesh.obj r g b x y z ax ay az (m; V-REP Euler angles in rad, of the frame of the mesh's file)
+# mesh.obj r g b x y z ax ay az (m, and V-REP Euler angles in rad)
 # workspace 0 0
+# frame mesh
 """
 
 Outline = FloatArray

@@ -5,14 +5,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from vpg_ros.errors import ErrorCode, require
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
 from vpg_ros.shapes import Hull
 
-# A mesh whose vertices all lie within this of its convex hull counts as convex, m.
+# A mesh whose edges all keep within this of its convex hull counts as convex, m.
 _DENT = 1.5e-3
 # Thinner slabs than this are not cut, m: their hulls lose a margin of 1 mm to each side.
 _THINNEST = 5e-3
@@ -31,7 +32,7 @@ def convex_parts(path: Path) -> tuple[Hull, ...]:
     """
     points, edges = _read(path)
     hull = ConvexHull(points)
-    if _is_convex(points, hull):
+    if _is_convex(points, edges, hull):
         return (_hull(points[hull.vertices]),)
     cuts = (_slabs(points, edges, axis) for axis in range(3))
     best = min(cuts, key=lambda parts: sum(ConvexHull(part).volume for part in parts))
@@ -40,30 +41,33 @@ def convex_parts(path: Path) -> tuple[Hull, ...]:
 
 def _read(path: Path) -> tuple[FloatArray, Edges]:
     """Vertices, N×3 m, and the edges of the triangles between them, M×2."""
-    # Here, because it takes a second.
-    import open3d
-
-    body = open3d.io.read_triangle_mesh(str(path))
-    points = np.asarray(body.vertices, dtype=np.float64)
-    solid = len(points) >= 4 and bool(np.isfinite(points).all()) and _has_volume(points)
-    require(
-        solid,
-        f"mesh {path} holds no solid of triangles; expected a Wavefront OBJ file in metres",
-        ErrorCode.SCENE_INVALID,
-    )
-    triangles = np.asarray(body.triangles, dtype=np.intp)
+    try:
+        body = trimesh.load_mesh(path, process=False)
+        points = np.asarray(body.vertices, dtype=np.float64)
+        triangles = np.asarray(body.faces, dtype=np.intp)
+    except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
+        raise _no_solid(path, f": {error}") from None
+    if not _has_volume(points):
+        raise _no_solid(path)
     return points, np.vstack([triangles[:, pair] for pair in ([0, 1], [1, 2], [2, 0])])
+
+
+def _no_solid(path: Path, why: str = "") -> VpgError:
+    sentence = f"mesh {path} holds no solid of triangles; expected a Wavefront OBJ file in metres"
+    return VpgError(ErrorCode.SCENE_INVALID, sentence + why)
 
 
 def _has_volume(points: FloatArray) -> bool:
     try:
-        return bool(ConvexHull(points).volume > 0)
-    except QhullError:
+        return bool(np.isfinite(points).all() and ConvexHull(points).volume > 0)
+    except (QhullError, ValueError):
         return False
 
 
-def _is_convex(points: FloatArray, hull: ConvexHull) -> bool:
-    depth = -(points @ hull.equations[:, :3].T + hull.equations[:, 3]).max(axis=1)
+def _is_convex(points: FloatArray, edges: Edges, hull: ConvexHull) -> bool:
+    """Whether no edge runs through the inside; the ends of one may lie on the hull."""
+    middles = points[edges].mean(axis=1)
+    depth = -(middles @ hull.equations[:, :3].T + hull.equations[:, 3]).max(axis=1)
     return bool(depth.max() < _DENT)
 
 
