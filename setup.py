@@ -12,6 +12,8 @@ NODES = (
     *("heightmap_node", "inference_node", "motion_node", "task_node", "learner_node"),
     "pybullet_node",
 )
+# Subcommands of vpg that `ros2 run` knows by name.
+COMMANDS = ("calibrate", "doctor")
 
 
 def requirements(name: str) -> list[str]:
@@ -47,6 +49,7 @@ setup(
     entry_points={
         "console_scripts": [
             "vpg = vpg_ros.cli.main:main",
+            *(f"{name} = {PACKAGE}.cli.main:{name}" for name in COMMANDS),
             *(f"{node} = {PACKAGE}.nodes.{node}:main" for node in NODES),
         ]
     },

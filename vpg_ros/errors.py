@@ -20,6 +20,7 @@ class ErrorCode(IntEnum):
     CALIBRATION_MISSING = 104
     INTRINSICS_CHANGED = 105
     CAMERA_MISSING = 106
+    CALIBRATION_FAILED = 107
 
     # 200-299: inference_node and policies
     CHECKPOINT_MISSING = 200

@@ -17,6 +17,8 @@ SUBCOMMANDS = {
     "sim": "clear a table in simulation",
     "real": "clear a table with a robot",
     "train": "learn in simulation",
+    "calibrate": "find out where the camera is",
+    "doctor": "check a cell before its first motion",
     "evaluate": "measure a policy in simulation",
     "dataset": "look into recorded transitions",
     "version": "print the version and exit",
@@ -52,6 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("vpg: interrupted", file=sys.stderr)
         return 130
     return status
+
+
+def calibrate() -> int:
+    """Entry point of ``ros2 run vpg_ros calibrate``."""
+    return main(["calibrate", *sys.argv[1:]])
+
+
+def doctor() -> int:
+    """Entry point of ``ros2 run vpg_ros doctor``."""
+    return main(["doctor", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,63 @@
-"""The calibration file: where the camera is in the base frame."""
+"""The calibration file: where the camera is in the base frame, and how well that is known."""
 
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How a calibration came about.
+
+    mounting: one of ``handeye.MOUNTINGS``. made: when, UTC, ISO 8601. views: of the board.
+    residual: RMS distance of its corners, px. position_sigma, angle_sigma: standard deviations of
+    the camera's pose, m and rad.
+    """
+
+    mounting: str
+    made: str
+    views: int
+    residual: float
+    position_sigma: float
+    angle_sigma: float
+
+    @property
+    def age(self) -> float:
+        """Days since it was made."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.made)).total_seconds() / 86400
+
+
+def save(path: Path, camera: Pose, quality: Quality, on_tool: Pose | None = None) -> None:
+    """Write the file that :func:`load_camera_pose` reads, whole or not at all.
+
+    camera: in the base frame. on_tool: where the camera is in the tool's frame, if it is mounted
+    there; ``camera`` then holds at the arm's home, from where pictures are taken.
+    """
+    content: dict[str, Any] = {"camera_pose": _entry(camera), "quality": asdict(quality)}
+    if on_tool is not None:
+        content["camera_on_tool"] = _entry(on_tool)
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def load_quality(path: Path) -> Quality | None:
+    """How well the calibration in ``path`` is known; None where a person wrote it by hand."""
+    load_camera_pose(path)
+    try:
+        return Quality(**yaml.safe_load(path.read_text())["quality"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _entry(pose: Pose) -> dict[str, list[float]]:
+    return {"position": list(pose.position), "quaternion": list(pose.quaternion)}
 
 
 def load_camera_pose(path: Path) -> Pose:

@@ -1,0 +1,133 @@
+"""`vpg doctor` against the emulated controller, against nothing, and against what never answers."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from fixtures_controller import emulator, free_host
+
+from vpg_ros.bringup.findings import Check, Finding, run_all
+from vpg_ros.cli.main import main
+from vpg_ros.devices.calibration import Quality, save
+from vpg_ros.devices.dashboard import PORT
+from vpg_ros.devices.handeye import EYE_TO_HAND
+from vpg_ros.geometry import Pose
+from vpg_ros.resources import resource
+
+
+@pytest.fixture(scope="module")
+def robot():
+    with emulator() as process:
+        yield process
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Path:
+    from datetime import UTC, datetime
+
+    path = tmp_path / "cell.yaml"
+    made = datetime.now(UTC).isoformat()
+    save(path, Pose((-0.7, 0.0, 0.8)), Quality(EYE_TO_HAND, made, 20, 0.3, 1e-4, 1e-4))
+    return path
+
+
+def examine(capsys, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """Exit status and findings by name."""
+    code = main(["doctor", "--json", "--timeout", "120", *arguments])
+    findings = json.loads(capsys.readouterr().out)
+    return code, {finding["check"]: finding for finding in findings}
+
+
+def test_a_good_cell_is_green_but_for_the_camera_that_is_not_there(robot, calibration, capsys):
+    code, findings = examine(capsys, "--robot-ip", robot.host, "--calibration", str(calibration))
+    assert {name for name, finding in findings.items() if finding["level"] != "ok"} == {"camera"}
+    assert code == 1 and findings["camera"]["level"] == "fail" and findings["camera"]["advice"]
+    assert "UR5" in findings["controller version"]["found"]
+    assert findings["network"]["found"].endswith(f"ms to {robot.host}")
+    assert "0.30 px, 0 days old" in findings["calibration"]["found"]
+    assert "pole, camera" in findings["safety limits"]["found"]
+
+
+def test_a_protective_stop_and_a_wrong_model_are_told_with_what_to_do(robot, capsys):
+    robot.fault("pstop")
+    try:
+        robot.until("safety", "PROTECTIVE_STOP")
+        _, findings = examine(capsys, "--robot-ip", robot.host, "--robot-model", "ur10")
+    finally:
+        robot.recover()
+    assert findings["safety mode"]["level"] == "fail"
+    assert findings["safety mode"]["found"] == "PROTECTIVE_STOP"
+    assert "unlock" in findings["safety mode"]["advice"]
+    assert findings["controller version"]["level"] == "fail"
+    assert "robot_model is ur10" in findings["controller version"]["advice"]
+    assert findings["calibration"]["level"] == "warn"
+
+
+def test_a_muted_gripper_fails_alone(robot, capsys):
+    robot.fault("gripper-mute")
+    try:
+        _, findings = examine(capsys, "--robot-ip", robot.host)
+    finally:
+        robot.recover()
+    failed = {name for name, finding in findings.items() if finding["level"] == "fail"}
+    assert failed == {"gripper", "camera"}
+
+
+def test_a_wrong_address_fails_in_time_and_in_words(capsys):
+    host = free_host()
+    began = time.monotonic()
+    code, findings = examine(capsys, "--robot-ip", host, "--timeout", "15")
+    assert code == 1 and time.monotonic() - began < 25.0
+    for name in ("network", "controller version", "remote control", "robot mode", "safety mode"):
+        assert findings[name]["level"] == "fail" and host in findings[name]["found"]
+        assert findings[name]["advice"]
+    assert findings["gripper"]["level"] == "fail"
+    assert findings["safety limits"]["level"] == "ok"
+
+
+def test_a_dashboard_that_never_answers_fails_in_words(capsys):
+    host = free_host()
+    with socket.create_server((host, PORT)):
+        _, findings = examine(capsys, "--robot-ip", host)
+    assert findings["robot mode"]["level"] == "fail"
+    assert "does not answer" in findings["robot mode"]["found"]
+
+
+def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    motion = content["/**/motion_node"]["ros__parameters"]
+    path = tmp_path / "cell.yaml"
+    motion["keep_out"] = ["shelf -0.5 0.3 0.0 -0.2 0.6 1.0"]
+    path.write_text(yaml.safe_dump(content))
+    host = free_host()
+    _, findings = examine(capsys, "--robot-ip", host, "--parameters", str(path))
+    assert findings["safety limits"]["level"] == "fail"
+    assert "in shelf" in findings["safety limits"]["found"]
+    del motion["limits"]["tool_speed"]
+    path.write_text(yaml.safe_dump(content))
+    _, findings = examine(capsys, "--robot-ip", host, "--parameters", str(path))
+    assert "limits.tool_speed" in findings["safety limits"]["found"]
+
+
+def test_a_check_that_hangs_or_breaks_is_a_finding_like_any_other():
+    def broken() -> Finding:
+        raise RuntimeError("oops")
+
+    def fine() -> Finding:
+        return Finding("fine", "ok", "well")
+
+    hanging = Check("hanging", lambda: time.sleep(60.0), "unplug it")  # type: ignore[arg-type]
+    checks = [hanging, Check("broken", broken, ""), Check("fine", fine, "")]
+    first, second, third = run_all(checks, time.monotonic() + 0.5)
+    assert (first.level, first.found, first.advice) == ("fail", "no answer in time", "unplug it")
+    assert second.level == "fail" and "oops" in second.found
+    assert third == fine()
+
+
+def test_the_table_is_printed(capsys):
+    assert main(["doctor", "--robot-ip", free_host()]) == 1
+    out = capsys.readouterr().out
+    assert "network" in out and "fail" in out and "safety limits" in out

@@ -1,0 +1,205 @@
+"""What must be right in a cell before its first motion; see ``vpg doctor``."""
+
+import socket
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpg_ros.bringup.findings import Check, Finding
+from vpg_ros.devices import calibration, grippers, robotiq
+from vpg_ros.devices.dashboard import Dashboard
+from vpg_ros.devices.ur_link import RTDE_PORT
+from vpg_ros.errors import ErrorCode, VpgError
+
+if TYPE_CHECKING:
+    from vpg_ros.nodes.motion_parameters import Parameters
+
+_SLOW = 0.005  # s for one connection, above which control is jerky
+_OLDEST_CB3, _OLDEST_E = (3, 10), (5, 6)  # PolyScope that the client library supports
+_OLD = 90.0  # days after which a calibration is doubted
+_POOR = 1.0  # px
+_PORT_TIMEOUT = 2.0  # s
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to check. parameters: motion_node's file; given: parameters that come on top of it."""
+
+    robot_ip: str
+    parameters: Path
+    given: Mapping[str, str] = field(default_factory=dict)
+    calibration: Path | None = None
+    serial: str = ""
+
+    @cached_property
+    def motion(self) -> "Parameters":
+        """motion_node's parameters; raises PARAMETER_INVALID."""
+        from vpg_ros.nodes.motion_parameters import Parameters
+        from vpg_ros.nodes.parameter_file import load
+
+        given = {**self.given, "robot_ip": self.robot_ip}
+        return load(Parameters, self.parameters, "motion_node", given)
+
+
+def checks(cell: Cell) -> list[Check]:
+    """Everything that is checked, what other things rest on first."""
+    address = "check cable, address and that the controller is on"
+    return [
+        Check("network", lambda: _network(cell), address),
+        Check("controller version", lambda: _version(cell), address),
+        Check("remote control", lambda: _remote(cell), address),
+        Check("robot mode", lambda: _robot_mode(cell), address),
+        Check("safety mode", lambda: _safety_mode(cell), address),
+        Check("gripper", lambda: _gripper(cell), "check its power, its URCap and its address"),
+        Check("camera", lambda: _camera(cell), "plug it into a USB 3 port; close other programs"),
+        Check("calibration", lambda: _calibration(cell), "run `vpg calibrate`"),
+        Check("safety limits", lambda: _limits(cell), f"correct {cell.parameters}"),
+        Check("graphics card", _graphics, ""),
+        Check("ROS 2", _ros, "see the README"),
+    ]
+
+
+def _network(cell: Cell) -> Finding:
+    """How long a connection takes, which is one way there and back."""
+    times = []
+    for _ in range(_TRIES):
+        began = time.monotonic()
+        try:
+            socket.create_connection((cell.robot_ip, RTDE_PORT), _PORT_TIMEOUT).close()
+        except OSError as error:
+            sentence = f"{cell.robot_ip}:{RTDE_PORT} does not answer: {error.strerror or error}"
+            raise VpgError(ErrorCode.ARM_UNREACHABLE, sentence) from None
+        times.append(time.monotonic() - began)
+    latency = statistics.median(times)
+    found = f"{latency * 1000:.2f} ms to {cell.robot_ip}"
+    if latency > _SLOW:
+        return Finding("network", "warn", found, "connect it by cable, without other traffic")
+    return Finding("network", "ok", found)
+
+
+def _version(cell: Cell) -> Finding:
+    with Dashboard(cell.robot_ip) as dashboard:
+        answer, model = dashboard.ask("PolyscopeVersion"), dashboard.ask("get robot model")
+    found, name = f"{model}, {answer}", "controller version"
+    wanted = cell.motion.robot_model
+    if model.upper().rstrip("E") != wanted.upper().rstrip("E"):
+        return Finding(name, "fail", found, f"robot_model is {wanted}; set it to this robot's")
+    words = answer.split()
+    version = tuple(int(part) for part in words[1].split(".")[:2]) if len(words) > 1 else (0, 0)
+    if version < (_OLDEST_CB3 if version[0] <= 3 else _OLDEST_E):
+        oldest = f"{'.'.join(map(str, _OLDEST_CB3))} or {'.'.join(map(str, _OLDEST_E))}"
+        return Finding(name, "warn", found, f"update PolyScope to {oldest} at least")
+    return Finding(name, "ok", found)
+
+
+def _remote(cell: Cell) -> Finding:
+    with Dashboard(cell.robot_ip) as dashboard:
+        answer = dashboard.ask("is in remote control").lower()
+    if answer == "true":
+        return Finding("remote control", "ok", "on")
+    if answer == "false":
+        advice = "switch the pendant from local to remote control"
+        return Finding("remote control", "fail", "off", advice)
+    return Finding("remote control", "ok", "this controller has no such switch")
+
+
+def _robot_mode(cell: Cell) -> Finding:
+    with Dashboard(cell.robot_ip) as dashboard:
+        mode = _after_colon(dashboard.ask("robotmode"))
+    if mode == "RUNNING":
+        return Finding("robot mode", "ok", mode)
+    return Finding("robot mode", "fail", mode, "power the arm on and release its brakes")
+
+
+def _safety_mode(cell: Cell) -> Finding:
+    with Dashboard(cell.robot_ip) as dashboard:
+        mode = _after_colon(dashboard.ask("safetymode"))
+    if mode == "NORMAL":
+        return Finding("safety mode", "ok", mode)
+    if mode == "REDUCED":
+        return Finding("safety mode", "warn", mode, "the robot is slower than motions expect")
+    return Finding("safety mode", "fail", mode, "clear the cause, then unlock it on the pendant")
+
+
+def _gripper(cell: Cell) -> Finding:
+    """Whether it answers; a Robotiq is not activated, because that moves its fingers."""
+    name = cell.motion.gripper
+    if name.startswith("robotiq"):
+        return _robotiq(cell.robot_ip, name)
+    gripper = grippers.get(name).connect(cell.motion.gripper_settings)
+    return Finding("gripper", "ok", f"{name}, open {gripper.width() * 1000:.0f} mm")
+
+
+def _robotiq(robot_ip: str, name: str) -> Finding:
+    try:
+        with socket.create_connection((robot_ip, robotiq.PORT), _PORT_TIMEOUT) as connection:
+            connection.sendall(b"GET STA\n")
+            connection.settimeout(_PORT_TIMEOUT)
+            answer = connection.recv(64).decode(errors="replace").strip()
+    except OSError as error:
+        sentence = f"{name} does not answer at {robot_ip}: {error.strerror or error}"
+        raise VpgError(ErrorCode.GRIPPER_NO_ANSWER, sentence) from None
+    if answer == "STA 3":
+        return Finding("gripper", "ok", f"{name}, active")
+    advice = "it will open and close once when motion_node starts: keep fingers away"
+    return Finding("gripper", "warn", f"{name}, not active ({answer})", advice)
+
+
+def _camera(cell: Cell) -> Finding:
+    from vpg_ros.devices.realsense import probe
+
+    return Finding("camera", "ok", probe(cell.serial))
+
+
+def _calibration(cell: Cell) -> Finding:
+    name = "calibration"
+    if cell.calibration is None:
+        return Finding(name, "warn", "--calibration is not given", "name the file to check it")
+    x, y, z = calibration.load_camera_pose(cell.calibration).position
+    quality = calibration.load_quality(cell.calibration)
+    found = f"camera at ({x:.3f}, {y:.3f}, {z:.3f}) m"
+    if quality is None:
+        return Finding(name, "warn", f"{found}, by hand", "measure it with `vpg calibrate`")
+    found += f", {quality.residual:.2f} px, {quality.age:.0f} days old"
+    if quality.residual > _POOR or quality.age > _OLD:
+        return Finding(name, "warn", found, "run `vpg calibrate` again")
+    return Finding(name, "ok", found)
+
+
+def _limits(cell: Cell) -> Finding:
+    gate, boxes = cell.motion.gate, cell.motion.keep_out
+    collision = gate.space.first(gate.home[None])
+    if collision is not None:
+        found = f"at home {collision.link} is in {collision.other}"
+        return Finding("safety limits", "fail", found, "correct home, keep_out or table_z")
+    limits = gate.limits
+    found = f"tool {limits.tool_speed:g} m/s, {limits.tool_force:g} N; keep out: " + ", ".join(
+        text.split()[0] for text in boxes
+    )
+    return Finding("safety limits", "ok", found)
+
+
+def _graphics() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("graphics card", "ok", torch.cuda.get_device_name(0))
+    return Finding("graphics card", "ok", "none; the network runs on the processor")
+
+
+def _ros() -> Finding:
+    from vpg_ros.installation import require_ros, require_vpg_msgs
+
+    require_ros()
+    require_vpg_msgs()
+    return Finding("ROS 2", "ok", "rclpy and vpg_msgs are installed")
+
+
+def _after_colon(answer: str) -> str:
+    """``Robotmode: RUNNING`` → ``RUNNING``."""
+    return answer.split(":", 1)[-1].strip()

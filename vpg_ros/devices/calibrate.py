@@ -1,0 +1,173 @@
+"""Calibrate a camera: look at a board from many poses of the arm, each one checked for safety."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.devices.board import Board
+from vpg_ros.devices.handeye import MIN_VIEWS, HandEye, View, solve
+from vpg_ros.devices.interfaces import Arm, Camera
+from vpg_ros.devices.safety import SafetyGate
+from vpg_ros.devices.views import first_poses, next_poses
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.frame import Frame, Intrinsics
+from vpg_ros.geometry import Pose
+from vpg_ros.motion import JointMove, Motion
+
+_SPEED, _ACCELERATION = 0.5, 1.0  # rad/s, rad/s²
+_ESTIMATE_EVERY = 5  # views between two estimates of where the board will be seen
+_REFUSALS = 60  # proposals that the gate may refuse before there is none
+
+# Hears how many views there are and what happened last.
+OnProgress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to calibrate.
+
+    views: pictures of the board to take. mounting: one of ``handeye.MOUNTINGS``. max_residual: RMS
+    distance of corners, px, above which a calibration is refused. max_sigma: the same for the
+    standard deviation of the camera's position, m. settle: s to wait after a move.
+    """
+
+    mounting: str
+    board: Board = field(default_factory=Board)
+    views: int = 20
+    max_residual: float = 1.0
+    max_sigma: float = 0.002
+    settle: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(
+            self.views >= 2 * MIN_VIEWS,
+            f"{self.views} views; allowed: at least {2 * MIN_VIEWS}",
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """A calibration and what it rests on: views, their pictures (RGB), and the camera's optics."""
+
+    result: HandEye
+    views: tuple[View, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    intrinsics: Intrinsics
+
+
+class Calibration:
+    """One calibration run of ``arm`` and ``camera``; every move passes ``gate`` first.
+
+    The arm starts where a person has brought the board into view, and ends there.
+    """
+
+    def __init__(
+        self, arm: Arm, camera: Camera, gate: SafetyGate, plan: Plan, rng: np.random.Generator
+    ) -> None:
+        self._arm, self._camera, self._gate, self._plan = arm, camera, gate, plan
+        self._rng = rng
+        self._views: list[View] = []
+        self._pictures: list[NDArray[np.uint8]] = []
+        self._intrinsics: Intrinsics | None = None
+
+    def run(self, on_progress: OnProgress = lambda count, what: None) -> Record:
+        """Look, move, look …; then solve.
+
+        Raises CALIBRATION_FAILED, saying what to change, when the board is not seen, no pose is
+        left, or the result is not as good as the plan wants it; and what the devices raise.
+        """
+        start = self._arm.state().tool
+        require(
+            self._look(),
+            "the board is not seen from where the arm stands: bring it to the middle of the "
+            "picture, and check its size, its dictionary and the light",
+            ErrorCode.CALIBRATION_FAILED,
+        )
+        on_progress(len(self._views), "the board is in view")
+        try:
+            self._collect(start, on_progress)
+        finally:
+            self._move_first([start])
+        record = self._record()
+        self._check(record.result)
+        return record
+
+    def _collect(self, start: Pose, on_progress: OnProgress) -> None:
+        for pose in first_poses(start):
+            on_progress(len(self._views), self._visit([pose]))
+        for attempt in range(2 * self._plan.views):
+            if len(self._views) >= self._plan.views:
+                return
+            if attempt % _ESTIMATE_EVERY == 0:
+                estimate = solve(self._views, self._optics, self._plan.mounting)
+            taken = [view.tool for view in self._views]
+            poses = next_poses(start, estimate, self._plan.board, self._optics, taken, self._rng)
+            on_progress(len(self._views), self._visit(poses))
+
+    def _visit(self, poses: Iterable[Pose]) -> str:
+        """Go to the first of ``poses`` that the gate allows and look; what came of it."""
+        if not self._move_first(poses):
+            return "no safe pose that shows the board"
+        return "seen" if self._look() else "the board is not seen from here"
+
+    def _move_first(self, poses: Iterable[Pose]) -> bool:
+        """Move to the first of ``poses`` that the gate allows; False where it allows none."""
+        for pose, _ in zip(poses, range(_REFUSALS), strict=False):
+            joints = self._arm.state().joints
+            step = JointMove("look", pose, _SPEED, _ACCELERATION)
+            try:
+                sent = self._gate.check(Motion("calibrate", (step,), ()), joints).steps[0]
+            except VpgError:
+                continue
+            assert isinstance(sent, JointMove)
+            self._arm.move_to(sent.pose, sent.speed, sent.acceleration)
+            time.sleep(self._plan.settle)
+            return True
+        return False
+
+    def _look(self) -> bool:
+        """Take a picture; whether the board is in it."""
+        frame: Frame = self._camera.read()
+        corners = self._plan.board.find(frame.colour)
+        if self._intrinsics not in (None, frame.intrinsics):
+            raise VpgError(ErrorCode.INTRINSICS_CHANGED, "the camera's optics have changed")
+        self._intrinsics = frame.intrinsics
+        if corners is None:
+            return False
+        self._views.append(View(self._arm.state().tool, corners))
+        self._pictures.append(frame.colour)
+        return True
+
+    @property
+    def _optics(self) -> Intrinsics:
+        assert self._intrinsics is not None
+        return self._intrinsics
+
+    def _record(self) -> Record:
+        require(
+            len(self._views) >= self._plan.views,
+            f"the board was seen from {len(self._views)} poses of {self._plan.views}: give the arm "
+            "more room around it (keep_out, limits), or use a smaller board",
+            ErrorCode.CALIBRATION_FAILED,
+        )
+        result = solve(self._views, self._optics, self._plan.mounting)
+        return Record(result, tuple(self._views), tuple(self._pictures), self._optics)
+
+    def _check(self, result: HandEye) -> None:
+        plan = self._plan
+        require(
+            result.residual <= plan.max_residual,
+            f"the corners are {result.residual:.2f} px off their places; allowed: "
+            f"{plan.max_residual:g} px. Is the board flat and firmly mounted, is its size right "
+            f"(squares of {plan.board.square * 1000:g} mm), does the arm report the right tool?",
+            ErrorCode.CALIBRATION_FAILED,
+        )
+        require(
+            result.position_sigma <= plan.max_sigma,
+            f"the camera's position is uncertain by {result.position_sigma * 1000:.1f} mm; "
+            f"allowed: {plan.max_sigma * 1000:g} mm. Take more views, or bring the board closer",
+            ErrorCode.CALIBRATION_FAILED,
+        )
