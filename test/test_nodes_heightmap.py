@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ class FakeDriver(Node):
     def __init__(self, with_pose: bool = True) -> None:
         super().__init__("camera")
         self.depth, self.age, self.running = scene(), 0.0, True
+        self.intrinsics = INTRINSICS
         self._images = {
             topic: self.create_publisher(kind, topic, qos_profile_sensor_data)
             for topic, kind in (
@@ -64,7 +66,7 @@ class FakeDriver(Node):
         messages = (
             image_to_msg(colour, stamp, "camera_color_optical_frame"),
             image_to_msg(self.depth, stamp, "camera_color_optical_frame"),
-            intrinsics_to_msg(INTRINSICS, stamp, "camera_color_optical_frame"),
+            intrinsics_to_msg(self.intrinsics, stamp, "camera_color_optical_frame"),
         )
         for publisher, message in zip(self._images.values(), messages, strict=True):
             publisher.publish(message)
@@ -130,6 +132,20 @@ def test_a_nearly_blind_camera_is_an_error_too():
         response = capture(driver)
         assert response.error_code == ErrorCode.DEPTH_EMPTY
         assert "of the workspace has depth readings" in response.error_msg
+
+
+@pytest.mark.parametrize("change", [{"fx": 320.0}, {"cy": 100.0}])
+def test_another_camera_in_the_middle_of_a_run_is_refused_until_the_first_is_back(change):
+    with graph() as driver:
+        assert capture(driver).error_code == ErrorCode.OK
+        driver.intrinsics = replace(INTRINSICS, **change)
+        response = capture(driver)
+        assert response.error_code == ErrorCode.INTRINSICS_CHANGED
+        assert f"from {INTRINSICS} to {driver.intrinsics}" in response.error_msg
+        # Drift with the temperature is no other camera.
+        driver.intrinsics = replace(INTRINSICS, fx=INTRINSICS.fx * 1.002)
+        response = capture(driver)
+        assert response.error_code == ErrorCode.OK, response.error_msg
 
 
 def test_without_a_pose_the_calibration_is_missing():

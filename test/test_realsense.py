@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rclpy.node import Node
+from ros_fixtures import call, ros, spinning
+from vpg_msgs.srv import Capture
 
 from vpg_ros.devices.realsense import (
     Filters,
@@ -37,7 +40,9 @@ from vpg_ros.devices.realsense.sources import (
 from vpg_ros.devices.realsense.stream import TRIES, Stream
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.frame import Frame, Intrinsics
-from vpg_ros.geometry import Pose
+from vpg_ros.geometry import Pose, look_at
+from vpg_ros.nodes.convert import heightmap_from_msg
+from vpg_ros.nodes.heightmap_node import HeightmapNode
 
 WIDTH, HEIGHT, RATE = 320, 240, 30
 CAMERA = SoftwareCamera(
@@ -583,3 +588,58 @@ def test_probing_a_camera_that_is_not_there_says_so_at_once():
     with pytest.raises(VpgError, match="no RealSense camera with serial 'none' is connected"):
         probe("none", timeout=60.0)
     assert time.monotonic() - begin < 30.0
+
+
+def looking_down(folder: Path, depth: np.ndarray) -> dict:
+    """Parameters of a heightmap_node that plays a recording of ``depth``, 0.7 m above the table."""
+    record(folder / "node.db3", [(depth, picture()[1])] * 10)
+    eye, target = np.array([-0.5, 0.0, 0.7]), np.array([-0.5, 0.0, 0.0])
+    pose = look_at(eye, target, np.array([1.0, 0.0, 0.0]))
+    position, quaternion = list(pose.position), list(pose.quaternion)
+    calibration = folder / "calibration.yaml"
+    calibration.write_text(f"camera_pose: {{position: {position}, quaternion: {quaternion}}}\n")
+    recording = {"realsense.recording": folder / "node.db3", "realsense.warm_up": 0}
+    return recording | {"camera": "realsense", "calibration": calibration}
+
+
+def captured(parameters: dict) -> Capture.Response:
+    with ros(parameters):
+        client, node = Node("client"), HeightmapNode()
+        with spinning(client, node):
+            return call(client, Capture, "capture", Capture.Request())
+
+
+def test_heightmap_node_looks_through_the_driver(tmp_path):
+    before = time.time()
+    response = captured(looking_down(tmp_path, picture()[0]))
+    assert response.error_code == ErrorCode.OK, response.error_msg
+    heightmap = heightmap_from_msg(response.heightmap)
+    assert heightmap.stamp > before
+    assert float(np.nanmax(heightmap.height)) == pytest.approx(0.1, abs=0.005)
+    assert float(np.nanmedian(heightmap.height)) == pytest.approx(0.0, abs=0.002)
+    assert not children(os.getpid())
+
+
+def test_depth_that_is_all_zero_is_an_error_and_not_an_empty_table(tmp_path):
+    response = captured(looking_down(tmp_path, np.zeros((HEIGHT, WIDTH), np.uint16)))
+    assert response.error_code == ErrorCode.DEPTH_EMPTY
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "words"),
+    [
+        ({"realsense.serial": "none"}, "CAMERA_MISSING", ("'none' is connected",)),
+        ({"realsense.recording": "x.db3"}, "PARAMETER_INVALID", ("realsense.recording", "x.db3")),
+        ({"realsense.spatial_alpha": 2.0}, "PARAMETER_INVALID", ("spatial_alpha", "0.25 to 1.0")),
+        ({"calibration": "''"}, "CALIBRATION_MISSING", ("calibration", "camera realsense")),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_named_before_the_node_is_up(
+    tmp_path, parameters, code, words
+):
+    given = looking_down(tmp_path, picture()[0]) | {"realsense.recording": "''"} | parameters
+    with ros(given | {"realsense.connect_timeout": 8.0}), pytest.raises(VpgError) as failure:
+        HeightmapNode()
+    assert failure.value.code is ErrorCode[code]
+    assert all(word in failure.value.message for word in words), failure.value.message
+    assert not children(os.getpid())

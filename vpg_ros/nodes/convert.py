@@ -135,7 +135,7 @@ def intrinsics_to_msg(intrinsics: Intrinsics, stamp: float, frame: str) -> Camer
 
 def intrinsics_from_msg(message: CameraInfo) -> Intrinsics:
     """A CameraInfo as pinhole intrinsics; images are taken to be rectified."""
-    k = message.k
+    k = [float(value) for value in message.k]
     return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from vpg_ros.devices.realsense import Filters, LiveCamera, Recording, Settings
 from vpg_ros.devices.realsense.settings import HOLE_FILLING, NO_HOLE_FILLING, RANGES
+from vpg_ros.errors import require
 from vpg_ros.nodes.parameters import parameter
 
 _CAMERA, _FILTERS, _SETTINGS = LiveCamera(), Filters(), Settings()
@@ -85,9 +86,12 @@ class RealSenseParameters:
 
     @property
     def source(self) -> LiveCamera | Recording:
-        """What to stream from."""
+        """What to stream from; raises PARAMETER_INVALID for a recording that is not there."""
+        path = Path(self.recording)
         if self.recording:
-            return Recording(Path(self.recording))
+            sentence = f"parameter realsense.recording is {self.recording!r}: no such file"
+            require(path.is_file(), sentence)
+            return Recording(path)
         return LiveCamera(self.serial, self.width, self.height, self.fps)
 
     @property
