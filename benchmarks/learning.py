@@ -7,8 +7,8 @@ Every step continues where it was stopped and skips what is done, so that seeds 
     python benchmarks/learning.py --out runs/learning --only train --seeds 0 &
     python benchmarks/learning.py --out runs/learning --only train --seeds 1 &
 
---ablations trains and evaluates variants beside it. What comes out: results.json, results.md and
-curves.png in --out.
+--ablations takes up variants instead, in the same folder. The report is of all that is there:
+results.json, results.md and curves.png.
 """
 
 import argparse
@@ -37,11 +37,19 @@ from vpg_ros.run_folder import write_json
 STEPS = ("train", "evaluate", "report")
 FULL = "full"  # the variant without changes
 
-# Variant → what it changes of TrainingConfig ("training") and LearnerConfig ("learner").
+# Variant → what it changes of TrainingConfig ("training") and LearnerConfig ("learner"). All are
+# evaluated with the same masks.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     FULL: {},
+    "no-mask": {"training": {"mask": False}, "learner": {"mask": False}},
+    "no-augmentation": {"learner": {"augment": False}},
+    "push-reward": {"learner": {"push_reward": 0.5}},
+    "no-target-network": {"learner": {"target_network": False}},
     "no-weight-averaging": {"learner": {"averaging": 0.0}},
-    "no-bootstrap": {"learner": {"gamma": 0.0}},
+    "prioritised-replay": {"learner": {"priority": 0.7}},
+    "empty-table": {"learner": {"empty_table": 1.0}},
+    "reactive": {"learner": {"targets": "reactive"}},
+    "vpg-targets": {"learner": {"targets": "vpg", "push_reward": 0.5, "gamma": 0.5}},
     "random-scenes-only": {"training": {"scenes": (SceneMix("random", 1.0, 4, 14),)}},
 }
 
@@ -141,13 +149,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=30, help="tables of each case (default 30)")
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=list(SCENES))
     parser.add_argument("--primitives", nargs="+", choices=PRIMITIVES, default=list(PRIMITIVES))
-    parser.add_argument("--ablations", nargs="+", choices=VARIANTS, default=[])
+    parser.add_argument(
+        "--ablations", nargs="+", choices=VARIANTS, default=[], help="these instead of the full one"
+    )
     parser.add_argument("--baselines", nargs="+", choices=("heuristic", "random"), default=[])
     parser.add_argument("--only", choices=STEPS, help="one step (default: all, one by one)")
     parser.add_argument("--jobs", type=int, default=1, help="processes of an evaluation")
     parser.add_argument("--camera", choices=CAMERAS, default="perspective")
     options = parser.parse_args()
-    options.variants = list(dict.fromkeys([FULL, *options.ablations]))
+    options.variants = options.ablations or [FULL]
     for variant in options.variants:
         _check(variant, VARIANTS[variant])
     return options

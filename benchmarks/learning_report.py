@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 
 from vpg_ros import primitives
+from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.figures import Run, mcnemar
 from vpg_ros.learning.progress import WINDOW
@@ -31,10 +32,13 @@ def write(out: Path) -> str:
     Raises STORE_UNREADABLE when the folder holds no training.
     """
     results = collect(out)
-    write_json(out / "results.json", results)
     text = markdown(results)
-    (out / "results.md").write_text(text)
     curves(results, out / "curves.png")
+    for seeds in results["variants"].values():
+        for content in seeds.values():
+            del content["training"]["curve"]  # as long as everything else; curve.csv has it
+    write_json(out / "results.json", results)
+    write_atomically(out / "results.md", text.encode())
     return text
 
 

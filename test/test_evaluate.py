@@ -270,21 +270,21 @@ def test_a_killed_worker_is_told_and_the_same_evaluation_continues(tmp_path: Pat
         for process in multiprocessing.active_children():
             process.kill()
 
-    long = replace(RANDOM, runs=6)
+    long = replace(RANDOM, runs=8)
     with pytest.raises(VpgError, match="worker process was killed") as error:
         evaluate(long, log, jobs=2, report=kill)
     assert error.value.code is ErrorCode.PROCESS_DIED
     assert not multiprocessing.active_children()
     kept = log.read_text().splitlines()
-    assert 2 <= len(kept) < 7
+    assert 2 <= len(kept) < 9
     with log.open("a") as file:
         file.write('{"case": "random-1", "se')
     heard: list[Run] = []
     figures = evaluate(long, log, report=heard.append)
-    assert sorted(each.seed for each in heard) == list(range(6))
+    assert sorted(each.seed for each in heard) == list(range(8))
     assert log.read_text().splitlines()[: len(kept)] == kept
     assert without_times(figures) == without_times(evaluate(long))
-    assert len(log.read_text().splitlines()) == 7
+    assert len(log.read_text().splitlines()) == 9
 
 
 def test_runs_on_file_are_not_played_again(tmp_path: Path) -> None:
@@ -296,6 +296,14 @@ def test_runs_on_file_are_not_played_again(tmp_path: Path) -> None:
     assert evaluate(replace(RANDOM, runs=1), log)["runs"] == first["runs"][:1]
 
 
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of one run of RANDOM."""
+    log = tmp_path_factory.mktemp("log") / "runs.jsonl"
+    evaluate(replace(RANDOM, runs=1), log)
+    return log
+
+
 @pytest.mark.parametrize(
     ("other", "named"),
     [
@@ -305,10 +313,8 @@ def test_runs_on_file_are_not_played_again(tmp_path: Path) -> None:
         (replace(RANDOM, player=Player()), "policy 'random' instead of 'network'"),
     ],
 )
-def test_other_settings_do_not_mix(tmp_path: Path, other: Evaluation, named: str) -> None:
-    log = tmp_path / "runs.jsonl"
-    evaluate(replace(RANDOM, runs=1), log)
-    before = log.read_bytes()
+def test_other_settings_do_not_mix(one_run: Path, other: Evaluation, named: str) -> None:
+    log, before = one_run, one_run.read_bytes()
     with pytest.raises(VpgError, match=named) as error:
         evaluate(other, log)
     assert error.value.code is ErrorCode.STORE_MISMATCH
