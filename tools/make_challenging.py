@@ -1,7 +1,8 @@
 """Write the challenging cases: meshes and arrangements under scenes/challenging/.
 
 Run from the repository root, after changing an arrangement here. Lengths in mm and angles in
-degrees; the files are in metres and radians.
+degrees; the files are in metres and radians. What stands in touch is of one height: a taller block
+could be pinched by its top.
 """
 
 from collections.abc import Iterator
@@ -53,19 +54,20 @@ def meshes() -> dict[str, FloatArray]:
     half = 28 * np.column_stack([np.cos(bow), np.sin(bow)])
     return {
         "cube": prism_corners(rectangle(50, 50), 50),
-        "small_cube": prism_corners(rectangle(48, 48), 44),
+        "small_cube": prism_corners(rectangle(48, 48), 38),
         "plank": prism_corners(rectangle(46, 92), 36),
         "brick": prism_corners(rectangle(96, 48), 40),
         "course": prism_corners(rectangle(92, 46), 42),
         "half_course": prism_corners(rectangle(45.9, 46), 42),
         "wall": prism_corners(rectangle(150, 42), 38),
         "end_wall": prism_corners(rectangle(42, 134.4), 38),
-        "sill": prism_corners(rectangle(112.2, 40), 32),
+        "sill": prism_corners(rectangle(112.2, 40), 28),
         "tile": prism_corners(rectangle(64, 64), 26),
-        "cylinder": prism_corners(polygon(32, 25), 46),
-        "small_cylinder": prism_corners(polygon(32, 23.5), 44),
+        "cylinder": prism_corners(polygon(32, 25), 38),
+        "tall_cylinder": prism_corners(polygon(32, 25), 50),
+        "small_cylinder": prism_corners(polygon(32, 23.5), 40),
         "hexagon": prism_corners(polygon(6, 46 / 3**0.5), 44),
-        "upright_hexagon": prism_corners(polygon(6, 25, np.pi / 2), 44),
+        "tall_hexagon": prism_corners(polygon(6, 25, np.pi / 2), 50),
         "roof": lying(roof, 60),
         "half_cylinder": lying(half, 56),
     }
@@ -127,7 +129,10 @@ def halves() -> Iterator[Place]:
     yield "sill", 0.0, 0.0, 0.0
 
 
-MIXED = [["cube", "cylinder", "upright_hexagon", "cube"], ["cube", "cube", "cylinder", "cube"]]
+MIXED = [
+    ["cube", "tall_cylinder", "tall_hexagon", "cube"],
+    ["cube", "cube", "tall_cylinder", "cube"],
+]
 
 # What a case is, its middle and angle, and its objects.
 CASES: list[tuple[str, float, float, float, list[Place]]] = [

@@ -1,6 +1,6 @@
 """The challenging cases as scenes, each with the objects that it has."""
 
-from functools import partial
+from functools import cache, partial
 
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.sim import cases
@@ -11,9 +11,14 @@ from vpg_ros.sim.world import World
 OBJECTS = (4, 6, 5, 5, 4, 6, 7, 7, 7, 5, 8)
 
 
+@cache
+def _cases() -> list[cases.Case]:
+    return cases.challenging()
+
+
 def _build(index: int, world: World, objects: int) -> None:
     """The case, jittered."""
-    case = cases.challenging()[index]
+    case = _cases()[index]
     require(
         len(case.specs) == objects,
         f"case {case.name!r} has {len(case.specs)} objects; expected {objects}",
