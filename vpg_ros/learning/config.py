@@ -37,7 +37,8 @@ class TrainingConfig:
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
     of from those that pick. updates: gradient steps an action. save_after: actions between
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
-    mask: whether random actions are drawn from the admissible ones alone.
+    mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
+    a process of its own, one action ahead of the learner, rather than in turns with it.
     """
 
     actions: int = 2000
@@ -50,6 +51,7 @@ class TrainingConfig:
     camera: str = "perspective"
     colour: bool = False
     mask: bool = True
+    ahead: bool = True
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.6, 4, 14),
         SceneMix("packed", 0.4, 4, 12),
