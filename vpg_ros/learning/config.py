@@ -44,9 +44,9 @@ class TrainingConfig:
     actions: int = 2000
     seed: int = 0
     warm_up: int = 150
-    exploration: float = 0.05
-    other_share: float = 0.4
-    updates: int = 1
+    exploration: float = 0.02
+    other_share: float = 0.7
+    updates: int = 2
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False
@@ -54,7 +54,7 @@ class TrainingConfig:
     ahead: bool = True
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.6, 4, 14),
-        SceneMix("packed", 0.4, 4, 12),
+        SceneMix("tight", 0.4, 3, 10),
     )
 
     def __post_init__(self) -> None:
