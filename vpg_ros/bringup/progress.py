@@ -92,7 +92,8 @@ def _verdict(summary: dict[str, Any]) -> str:
 def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(label, value) of what is known."""
     yield "scene", f"{summary['scene'] or 'real'}, seed {summary['seed']}"
-    of = f" of {summary['objects']}" if summary["objects"] else ""
+    counted = summary["objects"] and not summary.get("endless")
+    of = f" of {summary['objects']}" if counted else ""
     lost = f", {summary['lost']} lost" if summary["lost"] else ""
     yield "picked", f"{summary['picked']}{of}{lost}"
     yield "actions", str(summary["actions"])

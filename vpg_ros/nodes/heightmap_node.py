@@ -14,7 +14,6 @@ from vpg_msgs.srv import Capture
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.frame import Intrinsics
-from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
 from vpg_ros.nodes.base import VpgNode
@@ -24,6 +23,7 @@ from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.realsense_parameters import RealSenseParameters
 from vpg_ros.nodes.spin import run_node
+from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 
 CAMERAS = ("topics", "realsense")
 # Share of the image's width that focal lengths and principal point may drift, as they do when a
@@ -32,27 +32,9 @@ DRIFT = 0.005
 
 
 @dataclass(frozen=True)
-class Parameters(RealSenseParameters):
+class Parameters(RealSenseParameters, WorkspaceParameters):
     """What heightmap_node can be told."""
 
-    origin_x: float = parameter(
-        "x of the corner of pixel (0, 0), m", DEFAULT_WORKSPACE.origin_x, name="workspace.origin_x"
-    )
-    origin_y: float = parameter(
-        "y of the corner of pixel (0, 0), m", DEFAULT_WORKSPACE.origin_y, name="workspace.origin_y"
-    )
-    table_z: float = parameter(
-        "height of the table, m", DEFAULT_WORKSPACE.table_z, name="workspace.table_z"
-    )
-    resolution: float = parameter(
-        "m per pixel", DEFAULT_WORKSPACE.resolution, name="workspace.resolution", low=1e-4, high=0.1
-    )
-    rows: int = parameter(
-        "pixels along y", DEFAULT_WORKSPACE.rows, name="workspace.rows", low=8, high=4096
-    )
-    columns: int = parameter(
-        "pixels along x", DEFAULT_WORKSPACE.columns, name="workspace.columns", low=8, high=4096
-    )
     camera: str = parameter(
         "topics: images of any driver; realsense: the camera itself, see realsense.*",
         "topics",
@@ -80,13 +62,6 @@ class Parameters(RealSenseParameters):
         DEFAULT_FUSION.fit_table,
         name="fusion.fit_table",
     )
-
-    @property
-    def workspace(self) -> Workspace:
-        """The square of table that the heightmap covers."""
-        return Workspace(
-            self.origin_x, self.origin_y, self.table_z, self.resolution, self.rows, self.columns
-        )
 
 
 class HeightmapNode(VpgNode):

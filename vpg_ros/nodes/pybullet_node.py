@@ -21,7 +21,6 @@ from std_srvs.srv import SetBool, Trigger
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.camera_publisher import CameraPublisher
 from vpg_ros.nodes.convert import joint_state, pose_stamped, stamp_to_msg
@@ -30,6 +29,7 @@ from vpg_ros.nodes.pace import Every, Pace
 from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
+from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 from vpg_ros.sim import scenes
 from vpg_ros.sim.controller.link import RobotState
 from vpg_ros.sim.world import World
@@ -45,7 +45,7 @@ RESET_TIMEOUT = 30.0  # s of wall time
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WorkspaceParameters):
     """What pybullet_node can be told."""
 
     scene: str = parameter("scene family on the table", "random", choices=scenes.names())
@@ -59,31 +59,6 @@ class Parameters:
     camera_rate: float = parameter(
         "pictures per simulated s, while somebody listens", 10.0, low=0.1
     )
-    origin_x: float = parameter(
-        "x of the workspace's corner, m", DEFAULT_WORKSPACE.origin_x, name="workspace.origin_x"
-    )
-    origin_y: float = parameter(
-        "y of the workspace's corner, m", DEFAULT_WORKSPACE.origin_y, name="workspace.origin_y"
-    )
-    table_z: float = parameter(
-        "height of the table, m", DEFAULT_WORKSPACE.table_z, name="workspace.table_z"
-    )
-    resolution: float = parameter(
-        "m per pixel", DEFAULT_WORKSPACE.resolution, name="workspace.resolution", low=1e-4, high=0.1
-    )
-    rows: int = parameter(
-        "pixels along y", DEFAULT_WORKSPACE.rows, name="workspace.rows", low=8, high=4096
-    )
-    columns: int = parameter(
-        "pixels along x", DEFAULT_WORKSPACE.columns, name="workspace.columns", low=8, high=4096
-    )
-
-    @property
-    def workspace(self) -> Workspace:
-        """The square of table that the cell is built around."""
-        return Workspace(
-            self.origin_x, self.origin_y, self.table_z, self.resolution, self.rows, self.columns
-        )
 
 
 @dataclass

@@ -6,9 +6,11 @@ one, summary and report are replaced whole.
 
 import json
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
+from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
 from vpg_ros.run_figures import figures
@@ -21,9 +23,12 @@ from vpg_ros.run_folder import (
 )
 from vpg_ros.viz.report import DecisionRecord, write_report
 
+# Newest steps that are kept for the report: their pictures fill memory and file.
+REPORTED = 200
+
 
 class RunRecords:
-    """Writes the files of one run."""
+    """Writes the files of one run; of a long one, the report shows the last REPORTED steps."""
 
     def __init__(
         self, folder: Path, transitions: bool, live_report: bool, about: dict[str, Any]
@@ -31,20 +36,21 @@ class RunRecords:
         """about: what the store says of itself. transitions: whether to store any, and a report."""
         self.folder = folder
         self._live_report = live_report and transitions
-        self._steps: list[DecisionRecord] = []
+        self._steps: deque[DecisionRecord] = deque(maxlen=REPORTED)
+        self._actions: list[dict[str, Any]] = []
         self._events = (folder / EVENTS_FILE).open("a", encoding="utf-8")
         path = folder / TRANSITIONS_FILE
         self._writer = TransitionWriter(path, about) if transitions else None
 
     @property
-    def steps(self) -> list[DecisionRecord]:
-        """What was recorded so far."""
-        return list(self._steps)
+    def last(self) -> Transition | None:
+        """The transition recorded last."""
+        return self._steps[-1].transition if self._steps else None
 
     @property
     def figures(self) -> dict[str, Any]:
         """The figures of the run so far."""
-        return figures([_line(step) for step in self._steps])
+        return figures(self._actions)
 
     def event(self, kind: str, **content: Any) -> None:
         """Append one line to events.jsonl."""
@@ -60,7 +66,8 @@ class RunRecords:
         if self._writer is not None:
             self._writer.write(step.transition)
         self._steps.append(step)
-        self.event("action", **_line(step))
+        self._actions.append(_line(step, len(self._actions)))
+        self.event("action", **self._actions[-1])
         if self._live_report:
             self._write_report(summary)
 
@@ -78,15 +85,15 @@ class RunRecords:
             self._write_report(summary)
 
     def _write_report(self, summary: dict[str, Any]) -> None:
-        write_report(self.folder / REPORT_FILE, summary, self._steps)
+        write_report(self.folder / REPORT_FILE, summary, list(self._steps))
 
 
-def _line(step: DecisionRecord) -> dict[str, Any]:
-    """One action as a line of events.jsonl."""
+def _line(step: DecisionRecord, number: int) -> dict[str, Any]:
+    """One action as a line of events.jsonl; ``number``: of the action in the run, from 0."""
     transition = step.transition
     action, outcome = transition.action, transition.outcome
     return {
-        "step": transition.step,
+        "step": number,
         "primitive": action.primitive,
         "value": round(action.value, 4),
         "success": outcome.success,

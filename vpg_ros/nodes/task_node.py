@@ -103,27 +103,30 @@ class TaskNode(VpgNode):
         outcome = transition.outcome
         verdict = "success" if outcome.success else outcome.error_msg or "no success"
         self.get_logger().info(
-            f"action {transition.step + 1}: {transition.action.primitive}, value "
+            f"action {self._records.figures['actions']}: {transition.action.primitive}, value "
             f"{transition.action.value:.2f}, {verdict}, {seconds:.1f} s"
         )
 
     def _summary(self) -> dict[str, Any]:
         """The content of summary.json."""
-        steps, counts = self._records.steps, self._cell.counts
+        last, counts = self._records.last, self._cell.counts
         error = self._task.error or (None if self._done else _unfinished())
         figures = self._records.figures
-        checkpoints = [step.transition.action.checkpoint for step in steps]
+        endless = self._settings.endless
+        # What is put back never reaches the bin, and another scene empties it.
+        picked = figures["picked"] if endless else counts.get("picked", figures["picked"])
         return {
             "scene": self._settings.scene,
             "seed": self._settings.seed,
             "objects": self._settings.objects,
+            "endless": endless,
             "cleared": self._task.cleared,
-            "picked": counts.get("picked", figures["picked"]),
+            "picked": picked,
             "lost": counts.get("lost", 0),
             "parked": self._task.parked,
             **{name: value for name, value in figures.items() if name != "picked"},
-            "checkpoint": checkpoints[-1] if checkpoints else "",
-            "policy": steps[-1].transition.action.policy if steps else "",
+            "checkpoint": last.action.checkpoint if last else "",
+            "policy": last.action.policy if last else "",
             "error_code": int(error.code) if error else 0,
             "error_msg": error.message if error else "",
         }
