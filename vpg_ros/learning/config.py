@@ -37,22 +37,24 @@ class TrainingConfig:
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
     of from those that pick. updates: gradient steps an action. save_after: actions between
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
-    mask: whether random actions are drawn from the admissible ones alone.
+    mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
+    a process of its own, one action ahead of the learner, rather than in turns with it.
     """
 
     actions: int = 2000
     seed: int = 0
     warm_up: int = 150
-    exploration: float = 0.05
-    other_share: float = 0.4
-    updates: int = 1
+    exploration: float = 0.02
+    other_share: float = 0.7
+    updates: int = 2
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False
     mask: bool = True
+    ahead: bool = True
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.6, 4, 14),
-        SceneMix("packed", 0.4, 4, 12),
+        SceneMix("tight", 0.4, 3, 10),
     )
 
     def __post_init__(self) -> None:

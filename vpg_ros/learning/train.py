@@ -15,6 +15,7 @@ from vpg_ros.action import Transition
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner, LearnerConfig
@@ -29,9 +30,9 @@ MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 
 
-def act_in_process(config: TrainingConfig, learner: Learner) -> Source:
-    """Transitions made one by one, each with the newest weights; the same seed, the same ones."""
-    return Rollout(config, learner.policy)
+def act_here(config: TrainingConfig, learner: Learner) -> Source:
+    """One actor; the same seed gives the same transitions."""
+    return ActAhead(config, learner) if config.ahead else Rollout(config, learner.policy)
 
 
 def holds_training(out: Path) -> bool:
@@ -51,7 +52,7 @@ class Trainer:
         config: TrainingConfig,
         out: Path,
         learner_config: LearnerConfig | None = None,
-        make_source: MakeSource = act_in_process,
+        make_source: MakeSource = act_here,
     ) -> None:
         self._began = time.monotonic()
         self.config, self.out = config, out

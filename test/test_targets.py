@@ -1,0 +1,188 @@
+"""Target rules, prioritised replay, and acting one action ahead of the learner."""
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.learning.ahead import ActAhead
+from vpg_ros.learning.config import SceneMix, TrainingConfig
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.patches import make_batch
+from vpg_ros.learning.progress import Progress
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.train import Trainer
+from vpg_ros.policy.config import NetworkConfig
+
+NETWORK = NetworkConfig.of_registry()
+SHAPE = DEFAULT_WORKSPACE.shape
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def experience(primitive: str, reward: float, changed: bool, rotation: int = 0) -> Experience:
+    """An action at the edge of a 4 cm block, with a block left behind."""
+    height = np.zeros(SHAPE, np.float16)
+    height[100:120, 100:120] = 0.04
+    none = np.zeros((0, 0, 3), np.uint8)
+    return Experience(
+        height, none, primitive, rotation, 110, 98, reward, changed, False, height, none
+    )
+
+
+def learner(**options: object) -> Learner:
+    return Learner(NETWORK, LearnerConfig(**options), DEFAULT_WORKSPACE, seed=0)  # type: ignore[arg-type]
+
+
+def targets(items: list[Experience], following: float, **options: object) -> list[float]:
+    """Targets of the items when the scene that each leaves is worth ``following``."""
+    learning = learner(**options)
+    learning._value = lambda experience: following  # type: ignore[method-assign]
+    for item in items:
+        learning.replay.add(item)
+        if learning._rule.bootstraps(item):
+            learning._next_values[len(learning.replay) - 1] = following
+    return [learning.target(index) for index in range(len(items))]
+
+
+OUTCOMES = [
+    experience("grasp", 1.0, True),
+    experience("grasp", 0.0, True),
+    experience("push", 0.0, True),
+    experience("push", 0.0, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [1, 0, 0.8 * 0.5, 0]),
+        ({"push_reward": 0.1}, [1, 0, 0.1 + 0.8 * 0.5, 0]),
+        ({"targets": "reactive"}, [1, 0, 1, 0]),
+        # Returns of up to 2, kept as fractions of that; a grasp that moved something bootstraps.
+        (
+            {"targets": "vpg", "gamma": 0.5, "push_reward": 0.5},
+            [0.5 + 0.25, 0.25, 0.25 + 0.25, 0],
+        ),
+    ],
+)
+def test_each_rule_says_what_an_action_is_worth(
+    options: dict[str, object], expected: list[float]
+) -> None:
+    assert targets(OUTCOMES, 0.5, **options) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rule", ["discounted", "vpg"])
+def test_targets_never_leave_the_range_of_values(rule: str) -> None:
+    found = targets(OUTCOMES, 1.0, targets=rule, gamma=0.9, push_reward=0.7)
+    assert max(found) <= 1.0 + 1e-9
+
+
+def test_an_unknown_rule_is_named() -> None:
+    with pytest.raises(VpgError, match="targets is 'best'; it must be one of discounted"):
+        LearnerConfig(targets="best")
+
+
+def test_prioritised_replay_prefers_what_is_badly_known() -> None:
+    replay = Replay()
+    for _ in range(100):
+        replay.add(OUTCOMES[0])
+    replay.note_errors(range(100), [0.9 if index == 7 else 0.1 for index in range(100)])
+    rng = np.random.default_rng(0)
+    drawn = replay.sample(4000, rng, newest=1, newest_share=0.0, priority=0.7)
+    counts = np.bincount(drawn, minlength=100)
+    assert counts.argmax() == 7
+    assert counts[7] > 5 * np.median(counts) and (counts > 0).all()
+
+
+def test_what_was_never_learned_from_comes_first() -> None:
+    replay = Replay()
+    for _ in range(50):
+        replay.add(OUTCOMES[0])
+    replay.note_errors(range(49), [0.5] * 49)
+    drawn = replay.sample(2000, np.random.default_rng(0), 1, 0.0, priority=1.0)
+    assert np.bincount(drawn, minlength=50).argmax() == 49
+
+
+@pytest.mark.parametrize("rotation", [0, 3, 9])
+def test_without_augmentation_a_sample_looks_as_when_it_was_chosen(rotation: int) -> None:
+    items = [experience("push", 0.0, True, rotation)] * 8
+    plain = make_batch(items, NETWORK, np.random.default_rng(0), augment=False)
+    varied = make_batch(items, NETWORK, np.random.default_rng(0), augment=True)
+    assert len(set(plain.outputs.tolist())) == 1
+    assert plain.outputs[0] == NETWORK.channels("push")[rotation // 8]
+    assert len(set(varied.outputs.tolist())) == 2
+
+
+def test_empty_table_is_what_the_heightmap_shows_empty() -> None:
+    batch = make_batch([experience("grasp", 0.0, True)] * 4, NETWORK, np.random.default_rng(0))
+    occupied = (batch.inputs[:, 0] > 0.5) & (batch.inputs[:, 3] > 0.5)
+    assert bool(batch.empty.any()) and not bool((batch.empty & occupied).any())
+
+
+def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
+    learning = learner(empty_table=1.0)
+    batch = make_batch([experience("grasp", 1.0, True)] * 4, NETWORK, np.random.default_rng(0))
+    parameters = learning._network(batch.inputs)
+    best = parameters.detach()[0, batch.outputs[0]].flatten().argmax()
+    batch.empty.fill_(True)
+    (gradient,) = torch.autograd.grad(
+        learning._empty_loss(parameters, batch), parameters, retain_graph=True
+    )
+    at_best = gradient[0, batch.outputs[0]].flatten()
+    assert at_best[best] > 0 and int((at_best != 0).sum()) == 1
+    batch.empty.fill_(False)
+    assert float(learning._empty_loss(parameters, batch)) == 0
+
+
+# -- acting ahead
+
+SHORT = TrainingConfig(
+    actions=8,
+    warm_up=3,
+    camera="ortho",
+    save_after=1,
+    scenes=(SceneMix("random", 1.0, 1, 2),),
+)
+SMALL = LearnerConfig(batch=4)
+
+
+def test_a_seed_gives_one_run_and_a_killed_actor_loses_nothing(tmp_path: Path) -> None:
+    whole = Trainer(SHORT, tmp_path / "whole", SMALL)
+    whole.run()
+
+    def kill(progress: Progress) -> None:
+        if progress.actions == 5:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    with pytest.raises(VpgError, match="acting process ended with exit code -9") as caught:
+        Trainer(SHORT, tmp_path / "half", SMALL).run(kill)
+    assert caught.value.code is ErrorCode.PROCESS_DIED
+    resumed = Trainer(SHORT, tmp_path / "half", SMALL)
+    assert 0 < resumed.progress.actions <= 5
+    resumed.run()
+    assert [step[:-1] for step in resumed.progress.steps] == [
+        step[:-1] for step in whole.progress.steps
+    ]
+    assert not multiprocessing.active_children()
+
+
+def test_an_error_while_acting_is_raised_here() -> None:
+    mix = SceneMix("random", 1.0, 1, 2)
+    object.__setattr__(mix, "name", "nowhere")  # past the check
+    source = ActAhead(replace(SHORT, scenes=(mix,)), learner())
+    try:
+        with pytest.raises(VpgError, match="scene is 'nowhere'") as caught:
+            list(source.episode(0, 0))
+        assert caught.value.code is ErrorCode.SCENE_UNKNOWN
+    finally:
+        source.close()
