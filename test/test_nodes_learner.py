@@ -220,6 +220,13 @@ def test_inference_acts_on_what_was_learned_and_refuses_weights_that_it_cannot_r
         assert chosen == {learned, ""}  # a quarter is random
 
 
+def test_nothing_is_learned_from_a_dry_run(tmp_path):
+    given = {"learner_node:dry_run": True, "learner_node:out": tmp_path / "learning"}
+    with ros(given), pytest.raises(VpgError, match="nothing moves"):
+        LearnerNode()
+    assert not (tmp_path / "learning").exists()
+
+
 SMALL = """
 /**/learner_node:
   ros__parameters: {start_after: 1, save_after: 1, updates_per_transition: 1}
