@@ -361,6 +361,25 @@ def test_a_camera_that_falls_silent_is_started_again():
         read(stream)
 
 
+class Flapping(SoftwareSource):
+    """Is gone again while the SDK asks what it is."""
+
+    def start(self) -> None:
+        if not self.connected:
+            rs.pipeline().get_active_profile()  # raises the SDK's own error
+        super().start()
+
+
+def test_an_error_of_the_sdk_itself_is_survived():
+    source = Flapping(CAMERA)
+    source.connected = False
+    with feeding(source) as (stream, _):
+        error = error_of(stream)
+        assert error.code is ErrorCode.CAMERA_TIMEOUT and "get_active_profile" in error.message
+        source.connected = True
+        read(stream)
+
+
 class Dead(SoftwareSource):
     """Streams nothing until it is reset."""
 
@@ -638,7 +657,7 @@ def test_a_camera_that_cannot_be_had_is_named_before_the_node_is_up(
     tmp_path, parameters, code, words
 ):
     given = looking_down(tmp_path, picture()[0]) | {"realsense.recording": "''"} | parameters
-    with ros(given | {"realsense.connect_timeout": 8.0}), pytest.raises(VpgError) as failure:
+    with ros(given | {"realsense.connect_timeout": 5.0}), pytest.raises(VpgError) as failure:
         HeightmapNode()
     assert failure.value.code is ErrorCode[code]
     assert all(word in failure.value.message for word in words), failure.value.message

@@ -20,11 +20,14 @@ _LOOK = 0.1  # s between two looks at whether it is back
 
 
 class FrameSource(Protocol):
-    """Delivers framesets between ``start`` and ``stop``; may be started again after that."""
+    """Delivers framesets between ``start`` and ``stop``; may be started again after that.
+
+    The SDK's own RuntimeError may come out of any method but ``stop``.
+    """
 
     @property
     def description(self) -> str:
-        """What delivers, in words; "" before the first start."""
+        """What delivers, in words."""
         ...
 
     def start(self) -> None:
@@ -32,10 +35,7 @@ class FrameSource(Protocol):
         ...
 
     def read(self, timeout: float) -> Reading | None:
-        """The next frameset, None when none comes within ``timeout`` s.
-
-        Raises CAMERA_TIMEOUT when it is certain that none will.
-        """
+        """The next frameset, None when none comes within ``timeout`` s."""
         ...
 
     def stop(self) -> None:
@@ -90,7 +90,7 @@ def choose(devices: Sequence[DeviceInfo], serial: str) -> DeviceInfo:
 class _Pipeline:
     """What both sources have in common."""
 
-    description = ""
+    description = "camera"
 
     def __init__(self) -> None:
         self._pipeline: Any = None
@@ -113,11 +113,7 @@ class _Pipeline:
 
     def _next(self, timeout: float) -> Frameset | None:
         """The next frameset, None when none comes in time."""
-        try:
-            arrived, frames = self._pipeline.try_wait_for_frames(round(timeout * 1000))
-        except RuntimeError as error:
-            sentence = f"{self.description} delivers no more frames: {error}"
-            raise VpgError(ErrorCode.CAMERA_TIMEOUT, sentence) from None
+        arrived, frames = self._pipeline.try_wait_for_frames(round(timeout * 1000))
         return frames if arrived else None
 
 

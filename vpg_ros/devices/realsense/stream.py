@@ -54,6 +54,9 @@ class Stream:
             self._start()
         except VpgError as error:
             self._fail(error)
+        except RuntimeError as error:  # of the SDK: cameras go while they are being asked
+            sentence = f"{self.source.description}: {error}"
+            self._fail(VpgError(ErrorCode.CAMERA_TIMEOUT, sentence))
         return None
 
     def close(self) -> None:
