@@ -54,6 +54,20 @@ class Hull:
 
 Shape = Box | Cylinder | Hull
 
+# Corners of a hull from which on it rolls: more than those of a hexagonal prism.
+_ROUND_CORNERS = 13
+
+
+def is_round(shape: Shape) -> bool:
+    """Whether a shape can roll."""
+    match shape:
+        case Box():
+            return False
+        case Cylinder():
+            return True
+        case Hull():
+            return len(shape.points) >= _ROUND_CORNERS
+
 
 def prism_corners(outline: FloatArray, length: float) -> FloatArray:
     """Corners of the prism over an N×2 outline, from −length/2 to +length/2 along z; 2N×3."""

@@ -13,6 +13,7 @@ import numpy as np
 from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
+from vpg_ros.shapes import is_round
 from vpg_ros.sim.cell import Cell, Drawable
 from vpg_ros.sim.client import Client
 from vpg_ros.sim.contacts import touched_bodies
@@ -23,13 +24,14 @@ from vpg_ros.sim.shapes import collision_shape
 
 DT = 0.004  # s
 GRAVITY = 9.81  # m/s²
-SOLVER_ITERATIONS = 40
+SOLVER_ITERATIONS = 20
 # A block squeezed between arm and table needs more, or both would sink into each other.
 PRESSED_ITERATIONS = 200
 _PRESSED = 10.0  # N upon the gripper from which on they are spent
 LIFTED = 0.020  # m that an object must have risen to count as held
 
-# Blocks stop rolling and spinning as wood on wood does; PyBullet's defaults let them roll for ever.
+# What is round stops rolling and spinning as wood on wood does; PyBullet's defaults let it roll for
+# ever. Flat faces stop by themselves, at a third less work for the solver.
 _ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
 # A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it.
 _SLEEP_THRESHOLD = 1e-4
@@ -101,6 +103,7 @@ class World:
         """Put an object's frame (its centre of mass) at ``pose``; returns its id."""
         client = self.client
         shape = collision_shape(client, spec.shapes)
+        round_ = any(is_round(part) for part in spec.shapes)
         body = int(
             client.createMultiBody(spec.mass, shape, -1, list(pose.position), list(pose.quaternion))
         )
@@ -109,8 +112,8 @@ class World:
             -1,
             localInertiaDiagonal=spec.inertia,
             lateralFriction=spec.friction,
-            rollingFriction=_ROLLING,
-            spinningFriction=_SPINNING,
+            rollingFriction=_ROLLING if round_ else 0.0,
+            spinningFriction=_SPINNING if round_ else 0.0,
             linearDamping=_DAMPING,
             angularDamping=_DAMPING,
             sleepThreshold=_SLEEP_THRESHOLD,
