@@ -29,7 +29,8 @@ def description(name: str):
 def test_arguments_are_those_of_the_system(name):
     declared = {argument.name: argument for argument in description(name).get_launch_arguments()}
     arguments = {argument.name: argument for argument in SYSTEMS[name]().arguments}
-    assert set(declared) == set(arguments)
+    assert set(declared) == {*arguments, "rviz"}
+    assert declared.pop("rviz").default_value
     for key, argument in declared.items():
         assert argument.description
         assert bool(argument.default_value is None) == (arguments[key].default is None)
@@ -38,7 +39,7 @@ def test_arguments_are_those_of_the_system(name):
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_nodes_are_those_of_the_system(name):
     actions = [action for action in description(name).entities if isinstance(action, Node)]
-    executables = {action.node_executable for action in actions} - {"robot_state_publisher"}
+    executables = {action.node_executable for action in actions}
     assert executables == {node.name for node in SYSTEMS[name]().nodes}
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
 from fixtures_controller import emulator, free_host
+from nav_msgs.msg import Path
 from rclpy.node import Node
+from rclpy.task import Future
 from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
@@ -18,9 +20,11 @@ from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import JointMove, LinearMove
 from vpg_ros.nodes.calls import GoalClient
 from vpg_ros.nodes.convert import action_to_msg, heightmap_to_msg, outcome_from_msg
 from vpg_ros.nodes.motion_node import MotionNode
+from vpg_ros.nodes.qos import LATCHED
 
 
 def scene() -> Heightmap:
@@ -88,6 +92,16 @@ def client(robot):
     with graph(robot.host) as it:
         yield it
     robot.recover()
+
+
+def latched(node: Node, kind, topic: str):
+    """The last message of a latched topic."""
+    future = Future()
+    subscription = node.create_subscription(kind, topic, future.set_result, LATCHED)
+    try:
+        return result(future)
+    finally:
+        node.destroy_subscription(subscription)
 
 
 def joints(robot) -> np.ndarray:
@@ -192,6 +206,10 @@ def test_a_dry_run_checks_and_moves_nothing():
         told = answer.result.outcome.error_msg
         assert not answer.result.outcome.success and "dry run" in told
         assert "home at 0.8 rad/s" in told and "descend to" in told
+        heights = [pose.pose.position.z for pose in latched(client, Path, "motion_node/plan").poses]
+        motion = primitives.get("grasp").motion(grasp(scene()), scene())
+        moves = [step for step in motion.steps if isinstance(step, JointMove | LinearMove)]
+        assert heights == pytest.approx([step.pose.position[2] for step in moves])
         bad = replace(grasp(scene()), pose=grasp(scene()).pose.translated(dx=-2.0))
         assert client.run(bad).result.error_code == ErrorCode.OUTSIDE_WORKSPACE
 

@@ -1,26 +1,42 @@
 """A system as a LaunchDescription; for the launch files alone, where ``launch`` is there."""
 
+from collections.abc import Sequence
+
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.conditions import IfCondition
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from vpg_ros.bringup.model import robot_description
+from vpg_ros.resources import resource
 from vpg_ros.system import TASK_END, Argument, NodeEntry, System, Value
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
 PATIENCE = f"{TASK_END:g}"
+_RVIZ = DeclareLaunchArgument(
+    "rviz",
+    description="show robot, camera and plans in RViz",
+    choices=["true", "false"],
+    default_value="false",
+)
 
 
 def describe(system: System) -> LaunchDescription:
-    """Arguments and nodes of ``system``, and robot_state_publisher where that is installed."""
+    """Arguments and nodes of ``system``, and what shows it where that is installed."""
     arguments = [_argument(argument) for argument in system.arguments]
     kinds = {argument.name: argument.kind for argument in system.arguments}
     nodes = [_node(node, system, kinds) for node in system.nodes]
     variables = [SetEnvironmentVariable(*pair) for pair in system.environment.items()]
-    return LaunchDescription([*arguments, *variables, *nodes, *_state_publisher(system)])
+    viewers = OpaqueFunction(function=_viewers, args=[system])
+    return LaunchDescription([*arguments, _RVIZ, *variables, *nodes, viewers])
 
 
 def _argument(argument: Argument) -> DeclareLaunchArgument:
@@ -65,21 +81,38 @@ def _condition(node: NodeEntry) -> IfCondition | None:
     return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), _text(value)))
 
 
-def _state_publisher(system: System) -> list[Node]:
-    """robot_state_publisher with the robot's and the cell's description, for RViz and tf."""
-    from vpg_ros.devices.description import expand
-    from vpg_ros.geometry import DEFAULT_WORKSPACE
+def _viewers(context: LaunchContext, system: System) -> list[Node]:
+    """robot_state_publisher, which tells tf where everything is, and RViz where that is wanted.
 
+    The robot's description follows the arguments, so it is made when these are known.
+    """
+    given = context.launch_configurations
+    nodes = []
+    if _is_installed("robot_state_publisher"):
+        urdf = ParameterValue(robot_description(system, given), value_type=str)
+        nodes.append(_viewer("robot_state_publisher", system, {"robot_description": urdf}))
+    if given["rviz"] == "true":
+        arguments = ["-d", str(resource("config/vpg.rviz"))]
+        nodes.append(_viewer("rviz2", system, {}, arguments))
+    return nodes
+
+
+def _viewer(
+    name: str, system: System, parameters: dict[str, ParameterValue], arguments: Sequence[str] = ()
+) -> Node:
+    """A node that only looks on: the system goes on without it."""
+    return Node(
+        package=name,
+        executable=name,
+        name=name,
+        parameters=[str(system.parameters_path), parameters],
+        arguments=list(arguments),
+    )
+
+
+def _is_installed(package: str) -> bool:
     try:
-        get_package_share_directory("robot_state_publisher")
+        get_package_share_directory(package)
     except PackageNotFoundError:
-        return []
-    urdf = expand(robot=True, cell=True, frames=True, workspace=DEFAULT_WORKSPACE)
-    parameters = {"robot_description": ParameterValue(urdf, value_type=str)}
-    return [
-        Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            parameters=[str(system.parameters_path), parameters],
-        )
-    ]
+        return False
+    return True

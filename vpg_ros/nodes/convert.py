@@ -1,12 +1,14 @@
 """The package's nouns as messages and back: the one place that knows both."""
 
 import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from geometry_msgs.msg import Pose as PoseMsg
+from nav_msgs.msg import Path
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
@@ -70,6 +72,11 @@ def pose_from_msg(message: PoseMsg) -> Pose:
 def pose_stamped(pose: Pose, stamp: float) -> PoseStamped:
     """A Pose in the base frame as a stamped message."""
     return PoseStamped(header=header(stamp), pose=pose_to_msg(pose))
+
+
+def path_to_msg(poses: Sequence[Pose], stamp: float) -> Path:
+    """Poses in the base frame as one path."""
+    return Path(header=header(stamp), poses=[pose_stamped(pose, stamp) for pose in poses])
 
 
 def image_to_msg(image: NDArray[Any], stamp: float, frame: str = BASE_FRAME) -> Image:

@@ -3,13 +3,15 @@
 Action ``execute_primitive`` (vpg_msgs/ExecutePrimitive): primitive → Motion → safety gate → arm and
 gripper. One goal at a time; a second one is rejected. Cancelling stops the arm where it is. With
 ``return_objects``, what is picked is put back on the table (:mod:`vpg_ros.returning`) instead of
-into the bin. Service ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
+into the bin. ``~/plan`` (nav_msgs/Path, latched) shows where the tool is sent; with ``dry_run``
+that is all. Service ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
 """
 
 import threading
 import time
 
 import numpy as np
+from nav_msgs.msg import Path
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -23,11 +25,18 @@ from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.devices.rates import changes, describe
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import Motion, Outcome
+from vpg_ros.motion import JointMove, LinearMove, Motion, Outcome
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.connect import connect
-from vpg_ros.nodes.convert import action_from_msg, heightmap_from_msg, joint_state, outcome_to_msg
+from vpg_ros.nodes.convert import (
+    action_from_msg,
+    heightmap_from_msg,
+    joint_state,
+    outcome_to_msg,
+    path_to_msg,
+)
 from vpg_ros.nodes.motion_parameters import Parameters
+from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.robot import Robot
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.returning import returned
@@ -56,6 +65,7 @@ class MotionNode(VpgNode):
         self._offer_action()
         parking = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/park", self._park, callback_group=parking)
+        self._plan = self.create_publisher(Path, "~/plan", LATCHED)
         self._joint_states = self.create_publisher(JointState, "joint_states", 10)
         if self._settings.joint_states:
             self.create_timer(JOINT_STATE_PERIOD, self._publish_joints, clock=self.steady)
@@ -127,7 +137,9 @@ class MotionNode(VpgNode):
             return Outcome(False, error_code=ErrorCode.PROCESS_DIED, error_msg=sentence)
 
     def _tell(self, asked: Motion, sent: Motion) -> None:
-        """Say what is really sent, where the safety gate lowered something or nothing moves."""
+        """Show and say what is really sent: the tool's way, what was lowered, all of a dry run."""
+        poses = [step.pose for step in sent.steps if isinstance(step, JointMove | LinearMove)]
+        self._plan.publish(path_to_msg(poses, self.now()))
         self._lowered = changes(asked, sent)
         if self._lowered:
             self.get_logger().info(f"{sent.primitive} is sent with {self._lowered}")
