@@ -12,12 +12,14 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner, LearnerConfig, _empty_loss
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.train import Trainer
+from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import fold_batch_norm
 
 NETWORK = NetworkConfig.of_registry()
 SHAPE = DEFAULT_WORKSPACE.shape
@@ -129,18 +131,49 @@ def test_empty_table_is_what_the_heightmap_shows_empty() -> None:
 
 
 def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
-    learning = learner(empty_table=1.0)
+    learning = learner()
     batch = make_batch([experience("grasp", 1.0, True)] * 4, NETWORK, np.random.default_rng(0))
-    parameters = learning._network(batch.inputs)
+    network = learning._network
+    parameters = network(batch.inputs)
     best = parameters.detach()[0, batch.outputs[0]].flatten().argmax()
     batch.empty.fill_(True)
     (gradient,) = torch.autograd.grad(
-        learning._empty_loss(parameters, batch), parameters, retain_graph=True
+        _empty_loss(network, parameters, batch), parameters, retain_graph=True
     )
     at_best = gradient[0, batch.outputs[0]].flatten()
     assert at_best[best] > 0 and int((at_best != 0).sum()) == 1
     batch.empty.fill_(False)
-    assert float(learning._empty_loss(parameters, batch)) == 0
+    assert float(_empty_loss(network, parameters, batch)) == 0
+
+
+# -- separate networks
+
+
+def test_separate_networks_learn_and_act_as_one(tmp_path: Path) -> None:
+    config = NetworkConfig.of_registry(trunks="separate")
+    learning = Learner(config, LearnerConfig(batch=8), DEFAULT_WORKSPACE, seed=0)
+    for item in OUTCOMES[:2]:
+        learning.replay.add(item)
+    before = {name: value.clone() for name, value in learning.network.state_dict().items()}
+    learning.update()
+    moved = {
+        name.split(".")[1]
+        for name, value in learning.network.state_dict().items()
+        if value.is_floating_point() and not torch.equal(value, before[name])
+    }
+    assert moved == {"grasp"}  # no push was seen
+    save(tmp_path / "weights.safetensors", learning.network)
+    loaded, _ = load(tmp_path / "weights.safetensors")
+    inputs = torch.rand(2, config.input_channels, 16, 16)
+    with torch.inference_mode():
+        parts = [learning.network.part(name)(inputs) for name in config.names]
+        assert torch.allclose(loaded(inputs), torch.cat(parts, dim=1), atol=1e-6)
+        assert torch.allclose(fold_batch_norm(loaded)(inputs), loaded(inputs), atol=1e-4)
+
+
+def test_an_unknown_kind_of_trunks_is_named() -> None:
+    with pytest.raises(VpgError, match="trunks is 'both'; it must be one of shared, separate"):
+        NetworkConfig.of_registry(trunks="both")
 
 
 # -- acting ahead

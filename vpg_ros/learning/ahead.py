@@ -22,7 +22,7 @@ from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 _DEADLINE = 300.0  # s of wall time for one action, with room for a crowded machine
@@ -75,7 +75,7 @@ class ActAhead:
             raise VpgError(ErrorCode.PROCESS_DIED, sentence)
         try:
             message: Transition | VpgError | None = self._actor.recv()
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             raise self._died() from error
         if isinstance(message, VpgError):
             raise message
@@ -102,7 +102,7 @@ def _act(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    network = ValueNetwork(network_config).eval()
+    network = make_network(network_config).eval()
     rollout = Rollout(config, lambda: NetworkPolicy(network, torch.device("cpu"), masked=masked))
     while True:
         episode = rollout.episode(*learner.recv())
@@ -110,7 +110,7 @@ def _act(
             pass
 
 
-def _act_once(episode: Iterator[Transition], network: ValueNetwork, learner: Connection) -> bool:
+def _act_once(episode: Iterator[Transition], network: Network, learner: Connection) -> bool:
     """One action with the weights that come; False at the episode's end."""
     network.load_state_dict(learner.recv())
     message: Transition | VpgError | None

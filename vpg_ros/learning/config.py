@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vpg_ros.errors import require
 from vpg_ros.learning.env import CAMERAS
+from vpg_ros.policy.config import TRUNKS
 from vpg_ros.sim.scenes.base import check
 
 
@@ -38,7 +39,8 @@ class TrainingConfig:
     of from those that pick. updates: gradient steps an action. save_after: actions between
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
     mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
-    a process of its own, one action ahead of the learner, rather than in turns with it.
+    a process of its own, one action ahead of the learner, rather than in turns with it. trunks: one
+    network "shared" by all primitives, or "separate" ones.
     """
 
     actions: int = 2000
@@ -52,6 +54,7 @@ class TrainingConfig:
     colour: bool = False
     mask: bool = True
     ahead: bool = True
+    trunks: str = "shared"
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.6, 4, 14),
         SceneMix("tight", 0.4, 3, 10),
@@ -64,6 +67,7 @@ class TrainingConfig:
         self._require("exploration", 0 <= self.exploration <= 1, "in [0, 1]")
         self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
         self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
+        self._require("trunks", self.trunks in TRUNKS, f"one of {', '.join(TRUNKS)}")
         self._require("scenes", len(self.scenes) > 0, "a list of at least one scene")
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:

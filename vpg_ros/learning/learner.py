@@ -24,8 +24,10 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import admissible_cells
-from vpg_ros.policy.network import ValueNetwork, channels_last
+from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,28 @@ class LearnerConfig:
 
 
 class Learner:
-    """Learns from transitions, one ``update`` at a time; deterministic for a seed on one thread."""
+    """Learns from transitions, one ``update`` at a time; deterministic for a seed on one thread.
+
+    device: where networks and batches live.
+    """
 
     def __init__(
-        self, network_config: NetworkConfig, config: LearnerConfig, workspace: Workspace, seed: int
+        self,
+        network_config: NetworkConfig,
+        config: LearnerConfig,
+        workspace: Workspace,
+        seed: int,
+        device: torch.device = CPU,
     ) -> None:
         torch.manual_seed(seed)
+        self._device = device
         self.config = config
         self.replay = Replay()
         self.updates = 0
         self._workspace = workspace
         self._rng = np.random.default_rng(seed)
-        self._network = channels_last(ValueNetwork(network_config).train())
-        self._average = ValueNetwork(network_config).eval()
+        self._network = channels_last(make_network(network_config).to(device).train())
+        self._average = make_network(network_config).to(device).eval()
         self._average.load_state_dict(self._network.state_dict())
         self._optimiser = torch.optim.AdamW(
             self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
@@ -100,13 +111,13 @@ class Learner:
         self._bound = self._rule.bound(config.push_reward, config.gamma)
 
     @property
-    def network(self) -> ValueNetwork:
+    def network(self) -> Network:
         """The averaged weights, which act."""
         return self._average
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
-        return NetworkPolicy(self._average, torch.device("cpu"), masked=self.config.mask)
+        return NetworkPolicy(self._average, self._device, masked=self.config.mask)
 
     def add(self, transition: Transition) -> None:
         """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
@@ -148,44 +159,26 @@ class Learner:
 
     def _loss(self, indices: Sequence[int]) -> torch.Tensor:
         """Mean loss over the samples, one forward pass for each primitive among them."""
-        total = torch.zeros(())
+        total = torch.zeros((), device=self._device)
         for name in self._network.config.names:
             chosen = [i for i in indices if self.replay[i].primitive == name]
             if chosen:
-                total = total + self._group_loss(chosen) * (len(chosen) / len(indices))
+                total = total + self._group_loss(name, chosen) * (len(chosen) / len(indices))
         return total
 
-    def _group_loss(self, chosen: Sequence[int]) -> torch.Tensor:
+    def _group_loss(self, name: str, chosen: Sequence[int]) -> torch.Tensor:
         items = [self.replay[i] for i in chosen]
-        batch = make_batch(items, self._network.config, self._rng, self.config.augment)
-        inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
-        parameters = self._network(inputs)
-        samples = torch.arange(len(items))
-        at_actions = parameters[samples, :, batch.rows, batch.columns]
-        targets = torch.tensor([self.target(i) for i in chosen], dtype=torch.float32)
-        head = self._network.head
-        values = head.mean(at_actions.detach())[samples, batch.outputs]
+        network = self._network.part(name)
+        batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
+        parameters = network(batch.inputs.contiguous(memory_format=torch.channels_last))
+        at_actions = parameters[batch.samples, :, batch.rows, batch.columns]
+        targets = torch.tensor([self.target(i) for i in chosen], device=self._device)
+        values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
         self.replay.note_errors(chosen, (values - targets).abs().tolist())
-        loss = head.loss(at_actions, batch.outputs, targets)
-        if self.config.empty_table > 0 and primitives.get(items[0].primitive).picks:
-            loss = loss + self.config.empty_table * self._empty_loss(parameters, batch)
+        loss = network.head.loss(at_actions, batch.outputs, targets)
+        if self.config.empty_table > 0 and primitives.get(name).picks:
+            loss = loss + self.config.empty_table * _empty_loss(network, parameters, batch)
         return loss
-
-    def _empty_loss(self, parameters: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Loss towards 0 at each sample's best-valued place, of those that are empty table.
-
-        That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
-        """
-        samples = torch.arange(len(parameters))
-        values = self._network.head.mean(parameters.detach())[samples, batch.outputs].flatten(1)
-        best = values.argmax(dim=1)
-        wrong = batch.empty.flatten(1)[samples, best]
-        if not bool(wrong.any()):
-            return torch.zeros(())
-        at_best = parameters.flatten(2)[samples, :, best][wrong]
-        zeros = torch.zeros(len(at_best))
-        share = float(wrong.float().mean())
-        return share * self._network.head.loss(at_best, batch.outputs[wrong], zeros)
 
     def target(self, index: int) -> float:
         """What the value of a stored experience's action is drawn towards."""
@@ -202,7 +195,7 @@ class Learner:
         colour = experience.next_colour if config.colour else unused
         heightmap = Heightmap(colour, height, self._workspace)
         allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
-        values, _ = Evaluator(network, torch.device("cpu")).evaluate(heightmap)
+        values, _ = Evaluator(network, self._device).evaluate(heightmap)
         best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
         return max(best, default=0.0)
 
@@ -223,6 +216,11 @@ class Learner:
                     value.lerp_(own[name], 1 - decay)
                 else:
                     value.copy_(own[name])
+
+    def start_from(self, network: Network) -> None:
+        """Take over the weights of a network of the same configuration."""
+        for own in (self._network, self._average):
+            own.load_state_dict(network.state_dict())
 
     def state(self) -> dict[str, Any]:
         """Everything but the replay's contents, for ``torch.save``; see ``restore``."""
@@ -246,3 +244,18 @@ class Learner:
         self._rng.bit_generator.state = state["rng"]
         self._next_values = dict(state["next_values"])
         self.replay.note_errors(range(len(self.replay)), state["errors"])
+
+
+def _empty_loss(network: ValueNetwork, parameters: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Loss towards 0 at each sample's best-valued place, of those that are empty table.
+
+    That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
+    """
+    values = network.head.mean(parameters.detach())[batch.samples, batch.outputs].flatten(1)
+    best = values.argmax(dim=1)
+    wrong = batch.empty.flatten(1)[batch.samples, best]
+    if not bool(wrong.any()):
+        return parameters.new_zeros(())
+    at_best = parameters.flatten(2)[batch.samples, :, best][wrong]
+    loss = network.head.loss(at_best, batch.outputs[wrong], at_best.new_zeros(len(at_best)))
+    return loss * wrong.float().mean()

@@ -214,8 +214,7 @@ class OnlineLearning:
         network, _ = checkpoint.load(start)
         network.config.check_resolution(self._workspace.resolution)
         self._learner = self._make(network.config)
-        weights = network.state_dict()
-        self._learner.restore({**self._learner.state(), "network": weights, "average": weights})
+        self._learner.start_from(network)
 
     @property
     def _state_path(self) -> Path:

@@ -34,6 +34,16 @@ class Batch:
     outputs: Tensor
     empty: Tensor
 
+    @property
+    def samples(self) -> Tensor:
+        """Index of each sample, N."""
+        return torch.arange(len(self.inputs), device=self.inputs.device)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        parts = (self.inputs, self.rows, self.columns, self.outputs, self.empty)
+        return Batch(*(part.to(device) for part in parts))
+
 
 def make_batch(
     experiences: Sequence[Experience],

@@ -1,6 +1,5 @@
 """The training loop: act, learn, save; resumable after a kill at any moment."""
 
-import io
 import json
 import time
 from collections.abc import Callable
@@ -9,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from vpg_ros.action import Transition
-from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
@@ -21,6 +18,7 @@ from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
+from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
@@ -58,7 +56,7 @@ class Trainer:
         self.config, self.out = config, out
         self.progress = Progress()
         self.learner = Learner(
-            NetworkConfig.of_registry(colour=config.colour),
+            NetworkConfig.of_registry(colour=config.colour, trunks=config.trunks),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,
             config.seed,
@@ -127,7 +125,7 @@ class Trainer:
             "progress": self.progress.state(),
             "settings": json.dumps(self._settings()),
         }
-        _save_state(self.out / STATE, state)
+        save_state(self.out / STATE, state)
         self._saved = self.progress.actions
 
     def _settings(self) -> dict[str, Any]:
@@ -143,7 +141,7 @@ class Trainer:
         return plain
 
     def _resume(self) -> None:
-        state = _load_state(self.out / STATE)
+        state = load_state(self.out / STATE)
         require(
             "settings" in state,
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",
@@ -169,19 +167,3 @@ class Trainer:
                 f"{self.out} holds a training with other settings: {'; '.join(differing)}; "
                 "continue with those or choose another folder",
             )
-
-
-def _save_state(path: Path, state: dict[str, Any]) -> None:
-    file = io.BytesIO()  # torch reports a full disk as a RuntimeError
-    torch.save(state, file)
-    write_atomically(path, file.getvalue())
-
-
-def _load_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises a different one for each kind of damage
-        raise VpgError(
-            ErrorCode.STORE_UNREADABLE, f"training state {path} is damaged: {error}"
-        ) from error
-    return state

@@ -10,7 +10,7 @@ from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.maps import FloatMaps
-from vpg_ros.policy.network import DOWNSAMPLING, ValueNetwork, channels_last, fold_batch_norm
+from vpg_ros.policy.network import DOWNSAMPLING, Network, channels_last, fold_batch_norm
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
@@ -19,7 +19,7 @@ SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions 
 class Evaluator:
     """A network prepared for speed: batch norm folded, channels last, its own number format."""
 
-    def __init__(self, network: ValueNetwork, device: torch.device) -> None:
+    def __init__(self, network: Network, device: torch.device) -> None:
         self.config = network.config
         self._device = device
         self._dtype = fastest_dtype(device)

@@ -14,7 +14,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import choose_device
-from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 FORMAT = "vpg_ros value network 1"
@@ -23,7 +23,7 @@ DIGEST_LENGTH = 12
 SHIPPED_WEIGHTS = "weights/default.safetensors"  # a resource of the package
 
 
-def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | None = None) -> str:
+def save(path: str | Path, network: Network, training: dict[str, Any] | None = None) -> str:
     """Write a network's weights and configuration; returns the file's digest.
 
     training: free JSON data about how the weights came about. The file appears whole or not at
@@ -42,7 +42,7 @@ def save(path: str | Path, network: ValueNetwork, training: dict[str, Any] | Non
     return _digest(data)
 
 
-def load(path: str | Path) -> tuple[ValueNetwork, str]:
+def load(path: str | Path) -> tuple[Network, str]:
     """The network in a checkpoint, on the CPU, and the file's digest.
 
     Raises CHECKPOINT_MISSING (no such file), CHECKPOINT_CORRUPT (truncated, or not a checkpoint)
@@ -52,7 +52,7 @@ def load(path: str | Path) -> tuple[ValueNetwork, str]:
     if not path.is_file():
         raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
     metadata, tensors = _read(path)
-    network = ValueNetwork(_config(path, metadata))
+    network = make_network(_config(path, metadata))
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

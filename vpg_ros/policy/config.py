@@ -1,11 +1,12 @@
 """What a value network was built for; travels in its checkpoint as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, VpgError, require
 
+TRUNKS = ("shared", "separate")
 INPUT_ROTATIONS = 8  # the heightmap is turned by k · 2π/16, k < 8; outputs hold the other half
 
 
@@ -16,7 +17,8 @@ class NetworkConfig:
     primitives: (name, rotations) in the order of the output channels; each takes
     rotations / INPUT_ROTATIONS channels for each rotated input. resolution: m a pixel of the
     heightmaps it reads. cell: pixels a cell side (space-to-depth). widths: channels of the three
-    levels. head: name of the value head. colour: whether colour is an input beside height.
+    levels. head: name of the value head. colour: whether colour is an input beside height. trunks:
+    "shared" by all primitives, or "separate".
     """
 
     primitives: tuple[tuple[str, int], ...]
@@ -25,12 +27,26 @@ class NetworkConfig:
     widths: tuple[int, int, int] = (16, 32, 64)
     head: str = "scalar"
     colour: bool = False
+    trunks: str = "shared"
+
+    def __post_init__(self) -> None:
+        require(
+            self.trunks in TRUNKS,
+            f"trunks is {self.trunks!r}; it must be one of {', '.join(TRUNKS)}",
+        )
 
     @staticmethod
-    def of_registry(head: str = "scalar", colour: bool = False) -> "NetworkConfig":
+    def of_registry(
+        head: str = "scalar", colour: bool = False, trunks: str = "shared"
+    ) -> "NetworkConfig":
         """The configuration for all registered primitives."""
         pairs = tuple((name, primitives.get(name).rotations) for name in primitives.names())
-        return NetworkConfig(pairs, head=head, colour=colour)
+        return NetworkConfig(pairs, head=head, colour=colour, trunks=trunks)
+
+    def only(self, name: str) -> "NetworkConfig":
+        """The configuration of a network for one of the primitives."""
+        pairs = tuple(pair for pair in self.primitives if pair[0] == name)
+        return replace(self, primitives=pairs, trunks="shared")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +92,7 @@ class NetworkConfig:
             (first, second, third),
             str(data["head"]),
             bool(data["colour"]),
+            str(data.get("trunks", "shared")),
         )
 
     def check_primitives(self) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.heads import make_head
+from vpg_ros.policy.heads import ValueHead, make_head
 
 DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
 LEAK = 0.05  # a plain ReLU dies at these learning rates and leaves a flat plateau of values
@@ -31,6 +31,10 @@ class ValueNetwork(nn.Module):
         self.decode_fine = _block(first, first)
         self.head = make_head(config.head, first, config.outputs)
 
+    def part(self, name: str) -> "ValueNetwork":
+        """The network that values a primitive: this one."""
+        return self
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters of the values for actions along the inputs' +x."""
         fine = self.encode_fine(inputs)
@@ -40,6 +44,38 @@ class ValueNetwork(nn.Module):
         fine = self.decode_fine(fine + _doubled(self.lift_fine(middle)))
         parameters: Tensor = self.head(fine)
         return parameters
+
+
+class SeparateNetworks(nn.Module):
+    """One network for each primitive behind the interface of one for all of them."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.parts = nn.ModuleDict({name: ValueNetwork(config.only(name)) for name in config.names})
+
+    @property
+    def head(self) -> ValueHead:
+        """Reads means, spreads and losses from parameters; the same for all parts."""
+        return self.part(self.config.names[0]).head
+
+    def part(self, name: str) -> ValueNetwork:
+        """The network of one primitive."""
+        network = self.parts[name]
+        assert isinstance(network, ValueNetwork)
+        return network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Parameters of all primitives, in the order of the configuration."""
+        return torch.cat([self.part(name)(inputs) for name in self.config.names], dim=1)
+
+
+Network = ValueNetwork | SeparateNetworks
+
+
+def make_network(config: NetworkConfig) -> Network:
+    """A network with random weights as ``config`` describes it."""
+    return SeparateNetworks(config) if config.trunks == "separate" else ValueNetwork(config)
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
@@ -59,12 +95,12 @@ def _doubled(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def fold_batch_norm(network: ValueNetwork) -> ValueNetwork:
+def fold_batch_norm(network: Network) -> Network:
     """The same function with every batch norm folded into the convolution before it (eval mode)."""
-    folded = ValueNetwork(network.config)
+    folded = make_network(network.config)
     folded.load_state_dict(network.state_dict())
     folded.eval()
-    for block in folded.children():
+    for block in folded.modules():
         if isinstance(block, nn.Sequential):
             _fold_block(block)
     return folded
@@ -79,7 +115,7 @@ def _fold_block(block: nn.Sequential) -> None:
         block[i + 1] = nn.Identity()
 
 
-def channels_last(network: ValueNetwork) -> ValueNetwork:
+def channels_last(network: Network) -> Network:
     """The same network with its weights laid out channels last, a third faster on a CPU."""
     for parameter in network.parameters():
         if parameter.dim() == 4:

@@ -11,7 +11,7 @@ from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.maps import ValueMaps, admissible_cells
-from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.selection import select, without_tried
 
@@ -27,7 +27,7 @@ class NetworkPolicy:
 
     def __init__(
         self,
-        network: ValueNetwork,
+        network: Network,
         device: torch.device,
         checkpoint: str = "",
         masked: bool = True,
