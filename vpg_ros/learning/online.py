@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning.curve import Curve
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import CPU, Learner, LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy import checkpoint
@@ -70,7 +71,12 @@ class OnlineLearning:
     """A learner, how far it may go, and where it is kept."""
 
     def __init__(
-        self, config: OnlineConfig, out: Path, workspace: Workspace, start: Path | None = None
+        self,
+        config: OnlineConfig,
+        out: Path,
+        workspace: Workspace,
+        start: Path | None = None,
+        device: torch.device = CPU,
     ) -> None:
         """Continue what ``out`` holds; else begin with the checkpoint ``start``, or from nothing.
 
@@ -79,6 +85,7 @@ class OnlineLearning:
         """
         self.config, self.out = config, out
         self.checkpoint = ""
+        self._device = device
         self._workspace = workspace
         self._last: Identity | None = None
         self._progress = Progress()
@@ -205,7 +212,7 @@ class OnlineLearning:
 
     def _make(self, network: NetworkConfig) -> Learner:
         rate = LearnerConfig(rate=self.config.rate, final_rate=self.config.rate)
-        return Learner(network, rate, self._workspace, self.config.seed)
+        return Learner(network, rate, self._workspace, self.config.seed, self._device)
 
     def _begin(self, start: Path | None) -> None:
         if start is None:

@@ -16,6 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from vpg_msgs.msg import Transition as TransitionMsg
 
 from vpg_ros.action import Transition
+from vpg_ros.choices import DEVICES
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.nodes.base import VpgNode
@@ -26,6 +27,7 @@ from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
+from vpg_ros.policy.device import choose_device
 from vpg_ros.resources import resource
 
 IDLE = 0.05  # s between two looks for something to do
@@ -68,6 +70,7 @@ class Parameters(WorkspaceParameters):
         "share of random actions after the warm-up", _DEFAULTS.exploration, low=0.0, high=1.0
     )
     hand_over: bool = parameter("tell inference_node of weights and exploration", True)
+    device: str = parameter("where the network learns", "auto", choices=DEVICES)
     threads: int = parameter("CPU threads; 0: as many as cores", 1, low=0, high=256)
     dry_run: bool = parameter("whether nothing moves, which nothing can be learned from", False)
 
@@ -102,7 +105,11 @@ class LearnerNode(VpgNode):
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._learning = OnlineLearning(
-            settings.online, Path(settings.out), settings.workspace, settings.start
+            settings.online,
+            Path(settings.out),
+            settings.workspace,
+            settings.start,
+            choose_device(settings.device),
         )
         self._figures = self._learning.figures
         self._inference = InferenceClient(self) if settings.hand_over else None
