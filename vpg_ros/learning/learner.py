@@ -65,7 +65,7 @@ class LearnerConfig:
     augment: bool = True
     mask: bool = True
     empty_table: float = 0.0
-    priority: float = 0.0
+    priority: float = 0.6
 
     def __post_init__(self) -> None:
         require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
