@@ -46,7 +46,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "push-reward": {"learner": {"push_reward": 0.5}},
     "no-target-network": {"learner": {"target_network": False}},
     "no-weight-averaging": {"learner": {"averaging": 0.0}},
-    "prioritised-replay": {"learner": {"priority": 0.7}},
+    "uniform-replay": {"learner": {"priority": 0.0}},
     "empty-table": {"learner": {"empty_table": 1.0}},
     "reactive": {"learner": {"targets": "reactive"}},
     "vpg-targets": {"learner": {"targets": "vpg", "push_reward": 0.5, "gamma": 0.5}},
