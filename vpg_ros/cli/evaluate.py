@@ -26,7 +26,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         "evaluate",
         help="measure a policy in simulation",
         description="Let a frozen policy clear simulated tables and report completion, grasp "
-        "success and action efficiency as Zeng et al. (2018) define them, with 95 %% intervals. "
+        "success and action efficiency as Zeng et al. (2018) define them, with 95 % intervals. "
         "With --json, every run is kept as it ends, and the same command continues after a kill.",
     )
     parser.add_argument(
