@@ -5,10 +5,13 @@ and let no other program use robot or camera.
 """
 
 import argparse
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpg_ros.cli.main import status_of
 from vpg_ros.devices.board import DICTIONARIES, Board
 from vpg_ros.devices.handeye import EYE_IN_HAND, MOUNTINGS
 
@@ -72,15 +75,19 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.print_board}: print it {width * 1000:g} × {height * 1000:g} mm")
         return 0
     plan = Plan(options.mounting, board, options.views, options.max_residual)
-    return _with_devices(options, plan)
+    parameters = _parameters(options)
+    status = status_of(lambda: _with_devices(options, plan, parameters))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the robot's client library would abort a process that ends in Python's own way.
+    os._exit(status)
 
 
-def _with_devices(options: argparse.Namespace, plan: "Plan") -> int:
+def _with_devices(options: argparse.Namespace, plan: "Plan", parameters: "Parameters") -> int:
     """Connect, calibrate, and let go of the devices whatever happens."""
     from vpg_ros.devices.realsense import LiveCamera, RealSense
     from vpg_ros.devices.ur import URArm
 
-    parameters = _parameters(options)
     gate = parameters.gate
     arm = URArm(
         parameters.robot_ip,

@@ -8,7 +8,7 @@ so that ``vpg --help`` answers at once.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from vpg_ros.errors import VpgError
@@ -44,16 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 1 after a sentence on standard error, or 130 on Ctrl-C."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     wanted = next((argument for argument in given if argument in SUBCOMMANDS), None)
-    try:
+
+    def work() -> int:
         options = build_parser(wanted).parse_args(given)
         status: int = options.run(options)
+        return status
+
+    return status_of(work)
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """What ``work`` returns; 1 after an expected error's sentence, 130 after Ctrl-C."""
+    try:
+        return work()
     except VpgError as error:
         print(f"vpg: {error.sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("vpg: interrupted", file=sys.stderr)
         return 130
-    return status
 
 
 def calibrate() -> int:

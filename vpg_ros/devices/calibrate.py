@@ -97,7 +97,8 @@ class Calibration:
 
     def _collect(self, start: Pose, on_progress: OnProgress) -> None:
         for pose in first_poses(start):
-            on_progress(len(self._views), self._visit([pose]))
+            what = self._visit([pose])
+            on_progress(len(self._views), what)
         for attempt in range(2 * self._plan.views):
             if len(self._views) >= self._plan.views:
                 return
@@ -105,7 +106,8 @@ class Calibration:
                 estimate = solve(self._views, self._optics, self._plan.mounting)
             taken = [view.tool for view in self._views]
             poses = next_poses(start, estimate, self._plan.board, self._optics, taken, self._rng)
-            on_progress(len(self._views), self._visit(poses))
+            what = self._visit(poses)
+            on_progress(len(self._views), what)
 
     def _visit(self, poses: Iterable[Pose]) -> str:
         """Go to the first of ``poses`` that the gate allows and look; what came of it."""
