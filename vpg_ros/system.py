@@ -141,7 +141,7 @@ def _value(argument: Argument, given: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
-    Argument("device", str, "auto", "where the network runs and learns", DEVICES),
+    Argument("device", str, "auto", "where the network runs", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
     Argument("record", bool, True, "store every transition, a summary and a report"),
     Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
@@ -163,7 +163,6 @@ _LEARNER = {
     "checkpoint": "checkpoint",
     "seed": "seed",
     "exploration": "exploration",
-    "device": "device",
 }
 _CAMERA = {
     "calibration": "calibration",
