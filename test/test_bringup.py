@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import rclpy
 from fixtures_controller import emulator
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.node import Node
-from std_srvs.srv import SetBool
+from rclpy.parameter import Parameter
 
 from vpg_ros.bringup.network import CONTROLLER_PORTS, reserve_address, reserve_domain
 from vpg_ros.cli.main import main
@@ -241,11 +242,12 @@ def unplug_camera(run: Run) -> None:
     node = Node("hand", context=context)
     executor = rclpy.executors.SingleThreadedExecutor(context=context)
     try:
-        client = node.create_client(SetBool, "pybullet_node/enable_camera")
+        client = node.create_client(SetParameters, "pybullet_node/set_parameters")
         assert client.wait_for_service(30.0)
-        future = client.call_async(SetBool.Request(data=False))
+        fault = Parameter("camera_fault", value="unplugged").to_parameter_msg()
+        future = client.call_async(SetParameters.Request(parameters=[fault]))
         rclpy.spin_until_future_complete(node, future, executor, timeout_sec=30.0)
-        assert future.result().success
+        assert future.result().results[0].successful
     finally:
         node.destroy_node()
         rclpy.shutdown(context=context)

@@ -66,6 +66,14 @@ class ObedientGripper:
         return self.held is not None
 
 
+@dataclass
+class DeadGripper(ObedientGripper):
+    code: ErrorCode = ErrorCode.GRIPPER_NO_ANSWER
+
+    def move(self, width: float, force: float) -> float:
+        raise VpgError(self.code, "told to fail")
+
+
 def run(arm: ObedientArm, gripper: ObedientGripper, guarded: bool = False) -> Outcome:
     steps = (
         LinearMove("descend", TARGET, guarded=guarded),
@@ -122,6 +130,21 @@ def test_the_arm_retreats_only_when_it_safely_can(code: ErrorCode, retreats: boo
     assert (outcome.error_code, outcome.error_msg) == (code, "told to fail")
     assert not outcome.success
     assert arm.moves == (["joints"] if retreats else [])
+
+
+def test_a_gripper_that_fails_does_not_keep_the_arm_from_going_home() -> None:
+    arm, retreat = ObedientArm(), (GripperMove("release", 0.085), HomeMove("home"))
+    motion = Motion("test", (GripperMove("close", 0.0),), retreat)
+    outcome = execute(motion, arm, DeadGripper(), HOME_JOINTS)
+    assert (outcome.success, outcome.error_code) == (False, ErrorCode.GRIPPER_NO_ANSWER)
+    assert arm.moves == ["joints"]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.CANCELLED, ErrorCode.PROTECTIVE_STOP])
+def test_a_stop_during_the_release_ends_the_retreat(code: ErrorCode) -> None:
+    arm, retreat = ObedientArm(), (GripperMove("release", 0.085), HomeMove("home"))
+    outcome = execute(Motion("test", (), retreat), arm, DeadGripper(code=code), HOME_JOINTS)
+    assert (outcome.error_code, arm.moves) == (code, [])
 
 
 def test_the_width_told_is_that_of_the_grasp_not_of_the_release() -> None:

@@ -29,6 +29,7 @@ class ErrorCode(IntEnum):
     HEIGHTMAP_INVALID = 203
     NO_ADMISSIBLE_ACTION = 204
     DEVICE_UNAVAILABLE = 205
+    VALUES_INVALID = 206
 
     # 300-399: motion_node, arm and gripper
     ARM_UNREACHABLE = 300

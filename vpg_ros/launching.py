@@ -17,10 +17,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.resources import resource
-from vpg_ros.system import TASK_END, Argument, NodeEntry, System, Value
+from vpg_ros.system import SIMULATOR_END, Argument, NodeEntry, System, Value
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
-PATIENCE = f"{TASK_END:g}"
+PATIENCE = f"{SIMULATOR_END:g}"
 _RVIZ = DeclareLaunchArgument(
     "rviz",
     description="show robot, camera and plans in RViz",

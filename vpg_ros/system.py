@@ -18,9 +18,12 @@ from vpg_ros.resources import resource
 Value = str | int | float | bool
 
 # s of wall time that the arm may take to go home, and a task that is asked to end for everything:
-# cancelling its action, parking, and its records.
+# cancelling its action, parking, and its records. The arm's node outlasts the task and may then
+# have to park the arm itself; the simulator outlasts both.
 PARK_TIME = 30.0
 TASK_END = PARK_TIME + 15.0
+ARM_END = TASK_END + PARK_TIME
+SIMULATOR_END = ARM_END + 5.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _value(argument: Argument, given: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
-    Argument("device", str, "auto", "where the network runs", DEVICES),
+    Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
     Argument("record", bool, True, "store every transition, a summary and a report"),
     Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
@@ -163,6 +166,7 @@ _LEARNER = {
     "checkpoint": "checkpoint",
     "seed": "seed",
     "exploration": "exploration",
+    "device": "device",
 }
 _CAMERA = {
     "calibration": "calibration",

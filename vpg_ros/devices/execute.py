@@ -105,11 +105,25 @@ def execute(
     success, code, message = _attempt(run, motion.steps)
     width = run.width  # the retreat opens the gripper
     if code not in _STAY:
-        _, retreat_code, retreat_message = _attempt(run, motion.retreat)
+        retreat_code, retreat_message = _retreat(run, motion.retreat)
         if code is ErrorCode.OK and retreat_code is not ErrorCode.OK:
             success, code, message = False, retreat_code, retreat_message
     duration = _stamp(arm, start) - start
     return Outcome(success, width, run.peak_force, duration, code, message)
+
+
+def _retreat(run: _Run, steps: Sequence[Step]) -> tuple[ErrorCode, str]:
+    """(code, sentence) of the first error.
+
+    The arm gets out of the camera's view even with a gripper that no longer does as it is told.
+    """
+    first = (ErrorCode.OK, "")
+    for step in steps:
+        done, code, message = _attempt(run, (step,))
+        first = first if first[0] is not ErrorCode.OK else (code, message)
+        if not done and (not isinstance(step, GripperMove) or code in _STAY):
+            break
+    return first
 
 
 def _attempt(run: _Run, steps: Sequence[Step]) -> tuple[bool, ErrorCode, str]:

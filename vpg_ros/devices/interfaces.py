@@ -4,6 +4,7 @@ Every call either does what it says or raises :class:`vpg_ros.errors.VpgError`; 
 deadline of its own, so none blocks for ever. ``stop`` may be called from another thread.
 """
 
+import threading
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -82,6 +83,18 @@ class Arm(Protocol):
 
     def stop(self) -> None:
         """Decelerate to standstill now; a move in progress raises CANCELLED."""
+        ...
+
+
+class RemoteArm(Arm, Protocol):
+    """An arm at the other end of a network, with a safety controller of its own."""
+
+    def reconnect(self) -> None:
+        """Make a lost link anew; raises ARM_UNREACHABLE, and why the robot cannot be used."""
+        ...
+
+    def unlock(self, interrupt: threading.Event) -> None:
+        """End a protective stop; raises what keeps the arm from moving nevertheless."""
         ...
 
 

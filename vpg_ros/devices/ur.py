@@ -10,6 +10,7 @@ from vpg_ros.devices.interfaces import ArmState, MoveResult
 from vpg_ros.devices.kinematics import UR5, Kinematics
 from vpg_ros.devices.ur_link import Reading, UrLink
 from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, halt
+from vpg_ros.devices.ur_recovery import unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -51,9 +52,26 @@ class URArm:
         self._connect()
 
     def reconnect(self) -> None:
-        """Drop the present link, if there is one, and make a new one."""
-        self._link.close()
-        self._connect()
+        """Drop the present link, if there is one, and make a new one.
+
+        Raises MOTION_REJECTED while a move is in progress. The old link stays, lost, until the new
+        one is complete: nothing moves through half a connection.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise VpgError(ErrorCode.MOTION_REJECTED, "a move of this arm is in progress")
+        try:
+            self._link.close()
+            self._connect()
+        finally:
+            self._busy.release()
+
+    def unlock(self, interrupt: threading.Event) -> None:
+        """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`."""
+        unlock(self._robot_ip, interrupt)
+        try:
+            self.state()
+        except VpgError:
+            self.reconnect()
 
     def disconnect(self) -> None:
         """End the control program and close the link."""
@@ -114,15 +132,20 @@ class URArm:
             self._busy.release()
 
     def _connect(self) -> None:
-        self._link = UrLink(self._robot_ip, self._link_timeout)
-        self._set_up()
+        link = UrLink(self._robot_ip, self._link_timeout)
+        try:
+            self._set_up(link)
+        except VpgError:
+            link.close()
+            raise
+        self._link = link
 
-    def _set_up(self) -> None:
+    def _set_up(self, link: UrLink) -> None:
         """Tell the controller what is mounted, and that nothing is touched now."""
-        self._link.set("setTcp", self._kinematics.tool.rotvec.tolist())
-        self._link.set("setPayload", self._payload, self._payload_cog)
-        self._link.set("zeroFtSensor")
-        self._link.wait_for_news()
+        link.set("setTcp", self._kinematics.tool.rotvec.tolist())
+        link.set("setPayload", self._payload, self._payload_cog)
+        link.set("zeroFtSensor")
+        link.wait_for_news()
 
     @contextmanager
     def _moving(self) -> Iterator[Reading]:
@@ -143,7 +166,7 @@ class URArm:
         self._link.check_safety(reading)
         if not reading.program_running:
             self._link.restart_program()
-            self._set_up()
+            self._set_up(self._link)
             reading = self._link.read()
         return reading
 

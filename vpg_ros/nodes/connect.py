@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from vpg_ros.devices import grippers
-from vpg_ros.devices.interfaces import Arm, Gripper
+from vpg_ros.devices.interfaces import Gripper
 from vpg_ros.devices.ur import URArm
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.motion_parameters import Parameters
@@ -17,12 +17,12 @@ _RETRY = 0.2  # s between two attempts to reach the controller
 class Devices:
     """What motion_node moves; both None in a dry run."""
 
-    arm: Arm | None = None
+    arm: URArm | None = None
     gripper: Gripper | None = None
 
     def close(self) -> None:
         """Disconnect."""
-        if isinstance(self.arm, URArm):
+        if self.arm is not None:
             self.arm.disconnect()
 
 

@@ -16,14 +16,15 @@ EXCHANGE_TIMEOUT = 5.0  # s of wall time for one answer
 class Emulator:
     """Starts the emulator on ``robot_ip`` and trades states for commands with it.
 
-    gripper: name of the one that it carries.
+    gripper: name of the one that it carries. fault_port: of its side channel for fault tests, 0
+    for none.
     """
 
-    def __init__(self, robot_ip: str, gripper: str) -> None:
+    def __init__(self, robot_ip: str, gripper: str, fault_port: int = 0) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._link, child = WorldEnd.create()
         command = [sys.executable, "-m", "vpg_ros.sim.controller", "--host", robot_ip]
-        command += ["--gripper", gripper]
+        command += ["--gripper", gripper, "--fault-port", str(fault_port)]
         self._process = subprocess.Popen(
             [*command, "--link-fd", str(child.fileno())],
             pass_fds=(child.fileno(),),

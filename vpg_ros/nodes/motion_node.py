@@ -4,7 +4,9 @@ Action ``execute_primitive`` (vpg_msgs/ExecutePrimitive): primitive â†’ Motion â
 gripper. One goal at a time; a second one is rejected. Cancelling stops the arm where it is. With
 ``return_objects``, what is picked is put back on the table (:mod:`vpg_ros.returning`) instead of
 into the bin. ``~/plan`` (nav_msgs/Path, latched) shows where the tool is sent; with ``dry_run``
-that is all. Service ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home.
+that is all. Service ``~/park`` (std_srvs/Trigger) lifts the tool and takes the arm home;
+``~/recover`` does so slowly, after it has ended a protective stop. A lost link is made anew, but
+what was under way is over: no goal outlives a stop or a link.
 """
 
 import threading
@@ -40,10 +42,11 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.robot import Robot
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.returning import returned
+from vpg_ros.system import ARM_END, TASK_END
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
 PLACES = 8  # random places on the table that are tried before an object goes into the bin
-FAREWELL = 15.0  # s of wall time for which a stopped node lets the task park the arm
+LINK_PERIOD = 0.5  # s between two looks at the link, and between two attempts to make it anew
 
 
 class MotionNode(VpgNode):
@@ -65,6 +68,9 @@ class MotionNode(VpgNode):
         self._offer_action()
         parking = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/park", self._park, callback_group=parking)
+        self.create_service(Trigger, "~/recover", self._recover, callback_group=parking)
+        linking = MutuallyExclusiveCallbackGroup()
+        self.create_timer(LINK_PERIOD, self._keep_link, linking, clock=self.steady)
         self._plan = self.create_publisher(Path, "~/plan", LATCHED)
         self._joint_states = self.create_publisher(JointState, "joint_states", 10)
         if self._settings.joint_states:
@@ -168,10 +174,22 @@ class MotionNode(VpgNode):
 
     def _park(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Serve ``~/park``."""
-        error = _error(self._robot.park())
-        response.success = error is None
-        response.message = "" if error is None else error.sentence
-        return response
+        return _answer(response, self._robot.park())
+
+    def _recover(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Serve ``~/recover``."""
+        return _answer(response, self._robot.recover(self.stop))
+
+    def _keep_link(self) -> None:
+        """Make a lost link anew, however often that takes."""
+        if self.stop.is_set():
+            return
+        try:
+            if self._robot.reconnect():
+                self.get_logger().info("the link to the robot is made anew")
+                self._last_error = None
+        except VpgError as error:
+            self._last_error = error
 
     def _publish_joints(self) -> None:
         try:
@@ -192,7 +210,7 @@ class MotionNode(VpgNode):
         """Until it is stopped, and then until the task, which parks the arm, is gone."""
         super().work()
         self._robot.stop()
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + TASK_END
         while self.wanted_by("task_node") and time.monotonic() < deadline:
             time.sleep(0.05)
         return 0
@@ -240,9 +258,17 @@ def _error(outcome: Outcome) -> VpgError | None:
     return VpgError(outcome.error_code, outcome.error_msg)
 
 
+def _answer(response: Trigger.Response, outcome: Outcome) -> Trigger.Response:
+    """What a service says of ``outcome``."""
+    error = _error(outcome)
+    response.success = error is None
+    response.message = "" if error is None else error.sentence
+    return response
+
+
 def main() -> None:
     """Entry point."""
-    run_node("motion_node", MotionNode, threads=5, grace=30.0)
+    run_node("motion_node", MotionNode, threads=6, grace=ARM_END)
 
 
 if __name__ == "__main__":

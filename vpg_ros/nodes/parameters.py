@@ -10,7 +10,12 @@ import re
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
@@ -79,8 +84,23 @@ def read(node: Node, kind: type[T]) -> T:
     Raises PARAMETER_INVALID for one that is missing, of another type or outside its range.
     """
     hints = get_type_hints(kind)
-    values = {entry.name: _declare(node, entry, hints[entry.name]) for entry in fields(kind)}  # type: ignore[arg-type]
+    entries = fields(kind)  # type: ignore[arg-type]
+    values = {entry.name: _declare(node, entry, hints[entry.name]) for entry in entries}
+    rules = {
+        entry.metadata["rules"].name or entry.name: entry.metadata["rules"] for entry in entries
+    }
+    node.add_on_set_parameters_callback(lambda changes: _changed(changes, rules))
     return kind(**values)
+
+
+def _changed(changes: list[Any], rules: dict[str, _Rules]) -> SetParametersResult:
+    """Refuse a new value that is not among the choices; ranges are rclpy's to check."""
+    for change in changes:
+        choices = rules[change.name].choices if change.name in rules else ()
+        if choices and change.value not in choices:
+            reason = f"{change.name} is {change.value!r}; allowed: {', '.join(map(repr, choices))}"
+            return SetParametersResult(successful=False, reason=reason)
+    return SetParametersResult(successful=True)
 
 
 def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:

@@ -16,13 +16,13 @@ from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.nodes.camera_publisher import CameraPublisher
+from vpg_ros.nodes.camera_publisher import FAULTS, CameraPublisher
 from vpg_ros.nodes.convert import joint_state, pose_stamped, stamp_to_msg
 from vpg_ros.nodes.emulator import Emulator
 from vpg_ros.nodes.pace import Every, Pace
@@ -33,6 +33,7 @@ from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 from vpg_ros.sim import scenes
 from vpg_ros.sim.controller.link import RobotState
 from vpg_ros.sim.world import World
+from vpg_ros.system import ARM_END, SIMULATOR_END
 
 CYCLE_STEPS = 2  # physics steps of a control cycle
 STILL = 1e-3  # rad/s of a joint, and m of the fingers in a cycle, below which nothing moves
@@ -40,7 +41,6 @@ IDLE_CYCLES = 10  # without motion after which the robot is idle
 IDLE_PAUSE = 0.0015  # s of wall time that an idle cycle takes longer: some five times real time
 CLOCK_PERIOD = 0.05  # s of wall time between two /clock messages at most
 JOINT_STATE_PERIOD = 0.04  # s of wall time
-FAREWELL = 20.0  # s of wall time for which a stopped simulator lets the arm's node park the arm
 RESET_TIMEOUT = 30.0  # s of wall time
 
 
@@ -58,6 +58,16 @@ class Parameters(WorkspaceParameters):
     depth_noise: bool = parameter("give the camera a real one's depth noise", True)
     camera_rate: float = parameter(
         "pictures per simulated s, while somebody listens", 10.0, low=0.1
+    )
+    camera_fault: str = parameter(
+        "for tests: what is wrong with the camera", "", choices=FAULTS, changeable=True
+    )
+    restless: bool = parameter("for tests: no object ever lies still", False, changeable=True)
+    fault_port: int = parameter(
+        "for tests: port of the controller's side channel on robot_ip; 0: none",
+        0,
+        low=0,
+        high=65535,
     )
 
 
@@ -77,7 +87,9 @@ class PybulletNode(VpgNode):
         self._settings = self.read_parameters(Parameters)
         scenes.base.check(self._settings.scene, self._settings.objects)
         self._resets: queue.SimpleQueue[_Reset] = queue.SimpleQueue()
-        self._emulator = Emulator(self._settings.robot_ip, self._settings.gripper)
+        self._emulator = Emulator(
+            self._settings.robot_ip, self._settings.gripper, self._settings.fault_port
+        )
         try:
             self._world = self._new_world()
             self._offer_topics()
@@ -108,7 +120,6 @@ class PybulletNode(VpgNode):
         self._end, self._farewell = 0.0, Every(0.05)
         self._width, self._still = 0.0, 0
         self.create_service(Trigger, "~/reset", self._request_reset)
-        self.create_service(SetBool, "~/enable_camera", self._enable_camera)
         self.report_diagnostics("simulator", self._state)
 
     def work(self) -> int:
@@ -120,6 +131,7 @@ class PybulletNode(VpgNode):
             if clock.due():
                 self._publish_clock()
                 self._publish_status()
+                self._suffer()
                 self._serve_reset()
             if joints.due():
                 self._publish_joints(state)
@@ -147,7 +159,7 @@ class PybulletNode(VpgNode):
         """Whether to stop: when asked to, and the arm's node is gone or has had its time."""
         if not self.stop.is_set():
             return False
-        self._end = self._end or time.monotonic() + FAREWELL
+        self._end = self._end or time.monotonic() + ARM_END
         if not self._farewell.due():
             return False
         return time.monotonic() > self._end or not self.wanted_by("motion_node")
@@ -181,13 +193,10 @@ class PybulletNode(VpgNode):
         response.message = "" if reset.error is None else reset.error.sentence
         return response
 
-    def _enable_camera(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        """Serve ``~/enable_camera``: off is like an unplugged camera."""
-        self._camera.enabled = request.data
-        response.success = True
-        return response
+    def _suffer(self) -> None:
+        """Make the faults that the parameters ask for."""
+        self._camera.fault = str(self.get_parameter("camera_fault").value)
+        self._world.stirred = bool(self.get_parameter("restless").value)
 
     def _serve_reset(self) -> None:
         """Carry out a requested reset; the arm stays where it is."""
@@ -218,7 +227,7 @@ class PybulletNode(VpgNode):
 
 def main() -> None:
     """Entry point."""
-    run_node("pybullet_node", PybulletNode, threads=2, grace=25.0)
+    run_node("pybullet_node", PybulletNode, threads=2, grace=SIMULATOR_END)
 
 
 if __name__ == "__main__":

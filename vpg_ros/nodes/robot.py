@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from vpg_ros.devices.execute import execute
-from vpg_ros.devices.interfaces import Arm, ArmState, Gripper
+from vpg_ros.devices.interfaces import ArmState, Gripper, RemoteArm
 from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
@@ -19,6 +19,8 @@ from vpg_ros.motion import HomeMove, LinearMove, Motion, Outcome, Step
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
 AT_HOME = 0.02  # rad that every joint may be off home and still count as there
 STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
+# After a stop whose cause only a person has seen: rad/s and rad/s², and m/s.
+SLOW_JOINTS, SLOW_ACCELERATION, SLOW_TOOL = 0.5, 1.0, 0.05
 
 OnPhase = Callable[[str], None]
 OnSent = Callable[[Motion], None]
@@ -30,7 +32,7 @@ _GRAVE = frozenset({ErrorCode.PROTECTIVE_STOP, ErrorCode.EMERGENCY_STOP, ErrorCo
 class Robot:
     """Arm, gripper and safety gate. Without an arm (a dry run) motions are checked only."""
 
-    def __init__(self, gate: SafetyGate, arm: Arm | None, gripper: Gripper | None) -> None:
+    def __init__(self, gate: SafetyGate, arm: RemoteArm | None, gripper: Gripper | None) -> None:
         self._gate = gate
         self._arm = arm
         self._gripper = gripper
@@ -78,14 +80,43 @@ class Robot:
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
-    def park(self) -> Outcome:
+    def park(self, slowly: bool = False) -> Outcome:
         """Lift the tool where it is low, then go home."""
         try:
             ticket = self.ticket
-            motion = Motion("park", self._way_home(), ())
+            steps = self._way_home()
+            motion = Motion("park", tuple(map(_slowed, steps)) if slowly else steps, ())
             return self._guarded(motion, lambda _: None, ticket, lambda _: None)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
+
+    def reconnect(self) -> bool:
+        """Make the link anew where it is lost; whether it was, and now is not.
+
+        Whatever was accepted before is void. Raises why there is no link.
+        """
+        if self._arm is None or self.busy:
+            return False
+        try:
+            self._arm.state()
+        except VpgError:
+            self._arm.reconnect()
+            self._stops += 1
+            return True
+        return False
+
+    def recover(self, interrupt: threading.Event) -> Outcome:
+        """After a safety stop: unlock, start the control program again, go home slowly.
+
+        Whatever was accepted before is void.
+        """
+        self.stop()
+        try:
+            if self._arm is not None:
+                self._arm.unlock(interrupt)
+        except VpgError as error:
+            return Outcome(False, error_code=error.code, error_msg=error.message)
+        return self.park(slowly=True)
 
     def stop(self) -> None:
         """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
@@ -148,3 +179,13 @@ class Robot:
         """Where the arm is, rad; home in a dry run."""
         state = self.state
         return self._gate.home if state is None else state.joints
+
+
+def _slowed(step: Step) -> Step:
+    """A step of the way home at low speed."""
+    match step:
+        case HomeMove():
+            return replace(step, speed=SLOW_JOINTS, acceleration=SLOW_ACCELERATION)
+        case LinearMove():
+            return replace(step, speed=SLOW_TOOL)
+    return step

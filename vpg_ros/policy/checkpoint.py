@@ -45,13 +45,18 @@ def save(path: str | Path, network: Network, training: dict[str, Any] | None = N
 def load(path: str | Path) -> tuple[Network, str]:
     """The network in a checkpoint, on the CPU, and the file's digest.
 
-    Raises CHECKPOINT_MISSING (no such file), CHECKPOINT_CORRUPT (truncated, or not a checkpoint)
-    and CHECKPOINT_MISMATCH (weights that do not fit their configuration, unknown primitives).
+    Raises CHECKPOINT_MISSING (no such file), CHECKPOINT_CORRUPT (truncated, not a checkpoint, or
+    weights that are not finite) and CHECKPOINT_MISMATCH (weights that do not fit their
+    configuration, unknown primitives).
     """
     path = Path(path)
     if not path.is_file():
         raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
     metadata, tensors = _read(path)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        sentence = f"checkpoint {path} holds weights that are not finite numbers: {broken[0]}"
+        raise VpgError(ErrorCode.CHECKPOINT_CORRUPT, sentence)
     network = make_network(_config(path, metadata))
     try:
         network.load_state_dict(tensors)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vpg_ros import primitives
 from vpg_ros.action import Action
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, cell_to_pixel
 
@@ -20,11 +20,16 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     """The admissible action of the highest value.
 
     Ties go to the first primitive, then rotation, row and column in the maps' order, so that equal
-    maps give equal actions. Raises NO_ADMISSIBLE_ACTION.
+    maps give equal actions. Raises NO_ADMISSIBLE_ACTION and VALUES_INVALID.
     """
     best: tuple[float, str, int] | None = None
     for name, values in maps.values.items():
         masked = np.where(maps.admissible[name], values, -np.inf)
+        require(
+            not np.isnan(masked).any(),
+            f"the value map of {name} is not a number at admissible pixels: the weights are broken",
+            ErrorCode.VALUES_INVALID,
+        )
         index = int(np.argmax(masked))
         value = float(masked.flat[index])
         if np.isfinite(value) and (best is None or value > best[0]):

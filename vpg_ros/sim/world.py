@@ -36,6 +36,7 @@ _ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
 # A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it.
 _SLEEP_THRESHOLD = 1e-4
 _TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
+_STIR = 0.6  # rad/s of a stirred object
 _RESTING = 0.02  # m/s below which an object has come to rest
 
 
@@ -65,6 +66,7 @@ class World:
     ) -> None:
         self.workspace, self._gripper = workspace, gripper
         self.client: Any = Client(window)
+        self.stirred = False  # for tests: no object ever lies still
         self.reset(seed)
 
     def reset(self, seed: int) -> None:
@@ -174,6 +176,8 @@ class World:
         """Let ``count`` steps of :data:`DT` pass."""
         for _ in range(count):
             self.robot.before_step()
+            if self.stirred:
+                self._stir()
             pressed = float(np.linalg.norm(self.robot.force())) > _PRESSED
             self._iterate(PRESSED_ITERATIONS if pressed else SOLVER_ITERATIONS)
             self.client.stepSimulation()
@@ -264,6 +268,12 @@ class World:
         if iterations != self._iterations:
             self._iterations = iterations
             self.client.setPhysicsEngineParameter(numSolverIterations=iterations)
+
+    def _stir(self) -> None:
+        """Keep every object turning on the spot."""
+        for body in self._objects:
+            self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
+            self.client.resetBaseVelocity(body, angularVelocity=[0.0, 0.0, _STIR])
 
     def _risen(self, body: int) -> float:
         return self.pose(body).position[2] - self._objects[body].rest_z

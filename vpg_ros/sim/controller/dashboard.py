@@ -1,6 +1,7 @@
 """The dashboard port (29999): one line in, one line out, in the words ur_rtde checks."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from vpg_ros.sim.controller.program import Program
@@ -8,6 +9,7 @@ from vpg_ros.sim.controller.state import RuntimeState, SafetyMode
 
 PORT = 29999
 _GREETING = "Connected: Universal Robots Dashboard Server"
+_LOCKED = 5.0  # s of wall time after a protective stop in which it cannot be unlocked
 _SAFETY_NAMES = {
     SafetyMode.NORMAL: "NORMAL",
     SafetyMode.PROTECTIVE_STOP: "PROTECTIVE_STOP",
@@ -86,6 +88,8 @@ class Dashboard:
         return "Starting program"
 
     def _unlock(self) -> str:
+        if time.monotonic() - self._robot.safety.stopped_at < _LOCKED:
+            return "Cannot unlock protective stop until 5s after occurrence."
         if self._robot.safety.unlock():
             return "Protective stop releasing"
         return "Cannot unlock protective stop: there is none"

@@ -1,5 +1,6 @@
 """What a controller is in: robot mode, safety mode, and the registers clients share with it."""
 
+import time
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -43,6 +44,7 @@ class Safety:
 
     robot_mode: RobotMode = RobotMode.RUNNING
     mode: SafetyMode = SafetyMode.NORMAL
+    stopped_at: float = 0.0  # wall time of the last protective stop, s
 
     @property
     def may_move(self) -> bool:
@@ -58,6 +60,7 @@ class Safety:
         """As after a collision; an emergency stop outranks it."""
         if self.mode is SafetyMode.NORMAL:
             self.mode = SafetyMode.PROTECTIVE_STOP
+            self.stopped_at = time.monotonic()
 
     def unlock(self) -> bool:
         """End a protective stop; False when there is none."""

@@ -1,0 +1,50 @@
+"""Ending a protective stop of a UR controller without a hand on its pendant.
+
+The controller refuses that for five seconds, for whoever asks is to look at the cause first (UR
+dashboard server, "unlock protective stop"). An emergency stop is never ended from here.
+"""
+
+import threading
+import time
+
+from vpg_ros.devices.dashboard import Dashboard
+from vpg_ros.errors import ErrorCode, VpgError
+
+UNLOCK_WAIT = 5.0  # s from the stop on for which the controller refuses
+_SPARE = 5.0  # s beyond that for it to have been unlocked
+_PERIOD = 0.5  # s between two attempts
+_NORMAL = ("NORMAL", "REDUCED")
+
+
+def unlock(robot_ip: str, interrupt: threading.Event) -> None:
+    """Unlock the controller at ``robot_ip``; returns when the arm may move.
+
+    Nothing is done where there is no stop. Raises EMERGENCY_STOP, PROTECTIVE_STOP when the
+    controller does not let go within 10 s, ARM_UNREACHABLE, and CANCELLED on ``interrupt``.
+    """
+    deadline = time.monotonic() + UNLOCK_WAIT + _SPARE
+    with Dashboard(robot_ip) as board:
+        while (mode := _safety_mode(board)) not in _NORMAL:
+            answer = _release(board, robot_ip, mode)
+            if time.monotonic() > deadline:
+                sentence = f"the robot at {robot_ip} stays in {mode}: {answer}"
+                raise VpgError(ErrorCode.PROTECTIVE_STOP, sentence)
+            if interrupt.wait(_PERIOD):
+                raise VpgError(ErrorCode.CANCELLED, "the recovery was interrupted")
+
+
+def _release(board: Dashboard, robot_ip: str, mode: str) -> str:
+    """Ask for the end of the stop; the controller's answer. Raises EMERGENCY_STOP."""
+    if "EMERGENCY" in mode:
+        raise VpgError(
+            ErrorCode.EMERGENCY_STOP,
+            f"the robot at {robot_ip} is in emergency stop: release the button, power the arm on "
+            "and release its brakes, then ask again",
+        )
+    board.ask("close safety popup")
+    return board.ask("unlock protective stop")
+
+
+def _safety_mode(board: Dashboard) -> str:
+    """Such as NORMAL, PROTECTIVE_STOP, ROBOT_EMERGENCY_STOP."""
+    return board.ask("safetymode").partition(":")[2].strip()
