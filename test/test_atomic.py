@@ -12,7 +12,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 
 # What writes a file, given its path as `path`.
 WRITERS = {
-    "state.pt": "from vpg_ros.learning.train import _save_state as write\nimport torch\n"
+    "state.pt": "from vpg_ros.learning.state import save_state as write\nimport torch\n"
     "content = {'weights': torch.zeros(20_000)}",
     "weights.safetensors": "from vpg_ros.policy.checkpoint import save as write\n"
     "from vpg_ros.policy.network import ValueNetwork\n"

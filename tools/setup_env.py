@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LAUNCHER = Path(__file__).with_name("vpg")
-REQUIREMENTS = tuple(ROOT / "requirements" / name for name in ("ros.txt", "runtime.txt", "dev.txt"))
+REQUIREMENTS = tuple(
+    ROOT / "requirements" / f"{name}.txt" for name in ("ros", "runtime", "scale", "dev")
+)
 CONSTRAINTS = tuple(ROOT / name for name in ("constraints-ros.txt", "constraints-cpu.txt"))
 INSTALL_STAMP = VENV / ".vpg-installed"
 BUILD_STAMP = ROOT / "build" / ".vpg-built"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from vpg_ros.learning.progress import Progress
-    from vpg_ros.learning.train import Trainer
+    from vpg_ros.learning.train import MakeSource, Trainer
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -48,6 +48,18 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--camera",
         choices=("perspective", "ortho"),
         help="noisy camera and fusion as on the robot (default), or exact maps, faster",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="Ray actors that play episodes while this process learns (default 0: one actor, which "
+        "does the same again for the same seed)",
+    )
+    parser.add_argument(
+        "--ray-address",
+        help="Ray cluster for the workers: HOST:PORT of its head node, or auto for one that runs "
+        "on this machine (default: start one here)",
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
@@ -84,6 +96,20 @@ def _check_paths(options: argparse.Namespace) -> None:
         require(folder.is_dir(), f"--json is {str(options.json)!r}; there is no folder {folder}")
 
 
+def _make_source(options: argparse.Namespace) -> "MakeSource":
+    """Where transitions come from: this process, or workers."""
+    from vpg_ros.learning.train import act_here
+
+    count, address = options.workers, options.ray_address
+    require(count >= 0, f"--workers is {count}; it must be >= 0")
+    require(count > 0 or not address, f"--ray-address is {address!r}; it takes --workers N, N > 0")
+    if count == 0:
+        return act_here
+    from vpg_ros.learning.rollout_workers import RolloutWorkers
+
+    return lambda config, learner: RolloutWorkers(config, learner, count, address)
+
+
 def _trainer(options: argparse.Namespace) -> "Trainer":
     """The training asked for, new or, with --resume only, the one in the folder."""
     import cv2
@@ -104,7 +130,7 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
         "or choose another folder",
         ErrorCode.STORE_MISMATCH,
     )
-    return Trainer(training, options.out, learner)
+    return Trainer(training, options.out, learner, _make_source(options))
 
 
 def _train(trainer: "Trainer", console: "Console") -> Path:

@@ -22,7 +22,16 @@ from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
-__all__ = ["WINDOW", "Progress", "SceneMix", "Trainer", "TrainingConfig", "holds_training"]
+__all__ = [
+    "WINDOW",
+    "MakeSource",
+    "Progress",
+    "SceneMix",
+    "Trainer",
+    "TrainingConfig",
+    "act_here",
+    "holds_training",
+]
 
 MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
