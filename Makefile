@@ -7,13 +7,16 @@ SCENE ?= random
 SIM_ARGS ?=
 TESTS ?= test
 PYTEST_ARGS ?=
+REPEAT ?= 1
+ACTIONS ?= 500
+FAULT_ARGS ?=
 
 # A sourced ROS installation, or another environment of ROS wheels, would mix with .venv.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH PYTHONHOME
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint env clean distclean
+.PHONY: help setup sim test lint faults soak env clean distclean
 
 help: ## list the targets and variables
 	@echo 'Targets:'
@@ -27,6 +30,9 @@ help: ## list the targets and variables
 	@echo '  SIM_ARGS    more arguments of "vpg sim"                    [none]'
 	@echo '  TESTS       test files or folders                          [$(TESTS)]'
 	@echo '  PYTEST_ARGS more arguments of pytest                       [none]'
+	@echo '  REPEAT      how often "make faults" makes every fault      [$(REPEAT)]'
+	@echo '  ACTIONS     number of actions of "make soak"               [$(ACTIONS)]'
+	@echo '  FAULT_ARGS  more arguments of either, such as --only arm   [none]'
 	@echo
 	@echo 'pip takes its settings from the environment: with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS set to'
 	@echo 'where the CPU wheels of PyTorch are, "make setup" saves the download of CUDA.'
@@ -44,6 +50,12 @@ lint: setup ## run ruff, mypy and the import contract
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+faults: setup ## make every fault of the table in a running system, REPEAT times; runs/faults.json
+	@.venv/bin/python -m benchmarks.faults --repeat $(REPEAT) $(FAULT_ARGS)
+
+soak: setup ## carry out ACTIONS actions with a random fault every 20; runs/soak.json
+	@.venv/bin/python -m benchmarks.faults.soak --actions $(ACTIONS) --seed $(SEED) $(FAULT_ARGS)
 
 env: ## print the exports for a shell that calls colcon itself: eval "$(make -s env)"
 	@echo 'export PATH="$(CURDIR)/.venv/bin:$$PATH"'

@@ -64,6 +64,9 @@ class Client(Node):
     def park(self) -> Trigger.Response:
         return call(self, Trigger, "motion_node/park", Trigger.Request())
 
+    def recover(self) -> Trigger.Response:
+        return call(self, Trigger, "motion_node/recover", Trigger.Request())
+
     def until(self, phase: str) -> None:
         deadline = time.monotonic() + 20.0
         while phase not in self.phases:
@@ -183,6 +186,43 @@ def test_a_protective_stop_ends_the_goal_and_the_node_lives_on(robot, client):
     robot.until("safety", "NORMAL")
     parked = client.park()
     assert parked.success, parked.message
+
+
+def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client):
+    handle = client.send(grasp(scene()))
+    client.until("approach")
+    robot.fault("pstop")
+    assert result(handle.get_result_async()).result.error_code == ErrorCode.PROTECTIVE_STOP
+    stopped = joints(robot)
+    recovered = client.recover()
+    assert recovered.success, recovered.message
+    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02 < np.abs(stopped - HOME_JOINTS).max()
+    assert "descend" not in client.phases, "a goal from before the stop was taken up again"
+
+
+def test_recovering_leaves_an_emergency_stop_to_a_person(robot, client):
+    robot.fault("estop")
+    refused = client.recover()
+    assert VpgError.parse(refused.message).code is ErrorCode.EMERGENCY_STOP
+    assert robot.state()["safety"] == "ROBOT_EMERGENCY_STOP"
+    robot.fault("release")
+    robot.fault("power")
+    recovered = client.recover()
+    assert recovered.success, recovered.message
+
+
+def test_a_cut_link_is_made_anew_and_its_goal_is_over(robot, client):
+    handle = client.send(grasp(scene()))
+    client.until("approach")
+    robot.fault("drop")
+    assert result(handle.get_result_async()).result.error_code == ErrorCode.ARM_LINK_LOST
+    deadline = time.monotonic() + 30.0
+    while not (parked := client.park()).success:
+        assert VpgError.parse(parked.message).code is ErrorCode.ARM_LINK_LOST
+        assert time.monotonic() < deadline, "the link is not made anew"
+        time.sleep(0.1)
+    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02
+    assert "descend" not in client.phases
 
 
 def test_a_lost_link_is_reported():

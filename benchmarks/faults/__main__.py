@@ -1,0 +1,83 @@
+"""``python -m benchmarks.faults``: every fault of the table, as often as asked for."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.faults import arm, camera, inference, task
+from benchmarks.faults.rig import Rig
+from benchmarks.faults.table import results_table, write_results
+from benchmarks.faults.trial import FAULTS, Fault, Result, carry_out
+
+_ORDER = ("camera", "arm", "gripper", "inference", "task", "data", "simulation")
+_REGISTERED = (camera, arm, inference, task)
+
+
+def chosen(words: Sequence[str]) -> list[Fault]:
+    """The faults whose title has one of ``words`` in it, in the table's order; all without any."""
+    wanted = [f for f in FAULTS if not words or any(word in f.title for word in words)]
+    return sorted(wanted, key=lambda fault: _ORDER.index(fault.part))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when every fault passed every time."""
+    options = _parser().parse_args(arguments)
+    console, results = Console(), list[Result]()
+    faults = chosen(options.only)
+    if not faults:
+        console.print(f"no fault has any of {options.only} in its name")
+        return 2
+    folder = Path(options.out).parent / time.strftime("faults-%Y%m%d-%H%M%S")
+    for turn in range(options.repeat):
+        results += _turn(faults, folder / str(turn), options, console, results)
+    console.print(results_table(results))
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _turn(
+    faults: Sequence[Fault],
+    folder: Path,
+    options: argparse.Namespace,
+    console: Console,
+    before: Sequence[Result],
+) -> list[Result]:
+    """All faults once, on one system; a system that a fault has broken is replaced."""
+    results: list[Result] = []
+    left = list(faults)
+    while left:
+        place = folder / f"system-{len(results)}"
+        with Rig(place, options.patience, policy=options.policy) as rig:
+            while left:
+                result = carry_out(left.pop(0), rig)
+                results.append(result)
+                write_results(Path(options.out), [*before, *results])
+                _tell(console, result)
+                if not result.passed and not rig.heal():
+                    break
+    return results
+
+
+def _tell(console: Console, result: Result) -> None:
+    mark = "[green]✓[/]" if result.passed else "[red]✗[/]"
+    reason = result.reason.replace("[", r"\[")
+    times = f"stop {result.stop_s:.1f} s, recover {result.recover_s:.1f} s"
+    console.print(f"{mark} {result.fault} ({result.code}): {times} {reason}", highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    add = parser.add_argument
+    add("--repeat", type=int, default=1, help="so many times in a row")
+    add("--out", default="runs/faults.json", help="what came of each, rewritten after each")
+    add("--only", nargs="*", default=[], help="words that the fault's title must have one of")
+    add("--policy", default="network", help="who chooses the actions")
+    add("--patience", type=float, default=1.0, help="factor of all deadlines, for a busy machine")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""Faults of the arm and its gripper."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.faults.rig import LIMITS
+from benchmarks.faults.trial import Goal, Trial, check, fault
+from vpg_ros import primitives
+from vpg_ros.action import Action
+from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.heightmap import Heightmap
+
+_NOBODY = "127.99.0.1"  # where no controller listens
+_APPROACH = 0.10  # m above its pose from which a grasp comes
+
+
+@fault("arm", "no connection at start", ErrorCode.ARM_UNREACHABLE)
+def unreachable_controller(trial: Trial) -> None:
+    absent = {"robot_ip": _NOBODY, "connect_timeout": 0.5}
+    trial.inject(lambda: trial.restart("motion_node", **absent))
+    died = None
+    try:
+        trial.rig.until_ready("motion_node")
+    except VpgError as error:
+        died = error
+    trial.expect(died)
+    trial.stands()
+    trial.clear(lambda: trial.restart("motion_node"))
+    trial.rig.until_ready("motion_node")
+    trial.recovers()
+
+
+def _mid_move(trial: Trial, phase: str, line: str, parked: bool) -> None:
+    """A task is under way; the side channel makes a fault as the arm begins ``phase``."""
+    task = trial.task()
+    trial.rig.until_phase(phase)
+    trial.inject(lambda: trial.rig.channel.fault(line))
+    trial.task_ends(task, parked)
+
+
+@fault("arm", "RTDE lost mid-move", ErrorCode.ARM_LINK_LOST, soak=True)
+def link_lost(trial: Trial) -> None:
+    _mid_move(trial, "approach", "drop", parked=False)
+    trial.clear()
+    trial.recovers()
+
+
+@fault("arm", "protective stop mid-push", ErrorCode.PROTECTIVE_STOP, soak=True)
+def protective_stop(trial: Trial) -> None:
+    operator = trial.rig.operator
+    operator.set("inference_node", exploration=1.0)  # which pushes as often as it grasps
+    try:
+        _mid_move(trial, "push", "pstop", parked=False)
+    finally:
+        operator.set("inference_node", exploration=0.0)
+        trial.clear()
+        operator.trigger("motion_node/recover")
+    trial.recovers(within=20.0)
+
+
+@fault("arm", "emergency stop", ErrorCode.EMERGENCY_STOP, soak=True)
+def emergency_stop(trial: Trial) -> None:
+    channel, operator = trial.rig.channel, trial.rig.operator
+    try:
+        _mid_move(trial, "approach", "estop", parked=False)
+        try:
+            operator.trigger("motion_node/recover")
+            check(False, "an emergency stop was ended without a person")
+        except VpgError as error:
+            check(error.code is ErrorCode.EMERGENCY_STOP, f"told otherwise: {error.sentence}")
+    finally:
+        trial.clear(lambda: (channel.fault("release"), channel.fault("power")))
+    operator.trigger("motion_node/recover")
+    trial.recovers(within=20.0)
+
+
+@fault("arm", "speed slider at 10 %", ErrorCode.OK)
+def slider(trial: Trial) -> None:
+    channel = trial.rig.channel
+    goal = _grasp_anything(trial)
+    check(goal.reaches("approach"), "the goal ended before its approach")
+    trial.inject(lambda: channel.fault("slider 0.1"))
+    try:
+        check(goal.reaches("descend"), f"it ended in its approach: {goal.outcome} {goal.error}")
+    finally:
+        trial.clear(lambda: channel.fault("slider 1"))
+    outcome = goal.end()
+    check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
+    trial.recovers()
+
+
+def _refused(trial: Trial, pose: Pose) -> None:
+    """A goal that goes to ``pose`` is refused before anything moves."""
+    operator, channel = trial.rig.operator, trial.rig.channel
+    operator.trigger("motion_node/park")
+    heightmap, before = operator.capture(), channel.joints()
+    action = replace(primitives.get("grasp").action(112, 112, 0, heightmap), pose=pose)
+    goals: list[Goal] = []
+    trial.inject(lambda: goals.append(trial.goal(action, heightmap)))
+    outcome = goals[0].end()
+    trial.expect(VpgError(outcome.error_code, outcome.error_msg))
+    trial.stands()
+    moved = float(np.abs(channel.joints() - before).max())
+    check(moved < 1e-3, f"it moved by {moved:.3f} rad nevertheless")
+    trial.stop_s = 0.0
+    trial.clear()
+    trial.recovers()
+
+
+@fault("arm", "unreachable pose", ErrorCode.POSE_UNREACHABLE)
+def unreachable_pose(trial: Trial) -> None:
+    _refused(trial, tool_down(-0.79, 0.59, 0.10, 0.0))
+
+
+@fault("arm", "pose below the table", ErrorCode.BELOW_TABLE)
+def below_table(trial: Trial) -> None:
+    _refused(trial, tool_down(-0.5, 0.0, -0.05, 0.0))
+
+
+@fault("arm", "joint limit", ErrorCode.JOINT_LIMIT)
+def joint_limit(trial: Trial) -> None:
+    """The last joint would have to turn beyond the limit that the rig sets."""
+    limit = LIMITS["limits.joint_limit"][5]
+    for angle in np.linspace(-np.pi, np.pi, 180):
+        pose = tool_down(-0.5, 0.0, 0.10, float(angle))
+        above = pose.translated(dz=_APPROACH)
+        if abs(UR5.inverse(above, HOME_JOINTS)[5]) > limit + 0.05:
+            return _refused(trial, pose)
+    raise VpgError(ErrorCode.PARAMETER_INVALID, "no pose asks for so large an angle")
+
+
+@fault("gripper", "no answer", ErrorCode.GRIPPER_NO_ANSWER, soak=True)
+def mute_gripper(trial: Trial) -> None:
+    channel = trial.rig.channel
+    try:
+        _mid_move(trial, "approach", "gripper-mute", parked=True)
+    finally:
+        trial.clear(lambda: channel.fault("gripper-answer"))
+    trial.recovers()
+
+
+@fault("gripper", "closed on nothing", ErrorCode.OK)
+def closed_on_nothing(trial: Trial) -> None:
+    operator = trial.rig.operator
+    operator.trigger("motion_node/park")
+    heightmap = operator.capture()
+    row, column = _emptiest(heightmap)
+    action = primitives.get("grasp").action(row, column, 0, heightmap)
+    goal = trial.goal(action, heightmap)
+    check(goal.reaches("close"), f"it ended before the fingers closed: {goal.outcome}")
+    trial.inject(lambda: None)
+    outcome = goal.end()
+    trial.stands()
+    check(not outcome.success, "a grasp of nothing counts as a success")
+    trial.expect(None if outcome.error_code is ErrorCode.OK else _error(outcome))
+    check("nothing held" in outcome.error_msg, f"told otherwise: {outcome.error_msg}")
+    trial.clear()
+    trial.recovers()
+
+
+def _grasp_anything(trial: Trial) -> Goal:
+    """A goal that the policy chooses, under way."""
+    return trial.goal(*choose(trial))
+
+
+def choose(trial: Trial) -> tuple[Action, Heightmap]:
+    """What the policy would do; on another scene where nothing is left."""
+    operator = trial.rig.operator
+    operator.trigger("motion_node/park")
+    heightmap = operator.capture()
+    if not heightmap.occupied.any():
+        operator.trigger("pybullet_node/reset")
+        heightmap = operator.capture()
+    return operator.select(heightmap), heightmap
+
+
+def _emptiest(heightmap: Heightmap) -> tuple[int, int]:
+    """The pixel that is farthest from every object and from the rim."""
+    import cv2
+
+    free = np.zeros_like(heightmap.occupied, dtype=np.uint8)
+    free[30:-30, 30:-30] = ~heightmap.occupied[30:-30, 30:-30]
+    distance = cv2.distanceTransform(free, cv2.DIST_L2, 5)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return int(row), int(column)
+
+
+def _error(outcome: object) -> VpgError:
+    return VpgError(outcome.error_code, outcome.error_msg)  # type: ignore[attr-defined]

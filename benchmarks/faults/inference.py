@@ -1,0 +1,99 @@
+"""Faults of the network and its weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from benchmarks.faults.arm import choose
+from benchmarks.faults.trial import Trial, check, fault
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
+from vpg_ros.resources import resource
+
+Tensors = dict[str, torch.Tensor]
+
+
+def _weights(path: Path, change: Callable[[Tensors], Tensors]) -> str:
+    """The shipped weights, changed, in a file of their own."""
+    with safe_open(resource(SHIPPED_WEIGHTS), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(change(tensors), path, metadata=file.metadata())
+    return str(path)
+
+
+def _refused(trial: Trial, paths: dict[str, ErrorCode]) -> None:
+    """Loading fails while the arm moves, which goes on; so does the policy with its old weights."""
+    operator = trial.rig.operator
+    action, heightmap = choose(trial)
+    goal = trial.goal(action, heightmap)
+    check(goal.reaches("approach"), "the goal ended before its approach")
+    trial.inject(lambda: None)
+    for path, code in paths.items():
+        try:
+            operator.load(path)
+            check(False, f"{path} was taken")
+        except VpgError as error:
+            check(error.code is code, f"told otherwise: {error.sentence}")
+    outcome = goal.end()
+    check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
+    trial.clear()
+    check(operator.select(heightmap).checkpoint == action.checkpoint, "it has other weights")
+    trial.recovers()
+
+
+@fault("inference", "checkpoint missing", ErrorCode.CHECKPOINT_MISSING)
+def missing(trial: Trial) -> None:
+    _refused(trial, {str(trial.rig.folder / "nowhere.safetensors"): trial.code})
+
+
+@fault("inference", "checkpoint corrupt or of another shape", ErrorCode.CHECKPOINT_CORRUPT)
+def corrupt(trial: Trial) -> None:
+    folder = trial.rig.folder
+    cut = folder / "cut.safetensors"
+    cut.write_bytes(resource(SHIPPED_WEIGHTS).read_bytes()[:5000])
+    other = _weights(
+        folder / "other.safetensors", lambda t: {k: v[..., :1].clone() for k, v in t.items()}
+    )
+    nan = _weights(
+        folder / "nan.safetensors", lambda t: {k: v * float("nan") for k, v in t.items()}
+    )
+    wanted = {str(cut): trial.code, other: ErrorCode.CHECKPOINT_MISMATCH, nan: trial.code}
+    _refused(trial, wanted)
+
+
+@fault("inference", "NaN map", ErrorCode.VALUES_INVALID, soak=True)
+def nan_map(trial: Trial) -> None:
+    """Finite weights, so large that the network overflows."""
+    operator = trial.rig.operator
+    large = _weights(
+        trial.rig.folder / "large.safetensors",
+        lambda tensors: {name: tensor * 1e30 for name, tensor in tensors.items()},
+    )
+    task = trial.task()
+    task.until_state("execute")
+    try:
+        trial.inject(lambda: operator.load(large))
+        trial.task_ends(task)
+    finally:
+        trial.clear(lambda: operator.load(str(resource(SHIPPED_WEIGHTS))))
+    trial.recovers()
+
+
+@fault("inference", "no GPU", ErrorCode.DEVICE_UNAVAILABLE)
+def no_gpu(trial: Trial) -> None:
+    trial.restarted.add("inference_node")
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    trial.inject(lambda: trial.rig.start("inference_node", {"device": "cuda"}, **hidden))
+    died = None
+    try:
+        trial.rig.until_ready("inference_node")
+    except VpgError as error:
+        died = error
+    trial.expect(died)
+    trial.stands()
+    trial.clear(lambda: trial.restart("inference_node"))
+    trial.rig.until_ready("inference_node")
+    trial.recovers()

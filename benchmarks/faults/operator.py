@@ -1,0 +1,124 @@
+"""The person at the cell, as a node: plugs, unlocks, parks, asks, and sends goals of their own."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import rclpy
+from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+from vpg_msgs.action import ExecutePrimitive
+from vpg_msgs.srv import Capture, LoadCheckpoint, Select
+
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import Outcome
+from vpg_ros.nodes.calls import GoalClient, call, execute
+from vpg_ros.nodes.convert import (
+    action_from_msg,
+    action_to_msg,
+    heightmap_from_msg,
+    heightmap_to_msg,
+    outcome_from_msg,
+)
+
+_NEVER = threading.Event()
+
+
+class Operator(Node):
+    """Calls as the task does, each with a deadline of ``timeout`` s; raises the errors answered."""
+
+    def __init__(self, context: Context, timeout: float) -> None:
+        super().__init__("operator", context=context)
+        self._timeout = timeout
+        self.phases: list[str] = []
+        feedback = ExecutePrimitive.Impl.FeedbackMessage
+        topic = "execute_primitive/_action/feedback"
+        self.create_subscription(feedback, topic, self._hear, 50)
+        self._goals = GoalClient(self, ExecutePrimitive, "execute_primitive")
+        self._callers: dict[str, Any] = {}
+
+    def trigger(self, name: str) -> None:
+        """Call a Trigger service, such as ``motion_node/park``."""
+        response = self._call(Trigger, name, Trigger.Request())
+        if not response.success:
+            unknown = VpgError(ErrorCode.MOTION_REJECTED, f"{name}: {response.message}")
+            raise VpgError.parse(response.message) or unknown
+
+    def set(self, node: str, **values: Any) -> None:
+        """Set parameters of a running node."""
+        parameters = [Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
+        request = SetParameters.Request(parameters=parameters)
+        response = self._call(SetParameters, f"{node}/set_parameters", request)
+        for result in response.results:
+            if not result.successful:
+                raise VpgError(ErrorCode.PARAMETER_INVALID, result.reason)
+
+    def capture(self) -> Heightmap:
+        """A heightmap of the table now."""
+        response = self._call(Capture, "capture", Capture.Request())
+        _raise(response)
+        return heightmap_from_msg(response.heightmap)
+
+    def select(self, heightmap: Heightmap) -> Action:
+        """The policy's action."""
+        request = Select.Request(heightmap=heightmap_to_msg(heightmap))
+        response = self._call(Select, "select", request)
+        _raise(response)
+        return action_from_msg(response.action)
+
+    def load(self, checkpoint: str) -> None:
+        """Have inference_node load other weights."""
+        _raise(
+            self._call(LoadCheckpoint, "load_checkpoint", LoadCheckpoint.Request(path=checkpoint))
+        )
+
+    def execute(self, action: Action, heightmap: Heightmap, cancel: threading.Event) -> Outcome:
+        """Send a goal and wait for its end; setting ``cancel`` cancels it (raises Interrupted)."""
+        goal = ExecutePrimitive.Goal(
+            action=action_to_msg(action, heightmap.stamp), heightmap=heightmap_to_msg(heightmap)
+        )
+        result = execute(self._goals, goal, self._timeout, cancel, lambda _: None)
+        return outcome_from_msg(result.outcome)
+
+    def _call(self, kind: Any, name: str, request: Any) -> Any:
+        if name not in self._callers:
+            self._callers[name] = self.create_client(kind, name)
+        return call(self._callers[name], request, self._timeout, _NEVER)
+
+    def _hear(self, message: Any) -> None:
+        self.phases.append(message.feedback.phase)
+
+
+@contextmanager
+def operator(domain: int, timeout: float) -> Iterator[Operator]:
+    """A spinning operator in a ROS domain."""
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    executor = MultiThreadedExecutor(num_threads=3, context=context)
+    node = Operator(context, timeout)
+    executor.add_node(node)
+    thread = threading.Thread(target=_spin, args=(executor,), daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown(timeout_sec=2.0)
+        thread.join(2.0)
+        rclpy.try_shutdown(context=context)
+
+
+def _spin(executor: MultiThreadedExecutor) -> None:
+    with suppress(ExternalShutdownException):
+        executor.spin()
+
+
+def _raise(response: Any) -> None:
+    if response.error_code:
+        raise VpgError(ErrorCode(response.error_code), response.error_msg)

@@ -1,0 +1,210 @@
+"""One fault and what must come of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.faults.rig import Late, Rig, TaskRun, until
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.motion import Outcome
+
+STOP = 60.0  # s within which the arm stands still after a fault
+RECONNECT = 10.0  # s within which what was lost is there again
+QUIET = 1.0  # s for which nothing may move by itself once a fault is gone
+
+
+class Failed(Exception):
+    """The system did not do what it must."""
+
+
+def check(condition: bool, sentence: str) -> None:
+    """Raise Failed unless ``condition`` holds."""
+    if not condition:
+        raise Failed(sentence)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the table; stop_s and recover_s in s of wall time."""
+
+    fault: str
+    passed: bool
+    code: int
+    stop_s: float
+    recover_s: float
+    reason: str = ""
+
+
+@dataclass
+class Trial:
+    """What a fault function works with; it raises Failed, Late or VpgError where one is not due.
+
+    task_run: a task that is under way already, for the fault to be made in.
+    """
+
+    rig: Rig
+    code: ErrorCode
+    running: TaskRun | None = None
+    stop_s: float = 0.0
+    recover_s: float = 0.0
+    restarted: set[str] = field(default_factory=set)
+    tasks: list[TaskRun] = field(default_factory=list)
+    _injected: float = 0.0
+
+    def task(self, **settings: Any) -> TaskRun:
+        """A running task."""
+        task, self.running = self.running or self.rig.task(**settings), None
+        self.tasks.append(task)
+        return task
+
+    def inject(self, fault: Callable[[], object]) -> None:
+        """Make the fault; the clock of stop_s runs from here."""
+        self._injected = time.monotonic()
+        fault()
+
+    def stands(self) -> None:
+        """The arm stands still, and says since when."""
+        until(self.rig.channel.stands, STOP * self.rig.patience, "the arm stands still")
+        self.stop_s = time.monotonic() - self._injected
+
+    def expect(self, error: VpgError | None) -> None:
+        """``error`` is of the code that the fault must be told by."""
+        found = error.code if error else ErrorCode.OK
+        sentence = f"{found.name} instead of {self.code.name}: {error}"
+        check(found is self.code, sentence)
+
+    def task_ends(self, task: TaskRun, parked: bool = True) -> None:
+        """The task ends for the right reason, with the arm parked or not, and nothing moves on."""
+        self.stands()
+        self.expect(task.end())
+        check(task.parked == parked, f"the task says parked: {task.parked}, not {parked}")
+        self.stands_still()
+
+    def stands_still(self) -> None:
+        """Nothing moves by itself."""
+        check(self.rig.channel.stands(QUIET), "the arm moves though nobody asked it to")
+
+    def clear(self, remedy: Callable[[], object] = lambda: None) -> None:
+        """Take the fault back; nothing moves because of it. The clock of recover_s runs."""
+        before = self.rig.channel.joints()
+        self._cleared = time.monotonic()
+        remedy()
+        moved = float(np.abs(self.rig.channel.joints() - before).max())
+        check(moved < 0.02, f"the arm moved by {moved:.2f} rad when the fault was gone")
+
+    def recovers(self, within: float = RECONNECT) -> None:
+        """Parking, seeing and choosing work again, soon, with the nodes there were."""
+        operator = self.rig.operator
+        deadline = time.monotonic() + within * self.rig.patience
+        while True:
+            try:
+                operator.trigger("motion_node/park")
+                operator.select(operator.capture())
+                break
+            except VpgError as error:
+                if time.monotonic() > deadline:
+                    raise Failed(f"not recovered within {within:g} s: {error.sentence}") from None
+                time.sleep(0.1)
+        self.recover_s = time.monotonic() - self._cleared
+
+    def restart(self, name: str, **changes: Any) -> None:
+        """Start one node anew; it need not keep its process id."""
+        self.restarted.add(name)
+        self.rig.start(name, changes)
+
+    def goal(self, action: Any, heightmap: Any) -> "Goal":
+        """A goal of the operator's, under way."""
+        return Goal(self.rig, action, heightmap)
+
+
+class Goal:
+    """A goal that is carried out while the fault is made."""
+
+    def __init__(self, rig: Rig, action: Any, heightmap: Any) -> None:
+        self.cancel = threading.Event()
+        self.outcome: Outcome | None = None
+        self.error: Exception | None = None
+        rig.operator.phases.clear()
+        self._rig = rig
+        self._thread = threading.Thread(target=self._run, args=(action, heightmap), daemon=True)
+        self._thread.start()
+
+    def reaches(self, phase: str) -> bool:
+        """Whether it begins a step of that name before it ends."""
+        phases = self._rig.operator.phases
+        until(lambda: phase in phases or self.ended, 120.0 * self._rig.patience, f"phase {phase}")
+        return phase in phases
+
+    @property
+    def ended(self) -> bool:
+        """Whether its result is there."""
+        return not self._thread.is_alive()
+
+    def end(self) -> Outcome:
+        """Its outcome; raises why there is none."""
+        self._thread.join(180.0 * self._rig.patience)
+        if self.error is not None:
+            raise self.error
+        if self.outcome is None:
+            raise Late("the goal's end")
+        return self.outcome
+
+    def _run(self, action: Any, heightmap: Any) -> None:
+        try:
+            self.outcome = self._rig.operator.execute(action, heightmap, self.cancel)
+        except Exception as error:
+            self.error = error
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that can be made. soak: it ends a running task and no node."""
+
+    part: str
+    name: str
+    code: ErrorCode
+    run: Callable[[Trial], None]
+    soak: bool = False
+
+    @property
+    def title(self) -> str:
+        """As the table has it."""
+        return f"{self.part}: {self.name}"
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(
+    part: str, name: str, code: ErrorCode, soak: bool = False
+) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
+    """Decorator: register a function as a fault, told by ``code``."""
+
+    def register(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
+        FAULTS.append(Fault(part, name, code, run, soak))
+        return run
+
+    return register
+
+
+def carry_out(chosen: Fault, rig: Rig, running: TaskRun | None = None) -> Result:
+    """Make one fault and judge what comes of it; a failure is in the result, never raised."""
+    trial, before, reason = Trial(rig, chosen.code, running), rig.pids, ""
+    try:
+        chosen.run(trial)
+        after = rig.pids
+        changed = {name for name in before if after[name] != before[name]} - trial.restarted
+        check(not changed, f"other nodes were restarted: {', '.join(changed)}")
+        for task in trial.tasks:
+            check(task.ended, "a task goes on")
+            lost = task.actions - task.stored
+            check(lost <= 0, f"{lost} of {task.actions} transitions lost in {task.folder}")
+        check(not rig.dead, f"nodes died: {rig.dead}")
+    except Exception as error:  # a defect of the fault's own must not hide the other results
+        reason = f"{type(error).__name__}: {error}"
+    stop_s, recover_s = round(trial.stop_s, 2), round(trial.recover_s, 2)
+    return Result(chosen.title, not reason, int(chosen.code), stop_s, recover_s, reason)

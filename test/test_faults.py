@@ -1,0 +1,134 @@
+"""The commands that make faults: what they know of, how they judge, and what they write.
+
+The faults themselves are made by ``make faults``, which takes minutes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.faults.__main__ import chosen
+from benchmarks.faults.memory import growth, resident
+from benchmarks.faults.soak import Soak
+from benchmarks.faults.soak import table as soak_table
+from benchmarks.faults.table import results_table, write_results
+from benchmarks.faults.trial import Fault, Result, carry_out, check
+from vpg_ros.errors import ErrorCode, VpgError
+
+TABLE = {
+    "camera": 5,
+    "arm": 8,
+    "gripper": 2,
+    "inference": 4,
+    "task": 4,
+    "data": 3,
+    "simulation": 1,
+}
+
+
+def rig(**changes) -> SimpleNamespace:
+    return SimpleNamespace(**({"pids": {"motion_node": 1}, "dead": {}} | changes))
+
+
+def judge(run, where=None, code=ErrorCode.OK) -> Result:
+    return carry_out(Fault("arm", "test", code, run), where or rig())
+
+
+def test_every_row_of_the_table_is_there_once():
+    assert Counter(fault.part for fault in chosen(())) == TABLE
+    assert len({fault.title for fault in chosen(())}) == sum(TABLE.values())
+    assert {fault.title for fault in chosen(["link", "RTDE"])} == {"arm: RTDE lost mid-move"}
+
+
+def test_a_fault_that_is_survived_passes():
+    result = judge(lambda trial: trial.expect(None))
+    assert result == Result("arm: test", True, 0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "error", [VpgError(ErrorCode.CAMERA_TIMEOUT, "no picture"), OSError("no port")]
+)
+def test_an_error_fails_the_fault_and_is_told(error):
+    def run(trial) -> None:
+        raise error
+
+    result = judge(run)
+    assert not result.passed and str(error) in result.reason
+
+
+def test_the_wrong_code_fails_the_fault():
+    told = VpgError(ErrorCode.CAMERA_TIMEOUT, "no picture")
+    result = judge(lambda trial: trial.expect(told), code=ErrorCode.FRAME_STALE)
+    assert "CAMERA_TIMEOUT instead of FRAME_STALE" in result.reason
+
+
+def test_a_node_that_was_restarted_or_died_fails_the_fault():
+    assert "restarted: motion_node" in judge(lambda _: None, _changing()).reason
+    assert "nodes died" in judge(lambda _: None, rig(dead={"motion_node": "killed"})).reason
+
+
+def _changing() -> SimpleNamespace:
+    class Changing(SimpleNamespace):
+        count = 0
+
+        @property
+        def pids(self):
+            self.count += 1
+            return {"motion_node": self.count}
+
+    return Changing(dead={})
+
+
+@pytest.mark.parametrize(("told", "stored", "passed"), [(3, 3, True), (3, 4, True), (3, 2, False)])
+def test_a_lost_transition_fails_the_fault(told, stored, passed, tmp_path):
+    task = SimpleNamespace(ended=True, actions=told, stored=stored, folder=tmp_path)
+    assert judge(lambda trial: trial.tasks.append(task)).passed is passed
+
+
+def test_results_are_written_and_shown(tmp_path):
+    results = [Result("arm: a", True, 301, 1.5, 2.5), Result("arm: a", False, 301, 3.0, 1.0, "why")]
+    path = tmp_path / "runs" / "faults.json"
+    write_results(path, results)
+    content = json.loads(path.read_text())
+    assert [entry["passed"] for entry in content] == [True, False]
+    assert {"fault", "passed", "stop_s", "recover_s"} <= set(content[0])
+    console = Console(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(results_table(results))
+    console.print(soak_table(Soak(10, 1, 0, 0, {"motion_node": 0.01})))
+    text = console.export_text()
+    assert "ARM_LINK_LOST 301" in text and "1 of 2" in text and "3.0" in text and "+1.0%" in text
+
+
+def test_growth_is_that_of_what_was_there_at_both_times():
+    assert growth({"a": 100, "b": 10, "c": 0}, {"a": 103, "c": 5, "d": 1}) == {"a": 0.03}
+
+
+def test_memory_counts_children():
+    holding = "import sys, time; data = bytearray(40_000_000); print(1, flush=True); time.sleep(60)"
+    before = resident(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        assert resident(os.getpid()) - before > 40_000_000
+        process.kill()
+    assert resident(process.pid) == 0
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [{"crashes": 1}, {"transitions_lost": 1}, {"failures": ["x"]}, {"memory_growth": {"a": 0.06}}],
+)
+def test_a_soak_fails_by_any_of_its_figures(worse):
+    assert Soak().passed and not Soak(**worse).passed
+
+
+def test_a_failed_check_says_why():
+    assert "too late" in judge(lambda _: check(False, "too late")).reason
