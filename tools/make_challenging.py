@@ -2,7 +2,8 @@
 
 Run from the repository root, after changing an arrangement here. Lengths in mm and angles in
 degrees; the files are in metres and radians. What stands in touch is of one height: a taller block
-could be pinched by its top.
+could be pinched by its top. Outer blocks are 60 mm wide and more: a corner of a smaller one fits
+between the fingers askew.
 """
 
 from collections.abc import Iterator
@@ -49,27 +50,28 @@ def lying(outline: Outline, length: float) -> FloatArray:
 
 def meshes() -> dict[str, FloatArray]:
     """Corners of every mesh, N×3."""
-    roof = np.array([[-25.0, 0.0], [25.0, 0.0], [0.0, 38.0]])
+    roof = np.array([[-31.0, 0.0], [31.0, 0.0], [0.0, 42.0]])
     bow = np.linspace(0, np.pi, 17)
-    half = 28 * np.column_stack([np.cos(bow), np.sin(bow)])
+    half = 31 * np.column_stack([np.cos(bow), np.sin(bow)])
     return {
-        "cube": prism_corners(rectangle(50, 50), 50),
-        "small_cube": prism_corners(rectangle(48, 48), 38),
-        "plank": prism_corners(rectangle(46, 92), 36),
-        "brick": prism_corners(rectangle(96, 48), 40),
-        "course": prism_corners(rectangle(92, 46), 42),
-        "half_course": prism_corners(rectangle(45.9, 46), 42),
-        "wall": prism_corners(rectangle(150, 42), 38),
-        "end_wall": prism_corners(rectangle(42, 134.4), 38),
-        "sill": prism_corners(rectangle(112.2, 40), 28),
+        "cube": prism_corners(rectangle(62, 62), 44),
+        "low_cube": prism_corners(rectangle(62, 62), 36),
+        "plank": prism_corners(rectangle(60, 92), 36),
+        "brick": prism_corners(rectangle(106, 60), 38),
+        "course": prism_corners(rectangle(92, 60), 36),
+        "half_course": prism_corners(rectangle(45.9, 60), 36),
+        "wall": prism_corners(rectangle(93, 60), 36),
+        "long_wall": prism_corners(rectangle(176.6, 60), 30),
+        "short_wall": prism_corners(rectangle(118, 60), 30),
+        "sill": prism_corners(rectangle(124.2, 44), 31),
         "tile": prism_corners(rectangle(64, 64), 26),
-        "cylinder": prism_corners(polygon(32, 25), 38),
-        "tall_cylinder": prism_corners(polygon(32, 25), 50),
-        "small_cylinder": prism_corners(polygon(32, 23.5), 40),
-        "hexagon": prism_corners(polygon(6, 46 / 3**0.5), 44),
-        "tall_hexagon": prism_corners(polygon(6, 25, np.pi / 2), 50),
-        "roof": lying(roof, 60),
-        "half_cylinder": lying(half, 56),
+        "cylinder": prism_corners(polygon(32, 29), 30),
+        "high_cylinder": prism_corners(polygon(32, 31), 44),
+        "small_cylinder": prism_corners(polygon(32, 22.8), 38),
+        "hexagon": prism_corners(polygon(6, 62 / 3**0.5), 36),
+        "high_hexagon": prism_corners(polygon(6, 31, np.pi / 2), 44),
+        "roof": lying(roof, 62),
+        "half_cylinder": lying(half, 62),
     }
 
 
@@ -81,42 +83,46 @@ def grid(rows: list[list[str]], x: float, y: float) -> Iterator[Place]:
             yield name, (column - middle) * (x + GAP), (row - (len(rows) - 1) / 2) * (y + GAP), 0.0
 
 
-def pinwheel() -> Iterator[Place]:
-    """Four bricks around a square hole, and what fills it."""
-    along, across = (48 + GAP) / 2, (96 + GAP) / 2
-    for quarter in range(4):
-        angle = quarter * np.pi / 2
-        c, s = np.cos(angle), np.sin(angle)
-        yield "brick", c * along - s * across, s * along + c * across, 90.0 * quarter
+def pinwheel(along: str, across: str, x: float, y: float) -> Iterator[Place]:
+    """Four walls of 60 mm around a hole of x × y, each past the end of the next."""
+    width = 60 + GAP
+    for sign in (-1, 1):
+        yield along, sign * width / 2, sign * (y + width) / 2, 0.0
+        yield across, sign * (x + width) / 2, -sign * width / 2, 90.0
+
+
+def around_a_cylinder() -> Iterator[Place]:
+    """Four bricks around a small cylinder."""
+    yield from pinwheel("brick", "brick", 46 + GAP, 46 + GAP)
     yield "small_cylinder", 0.0, 0.0, 0.0
 
 
-def between_walls(name: str, side: float) -> Iterator[Place]:
-    """Three in a row between two long walls."""
-    yield from grid([[name] * 3], side, side)
-    for sign in (-1, 1):
-        yield "wall", 0.0, sign * (side / 2 + 21 + GAP), 0.0
-
-
 def boxed_in() -> Iterator[Place]:
-    """Three cylinders between four walls."""
-    yield from between_walls("cylinder", 50)
-    for sign in (-1, 1):
-        yield "end_wall", sign * (75 + 21 + 2 * GAP), 0.0, 0.0
+    """Two cylinders between four walls."""
+    yield from pinwheel("long_wall", "short_wall", 116 + 3 * GAP, 58 + GAP)
+    yield from grid([["cylinder"] * 2], 58, 58)
+
+
+def between_walls() -> Iterator[Place]:
+    """Three cubes in a row between two walls of two bricks."""
+    yield from grid([["low_cube"] * 3], 62, 62)
+    for y in (-61 - GAP, 61 + GAP):
+        for x in (-46.5 - GAP / 2, 46.5 + GAP / 2):
+            yield "wall", x, y, 0.0
 
 
 def honeycomb() -> Iterator[Place]:
     """One hexagon among six."""
     yield "hexagon", 0.0, 0.0, 0.0
-    for x, y in polygon(6, 46 + GAP, np.pi / 6):
+    for x, y in polygon(6, 62 + GAP, np.pi / 6):
         yield "hexagon", float(x), float(y), 0.0
 
 
 def bond() -> Iterator[Place]:
     """Three courses of a brick wall, the joints offset."""
     for sign in (-1, 1):
-        yield "course", -46 - GAP / 2, sign * (46 + GAP), 0.0
-        yield "course", 46 + GAP / 2, sign * (46 + GAP), 0.0
+        yield "course", -46 - GAP / 2, sign * (60 + GAP), 0.0
+        yield "course", 46 + GAP / 2, sign * (60 + GAP), 0.0
         yield "half_course", sign * (46 + 23 + GAP), 0.0, 0.0
     yield "course", 0.0, 0.0, 0.0
 
@@ -124,29 +130,29 @@ def bond() -> Iterator[Place]:
 def halves() -> Iterator[Place]:
     """Half cylinders, two and two, on both sides of a sill."""
     for sign in (-1, 1):
-        for x in (-28 - GAP / 2, 28 + GAP / 2):
-            yield "half_cylinder", x, sign * (28 + 20 + GAP), 0.0
+        for x in (-31 - GAP / 2, 31 + GAP / 2):
+            yield "half_cylinder", x, sign * (31 + 22 + GAP), 0.0
     yield "sill", 0.0, 0.0, 0.0
 
 
 MIXED = [
-    ["cube", "tall_cylinder", "tall_hexagon", "cube"],
-    ["cube", "cube", "tall_cylinder", "cube"],
+    ["cube", "high_cylinder", "high_hexagon", "cube"],
+    ["cube", "cube", "high_cylinder", "cube"],
 ]
 
 # What a case is, its middle and angle, and its objects.
 CASES: list[tuple[str, float, float, float, list[Place]]] = [
-    ("Four planks abreast", -10, 15, 20, list(grid([["plank"] * 4], 46, 92))),
-    ("Six cubes, two by three", 30, -20, 35, list(grid([["cube"] * 3] * 2, 50, 50))),
-    ("Four bricks around a cylinder", -20, -25, 10, list(pinwheel())),
-    ("Three cubes between two walls", 10, 20, 65, list(between_walls("small_cube", 48))),
+    ("Four planks abreast", -10, 15, 20, list(grid([["plank"] * 4], 60, 92))),
+    ("Six cubes, two by three", 30, -20, 35, list(grid([["cube"] * 3] * 2, 62, 62))),
+    ("Four bricks around a cylinder", -20, -25, 10, list(around_a_cylinder())),
+    ("Three cubes between two walls", 10, 20, 65, list(between_walls())),
     ("Four tiles, two by two", 40, 35, 50, list(grid([["tile"] * 2] * 2, 64, 64))),
-    ("Six roofs, two by three", -35, 10, 80, list(grid([["roof"] * 3] * 2, 50, 60))),
+    ("Six roofs, two by three", -35, 10, 80, list(grid([["roof"] * 3] * 2, 62, 62))),
     ("A honeycomb of seven hexagons", 25, -30, 12, list(honeycomb())),
-    ("Three cylinders boxed in", 0, 0, 125, list(boxed_in())),
-    ("Three courses of bricks", -15, 20, 150, list(bond())),
+    ("Two cylinders boxed in", 0, 0, 100, list(boxed_in())),
+    ("Three courses of bricks", -10, 10, 150, list(bond())),
     ("Half cylinders beside a sill", 35, 15, 100, list(halves())),
-    ("Cubes, cylinders and a hexagon", 5, -15, 160, list(grid(MIXED, 50, 50))),
+    ("Cubes, cylinders and a hexagon", 5, -15, 160, list(grid(MIXED, 62, 62))),
 ]
 
 

@@ -8,7 +8,7 @@ from vpg_ros.sim.scenes.base import scene
 from vpg_ros.sim.world import World
 
 # Objects in each of scenes/challenging/*.txt: known here, so that names cost no reading.
-OBJECTS = (4, 6, 5, 5, 4, 6, 7, 7, 7, 5, 8)
+OBJECTS = (4, 6, 5, 7, 4, 6, 7, 6, 7, 5, 8)
 
 
 @cache
