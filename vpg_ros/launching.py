@@ -66,6 +66,7 @@ def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
         executable=node.name,
         name=node.name,
         parameters=[str(system.parameters_path), chosen],
+        ros_arguments=["--enclave", node.enclave],
         condition=_condition(node),
         output="screen",
         emulate_tty=True,

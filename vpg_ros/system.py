@@ -86,6 +86,11 @@ class NodeEntry:
     parameters: Mapping[str, str] = field(default_factory=dict)
     only_if: tuple[str, Value] | None = None
 
+    @property
+    def enclave(self) -> str:
+        """Whose permissions in config/sros2/policy.xml the process has."""
+        return f"/vpg_ros/{self.name}"
+
     def wanted(self, values: Mapping[str, Value]) -> bool:
         """Whether the node takes part under these argument values."""
         return self.only_if is None or values[self.only_if[0]] == self.only_if[1]
@@ -146,7 +151,7 @@ _SHARED = (
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
     Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
-    Argument("record", bool, True, "store every transition, a summary and a report"),
+    Argument("record", bool, True, "store every transition and a report, not a summary alone"),
     Argument("viz", bool, False, "rewrite report.html after every action, to watch it live"),
     Argument("run_dir", str, "", "folder of the records; '' makes one under runs/"),
     Argument("learn", bool, False, "learn from every action, and act on what was learned"),

@@ -30,7 +30,7 @@ class NodeProcess:
         self._log = log
         files = [part for path in parameters for part in ("--params-file", str(path))]
         program = [sys.executable, "-m", f"vpg_ros.nodes.{node.name}"]
-        name = ["-r", f"__node:={node.name}"]
+        name = ["-r", f"__node:={node.name}", "--enclave", node.enclave]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [*program, "--ros-args", *name, *files],
