@@ -10,7 +10,12 @@ _CALIBRATION = "camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}"
 def none_present(trial: Trial) -> None:
     calibration = trial.rig.folder / "calibration.yaml"
     calibration.write_text(_CALIBRATION)
-    absent = {"camera": "realsense", "realsense.serial": "none", "calibration": str(calibration)}
+    absent = {
+        "camera": "realsense",
+        "realsense.serial": "none",
+        "realsense.connect_timeout": 10.0 * trial.rig.patience,
+        "calibration": str(calibration),
+    }
     trial.inject(lambda: trial.restart("heightmap_node", **absent))
     died = None
     try:
@@ -63,11 +68,8 @@ def restless(trial: Trial) -> None:
     try:
         operator.trigger("pybullet_node/reset")
         task = trial.task(max_actions=1)
-        task.until_actions(1)
-        error = task.end() if task.process.exit_code else None
-        unexpected = error is not None and error.code is not ErrorCode.ACTION_LIMIT
-        check(not unexpected, f"the task ended otherwise than by its limit: {error}")
-        task.end()
+        ended = task.end()
+        check(task.process.exit_code == 0 and task.actions == 1, f"the task: {ended.sentence}")
         trial.stands()
     finally:
         trial.clear(lambda: operator.set("pybullet_node", restless=False))

@@ -13,14 +13,15 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
 from vpg_ros.resources import resource
 
-Tensors = dict[str, torch.Tensor]
+Change = Callable[[torch.Tensor], torch.Tensor]
 
 
-def _weights(path: Path, change: Callable[[Tensors], Tensors]) -> str:
-    """The shipped weights, changed, in a file of their own."""
+def _weights(path: Path, change: Change) -> str:
+    """The shipped weights, changed but for the counters, in a file of their own."""
     with safe_open(resource(SHIPPED_WEIGHTS), framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        save_file(change(tensors), path, metadata=file.metadata())
+        changed = {name: change(t) if t.dim() else t for name, t in tensors.items()}
+        save_file(changed, path, metadata=file.metadata())
     return str(path)
 
 
@@ -54,12 +55,8 @@ def corrupt(trial: Trial) -> None:
     folder = trial.rig.folder
     cut = folder / "cut.safetensors"
     cut.write_bytes(resource(SHIPPED_WEIGHTS).read_bytes()[:5000])
-    other = _weights(
-        folder / "other.safetensors", lambda t: {k: v[..., :1].clone() for k, v in t.items()}
-    )
-    nan = _weights(
-        folder / "nan.safetensors", lambda t: {k: v * float("nan") for k, v in t.items()}
-    )
+    other = _weights(folder / "other.safetensors", lambda tensor: tensor[..., :1].clone())
+    nan = _weights(folder / "nan.safetensors", lambda tensor: tensor * float("nan"))
     wanted = {str(cut): trial.code, other: ErrorCode.CHECKPOINT_MISMATCH, nan: trial.code}
     _refused(trial, wanted)
 
@@ -68,10 +65,7 @@ def corrupt(trial: Trial) -> None:
 def nan_map(trial: Trial) -> None:
     """Finite weights, so large that the network overflows."""
     operator = trial.rig.operator
-    large = _weights(
-        trial.rig.folder / "large.safetensors",
-        lambda tensors: {name: tensor * 1e30 for name, tensor in tensors.items()},
-    )
+    large = _weights(trial.rig.folder / "large.safetensors", lambda tensor: tensor * 1e30)
     task = trial.task()
     task.until_state("execute")
     try:

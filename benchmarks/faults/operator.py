@@ -1,6 +1,7 @@
 """The person at the cell, as a node: plugs, unlocks, parks, asks, and sends goals of their own."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,7 +20,7 @@ from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
-from vpg_ros.nodes.calls import GoalClient, call, execute
+from vpg_ros.nodes.calls import GoalClient, call, wait_ready
 from vpg_ros.nodes.convert import (
     action_from_msg,
     action_to_msg,
@@ -79,13 +80,29 @@ class Operator(Node):
             self._call(LoadCheckpoint, "load_checkpoint", LoadCheckpoint.Request(path=checkpoint))
         )
 
-    def execute(self, action: Action, heightmap: Heightmap, cancel: threading.Event) -> Outcome:
-        """Send a goal and wait for its end; setting ``cancel`` cancels it (raises Interrupted)."""
+    def send(self, action: Action, heightmap: Heightmap) -> Any:
+        """The handle of a goal that was accepted; raises GOAL_REJECTED, NODE_NOT_AVAILABLE."""
         goal = ExecutePrimitive.Goal(
             action=action_to_msg(action, heightmap.stamp), heightmap=heightmap_to_msg(heightmap)
         )
-        result = execute(self._goals, goal, self._timeout, cancel, lambda _: None)
-        return outcome_from_msg(result.outcome)
+        deadline = time.monotonic() + self._timeout
+        wait_ready("motion_node", self._goals.server_is_ready, deadline, _NEVER)
+        handle = self._result(self._goals.send_goal_async(goal))
+        if not handle.accepted:
+            raise VpgError(ErrorCode.GOAL_REJECTED, "the goal was rejected")
+        return handle
+
+    def outcome(self, handle: Any) -> Outcome:
+        """What came of a goal."""
+        return outcome_from_msg(self._result(handle.get_result_async()).result.outcome)
+
+    def _result(self, future: Any) -> Any:
+        deadline = time.monotonic() + 3 * self._timeout
+        while not future.done():
+            if time.monotonic() > deadline:
+                raise VpgError(ErrorCode.NODE_NOT_AVAILABLE, "motion_node does not answer")
+            time.sleep(0.005)
+        return future.result()
 
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         if name not in self._callers:

@@ -76,6 +76,7 @@ class TaskRun:
 
     def __init__(self, process: NodeProcess, folder: Path, patience: float) -> None:
         self.process, self.folder, self._patience = process, folder, patience
+        self._seen = 0  # events that are past
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -88,12 +89,6 @@ class TaskRun:
     def actions(self) -> int:
         """Finished actions told of."""
         return sum(event["event"] == "action" for event in self.events)
-
-    @property
-    def state(self) -> str:
-        """What it is doing."""
-        states = [event["state"] for event in self.events if event["event"] == "state"]
-        return states[-1] if states else ""
 
     @property
     def stored(self) -> int:
@@ -121,10 +116,20 @@ class TaskRun:
     def until_actions(self, count: int) -> None:
         """Wait for that many actions."""
         self.until(lambda: self.actions >= count, f"{count} actions", 60.0 * (count + 1))
+        self.look_ahead()
 
     def until_state(self, state: str) -> None:
-        """Wait for a state to begin."""
-        self.until(lambda: self.state == state, f"state {state}")
+        """Wait for a state to begin that has not been waited for."""
+        begun = {"event": "state", "state": state}
+        self.until(
+            lambda: any(begun.items() <= event.items() for event in self.events[self._seen :]),
+            f"state {state}",
+        )
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """What has happened so far is past: wait for what is to come."""
+        self._seen = len(self.events)
 
     def end(self) -> VpgError:
         """Wait for its end and say how it was."""

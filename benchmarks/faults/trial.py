@@ -1,18 +1,21 @@
 """One fault and what must come of it."""
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from benchmarks.faults.rig import Late, Rig, TaskRun, until
+from benchmarks.faults.rig import Rig, TaskRun, until
+from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
 
-STOP = 60.0  # s within which the arm stands still after a fault
+STOP = 90.0  # s within which the arm stands still after a fault, and its task has ended
+STILL, MOVED = 0.3, 1e-3  # s for which no joint moves by so many rad: the arm stands
 RECONNECT = 10.0  # s within which what was lost is there again
 QUIET = 1.0  # s for which nothing may move by itself once a fault is gone
 
@@ -57,7 +60,10 @@ class Trial:
 
     def task(self, **settings: Any) -> TaskRun:
         """A running task."""
-        task, self.running = self.running or self.rig.task(**settings), None
+        task = self.running or self.rig.task(**settings)
+        if self.running is not None:
+            task.look_ahead()
+            self.running = None
         self.tasks.append(task)
         return task
 
@@ -66,10 +72,19 @@ class Trial:
         self._injected = time.monotonic()
         fault()
 
-    def stands(self) -> None:
-        """The arm stands still, and says since when."""
-        until(self.rig.channel.stands, STOP * self.rig.patience, "the arm stands still")
-        self.stop_s = time.monotonic() - self._injected
+    def stands(self, over: Callable[[], bool] = lambda: True) -> None:
+        """The arm stands still for good once ``over()``; stop_s is when it last moved."""
+        channel, joints = self.rig.channel, self.rig.channel.joints()
+        last, deadline = self._injected, time.monotonic() + STOP * self.rig.patience
+        while not (over() and time.monotonic() - last > STILL):
+            check(
+                time.monotonic() < deadline, "the arm does not come to rest, or the task to its end"
+            )
+            time.sleep(0.03)
+            now = channel.joints()
+            if float(np.abs(now - joints).max()) > MOVED:
+                last, joints = time.monotonic(), now
+        self.stop_s = last - self._injected
 
     def expect(self, error: VpgError | None) -> None:
         """``error`` is of the code that the fault must be told by."""
@@ -79,7 +94,7 @@ class Trial:
 
     def task_ends(self, task: TaskRun, parked: bool = True) -> None:
         """The task ends for the right reason, with the arm parked or not, and nothing moves on."""
-        self.stands()
+        self.stands(lambda: task.ended)
         self.expect(task.end())
         check(task.parked == parked, f"the task says parked: {task.parked}, not {parked}")
         self.stands_still()
@@ -116,7 +131,7 @@ class Trial:
         self.restarted.add(name)
         self.rig.start(name, changes)
 
-    def goal(self, action: Any, heightmap: Any) -> "Goal":
+    def goal(self, action: Action, heightmap: Heightmap) -> "Goal":
         """A goal of the operator's, under way."""
         return Goal(self.rig, action, heightmap)
 
@@ -124,14 +139,17 @@ class Trial:
 class Goal:
     """A goal that is carried out while the fault is made."""
 
-    def __init__(self, rig: Rig, action: Any, heightmap: Any) -> None:
-        self.cancel = threading.Event()
-        self.outcome: Outcome | None = None
-        self.error: Exception | None = None
+    def __init__(self, rig: Rig, action: Action, heightmap: Heightmap) -> None:
+        """Raises GOAL_REJECTED."""
         rig.operator.phases.clear()
         self._rig = rig
-        self._thread = threading.Thread(target=self._run, args=(action, heightmap), daemon=True)
-        self._thread.start()
+        self._handle = rig.operator.send(action, heightmap)
+        self._pool = ThreadPoolExecutor(1)
+        self._outcome = self._pool.submit(rig.operator.outcome, self._handle)
+
+    def cancel(self) -> None:
+        """Ask for its end."""
+        self._handle.cancel_goal_async()
 
     def reaches(self, phase: str) -> bool:
         """Whether it begins a step of that name before it ends."""
@@ -142,22 +160,12 @@ class Goal:
     @property
     def ended(self) -> bool:
         """Whether its result is there."""
-        return not self._thread.is_alive()
+        return self._outcome.done()
 
     def end(self) -> Outcome:
         """Its outcome; raises why there is none."""
-        self._thread.join(180.0 * self._rig.patience)
-        if self.error is not None:
-            raise self.error
-        if self.outcome is None:
-            raise Late("the goal's end")
-        return self.outcome
-
-    def _run(self, action: Any, heightmap: Any) -> None:
-        try:
-            self.outcome = self._rig.operator.execute(action, heightmap, self.cancel)
-        except Exception as error:
-            self.error = error
+        self._pool.shutdown(wait=False)
+        return self._outcome.result()
 
 
 @dataclass(frozen=True)
