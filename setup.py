@@ -44,7 +44,11 @@ setup(
     ],
     python_requires=">=3.11",
     install_requires=["setuptools", *requirements("runtime")],
-    extras_require={"scale": requirements("scale"), "test": requirements("dev")},
+    extras_require={
+        "export": requirements("export"),
+        "scale": requirements("scale"),
+        "test": requirements("dev"),
+    },
     zip_safe=False,
     entry_points={
         "console_scripts": [

@@ -27,7 +27,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LAUNCHER = Path(__file__).with_name("vpg")
 REQUIREMENTS = tuple(
-    ROOT / "requirements" / f"{name}.txt" for name in ("ros", "runtime", "scale", "dev")
+    ROOT / "requirements" / f"{name}.txt" for name in ("ros", "runtime", "scale", "export", "dev")
 )
 CONSTRAINTS = tuple(ROOT / name for name in ("constraints-ros.txt", "constraints-cpu.txt"))
 INSTALL_STAMP = VENV / ".vpg-installed"

@@ -1,4 +1,4 @@
-"""``vpg dataset``: look into a store of transitions."""
+"""``vpg dataset``: look into a store of transitions, or export it."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the subcommand."""
-    description = "Look into transitions that were recorded: an MCAP file, or a folder of them."
+    description = "Look into recorded transitions, an MCAP file or a folder of them; export them."
     parser = subparsers.add_parser(
         "dataset", help="look into recorded transitions", description=description
     )
@@ -28,6 +28,18 @@ def add_parser(subparsers: "Subparsers") -> None:
     )
     view.add_argument("--limit", type=int, default=100, help="transitions at most (default 100)")
     view.set_defaults(run=run_view)
+    export = commands.add_parser("export", help="write it in a format of other libraries")
+    export.add_argument("path", type=Path, help="MCAP file, or folder of them")
+    export.add_argument(
+        "--format", choices=("minari",), default="minari", help="format (default minari)"
+    )
+    export.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to make; Minari finds it by name where that ends in -v0",
+    )
+    export.set_defaults(run=run_export)
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -49,7 +61,8 @@ def run_info(options: argparse.Namespace) -> int:
         millimetres = 1000 * found.workspace.resolution
         table.add_row("workspace", f"{rows} × {columns} pixels of {millimetres:g} mm")
     table.add_row("files", f"{len(found.files)}, {found.size / 2**20:.1f} MiB")
-    table.add_row("state", "complete" if found.complete else f"cut off, {found.unreadable} B lost")
+    cut = f"cut off, {found.unreadable} B lost" if found.unreadable else "not closed, nothing lost"
+    table.add_row("state", "complete" if found.complete else cut)
     for key, value in found.metadata.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
@@ -83,6 +96,18 @@ def run_view(options: argparse.Namespace) -> int:
     summary = {"scene": str(options.path), "actions": len(transitions)}
     write_report(options.out / "report.html", summary, [_record(each) for each in transitions])
     Console().print(f"{len(transitions)} pictures and report.html are in {options.out}")
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write the store as a Minari dataset."""
+    from rich.console import Console
+
+    from vpg_ros.learning.store.export import export_minari
+
+    episodes, steps = export_minari(options.path, options.out)
+    sentence = f"{steps} transitions in {episodes} episodes are in {options.out}"
+    Console().print(sentence, soft_wrap=True, highlight=False)
     return 0
 
 

@@ -4,18 +4,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vpg_ros import primitives
-from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning import gym_spaces
 from vpg_ros.learning.env import TableEnv
-from vpg_ros.primitives.base import FULL_TURN_ROTATIONS
-
-Observation = dict[str, NDArray[Any]]
-ActionIndex = NDArray[np.int64]
-
-MAX_HEIGHT = 0.5  # m: nothing on the table is taller
+from vpg_ros.learning.gym_spaces import ActionIndex, Observation
 
 
 class TableGym(gymnasium.Env[Observation, ActionIndex]):
@@ -39,17 +33,9 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         self.render_mode = render_mode
         self._env = TableEnv(camera)
         self._scene, self._objects = scene, objects
-        shape = self._env.workspace.shape
-        self.observation_space = spaces.Dict(  # type: ignore[assignment]  # typed too narrowly
-            {
-                "height": spaces.Box(-MAX_HEIGHT, MAX_HEIGHT, shape, np.float32),
-                "seen": spaces.MultiBinary(shape),
-                "colour": spaces.Box(0, 255, (*shape, 3), np.uint8),
-            }
-        )
-        self.action_space = spaces.MultiDiscrete(
-            [len(primitives.names()), FULL_TURN_ROTATIONS, *shape]
-        )
+        workspace = self._env.workspace
+        self.observation_space = gym_spaces.observation_space(workspace)  # type: ignore[assignment]
+        self.action_space = gym_spaces.action_space(workspace)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -60,7 +46,7 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         scene, objects = chosen.get("scene", self._scene), chosen.get("objects", self._objects)
         table = int(self.np_random.integers(2**31))
         self._heightmap = self._env.reset(scene, objects, table)
-        return _observation(self._heightmap), {}
+        return gym_spaces.observation(self._heightmap), {}
 
     def step(self, action: ActionIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Carry out an action; ``info`` says whether it succeeded, and the error if any."""
@@ -70,9 +56,9 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         transition = self._env.step(primitive.action(row, column, turned, self._heightmap))
         self._heightmap = transition.after
         truncated = self._env.over and not transition.done
-        observation = _observation(transition.after)
+        observation = gym_spaces.observation(transition.after)
         self.transition = transition
-        info = {"success": transition.outcome.success, "error": transition.outcome.error_msg}
+        info = gym_spaces.info(transition.outcome)
         return observation, transition.reward, transition.done, truncated, info
 
     def render(self) -> NDArray[np.uint8]:
@@ -82,11 +68,3 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
     def close(self) -> None:
         """Free the simulation."""
         self._env.world.close()
-
-
-def _observation(heightmap: Heightmap) -> Observation:
-    return {
-        "height": np.clip(heightmap.filled, -MAX_HEIGHT, MAX_HEIGHT),
-        "seen": np.isfinite(heightmap.height).astype(np.int8),
-        "colour": heightmap.colour,
-    }

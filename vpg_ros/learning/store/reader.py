@@ -52,9 +52,9 @@ class StoreInfo:
 def read_transitions(path: str | Path, workspace: Workspace | None = None) -> Iterator[Transition]:
     """All transitions of a file, or of every ``.mcap`` below a folder, in order of name.
 
-    A file that was cut off ends with its last whole transition; how many bytes follow is logged as
-    a warning. Raises STORE_UNREADABLE when there is no store, STORE_MISMATCH when its transitions
-    lack a field or are not of ``workspace``.
+    A file that was cut off, or is still being written, ends with its last whole transition; a
+    warning that is logged says so, and how many bytes follow. Raises STORE_UNREADABLE when there is
+    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``.
     """
     for file in _files(Path(path)):
         yield from _Scan(file).transitions(workspace)
@@ -129,9 +129,11 @@ class _Scan:
                     found = f"{self.path} holds a transition of {heightmap.workspace}"
                     raise VpgError(ErrorCode.STORE_MISMATCH, f"{found}; it must be of {workspace}")
             yield transition
-        if not self.complete:
+        if self.unreadable:
             lost = self.unreadable
             _log.warning("%s was cut off: its last %d bytes are unreadable", self.path, lost)
+        elif not self.complete:
+            _log.warning("%s was not closed; all that was written to it is read", self.path)
 
     def _stored(self) -> Iterator[Transition]:
         """Every transition; other topics of a recording are passed over."""
