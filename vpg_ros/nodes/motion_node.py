@@ -46,6 +46,7 @@ from vpg_ros.system import ARM_END, TASK_END
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
 PLACES = 8  # random places on the table that are tried before an object goes into the bin
+UNUSABLE_PAUSE = 3.0  # s before the next attempt at a robot that answers, but is stopped
 LINK_PERIOD = 0.5  # s between two looks at the link, and between two attempts to make it anew
 
 
@@ -69,6 +70,7 @@ class MotionNode(VpgNode):
         parking = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/park", self._park, callback_group=parking)
         self.create_service(Trigger, "~/recover", self._recover, callback_group=parking)
+        self._link_due = 0.0
         linking = MutuallyExclusiveCallbackGroup()
         self.create_timer(LINK_PERIOD, self._keep_link, linking, clock=self.steady)
         self._plan = self.create_publisher(Path, "~/plan", LATCHED)
@@ -182,7 +184,7 @@ class MotionNode(VpgNode):
 
     def _keep_link(self) -> None:
         """Make a lost link anew, however often that takes."""
-        if self.stop.is_set():
+        if self.stop.is_set() or time.monotonic() < self._link_due:
             return
         try:
             if self._robot.reconnect():
@@ -190,6 +192,8 @@ class MotionNode(VpgNode):
                 self._last_error = None
         except VpgError as error:
             self._last_error = error
+            if error.code is not ErrorCode.ARM_UNREACHABLE:
+                self._link_due = time.monotonic() + UNUSABLE_PAUSE
 
     def _publish_joints(self) -> None:
         try:
