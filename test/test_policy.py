@@ -79,6 +79,17 @@ def test_the_best_admissible_value_wins() -> None:
     assert action.angle == pytest.approx(9 * np.pi / 8)
 
 
+def test_a_value_that_is_no_number_is_never_chosen_from() -> None:
+    """Finite weights may overflow; that is no empty table."""
+    network = random_network()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= 1e30
+    with pytest.raises(VpgError) as error:
+        NetworkPolicy(network, torch.device("cpu")).decide(CLUTTER)
+    assert error.value.code is ErrorCode.VALUES_INVALID
+
+
 def test_ties_always_go_to_the_same_action() -> None:
     values = {name: np.full((r, 112, 112), 0.5, np.float32) for name, r in
               NetworkConfig.of_registry().primitives}  # fmt: skip
@@ -336,6 +347,16 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
     save_file({"w": torch.zeros(3)}, foreign)
     assert refusal(foreign).code is ErrorCode.CHECKPOINT_CORRUPT
+
+
+def test_weights_that_are_no_numbers(tmp_path: Path) -> None:
+    network = random_network()
+    with torch.no_grad():
+        next(network.parameters()).flatten()[0] = torch.nan
+    path = tmp_path / "weights.safetensors"
+    save(path, network)
+    error = refusal(path)
+    assert error.code is ErrorCode.CHECKPOINT_CORRUPT and "not finite" in error.message
 
 
 def rewritten(path: Path, **changes: object) -> Path:

@@ -225,16 +225,18 @@ class Rig:
         """After a failure: take every fault back; whether the system is of use again."""
         if TASK in self.nodes:
             self.nodes[TASK].kill()
-        if self.dead:
-            return False
-        for line in ("resume", "gripper-answer", "release", "power", "slider 1"):
-            self.channel.fault(line)
         try:
+            for line in ("resume", "gripper-answer", "release", "power", "slider 1"):
+                self.channel.fault(line)
+            dead = tuple(self.dead)
+            for name in dead:
+                self.start(name)
+            self.until_ready(*dead)
             self.operator.set("pybullet_node", camera_fault="", restless=False)
             self.operator.set("inference_node", exploration=0.0)
             until(self._recovered, 30.0 * self.patience, "recovery")
             self.operator.select(self.operator.capture())
-        except (VpgError, Late):
+        except (VpgError, Late, OSError, ValueError):
             return False
         return True
 

@@ -26,7 +26,7 @@ _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arr
 _JOINT_TOLERANCE = 0.005  # rad
 _POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
 _SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
-_REASON_TIMEOUT = 0.2  # s of wall time in which the reason of a refusal shows
+_REASON_TIMEOUT = 1.0  # s of wall time in which the reason of a refusal shows
 _SLOWEST = 0.02  # speed slider below which a deadline no longer waits
 _TURN_SPEED = 0.6  # rad/s of a tool that only turns, for the deadline
 
