@@ -75,9 +75,7 @@ class Runner:
             self._judge(carry_out(fault, self._rig, task))
         except (Late, VpgError) as error:
             task_memory = 0
-            self.soak.failures.append(str(error))
-            task.process.interrupt()
-            task.process.wait(60.0)
+            self._fail(str(error))
         task.process.kill()
         self.soak.actions += task.actions
         self.soak.transitions_lost += max(0, task.actions - task.stored)
@@ -86,9 +84,15 @@ class Runner:
     def _judge(self, result: Result) -> None:
         self.soak.faults += 1
         if not result.passed:
-            self.soak.failures.append(f"{result.fault}: {result.reason}")
+            self._fail(f"{result.fault}: {result.reason}")
         mark = "✓" if result.passed else "✗"
         self._console.print(f"{mark} {result.fault} {result.reason}", highlight=False, markup=False)
+
+    def _fail(self, reason: str) -> None:
+        """Count the dead, and go on with others in their places."""
+        self.soak.failures.append(reason)
+        self.soak.crashes += len(self._rig.dead)
+        self._rig.heal()
 
     def _watch(self, task: TaskRun) -> int:
         """Actions of the task; memory is first noted once the system is warm."""
@@ -103,8 +107,7 @@ class Runner:
         return {name: resident(pid) for name, pid in self._rig.pids.items()}
 
     def _remember(self, task_memory: int) -> None:
-        """Count the dead, and what has grown."""
-        self.soak.crashes = len(self._rig.dead)
+        """By how much every node has grown."""
         late = self._memory()
         if task_memory:
             self._early.setdefault(TASK, task_memory)
