@@ -41,7 +41,8 @@ def _refused(trial: Trial, paths: dict[str, ErrorCode]) -> None:
     outcome = goal.end()
     check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
     trial.clear()
-    check(operator.select(heightmap).checkpoint == action.checkpoint, "it has other weights")
+    again = operator.select(heightmap)
+    check(again.checkpoint == action.checkpoint, "it has other weights")
     trial.recovers()
 
 

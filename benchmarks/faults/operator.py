@@ -74,6 +74,14 @@ class Operator(Node):
         _raise(response)
         return action_from_msg(response.action)
 
+    def decide(self) -> None:
+        """See and choose; that there is nothing left to do is an answer too."""
+        try:
+            self.select(self.capture())
+        except VpgError as error:
+            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+                raise
+
     def load(self, checkpoint: str) -> None:
         """Have inference_node load other weights."""
         _raise(

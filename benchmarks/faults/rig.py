@@ -235,7 +235,7 @@ class Rig:
             self.operator.set("pybullet_node", camera_fault="", restless=False)
             self.operator.set("inference_node", exploration=0.0)
             until(self._recovered, 30.0 * self.patience, "recovery")
-            self.operator.select(self.operator.capture())
+            self.operator.decide()
         except (VpgError, Late, OSError, ValueError):
             return False
         return True

@@ -118,7 +118,7 @@ class Trial:
         while True:
             try:
                 operator.trigger("motion_node/park")
-                operator.select(operator.capture())
+                operator.decide()
                 break
             except VpgError as error:
                 if time.monotonic() > deadline:
