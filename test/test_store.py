@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +18,23 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from mcap_ros2.writer import Writer
+from numpy.typing import NDArray
 
 from vpg_ros import __version__
 from vpg_ros.action import Action, Transition
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import Workspace, tool_down
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.store import (
+    SegmentWriter,
+    TransitionWriter,
+    info,
+    read_transitions,
+    schema,
+)
 from vpg_ros.motion import Outcome
+from vpg_ros.policy.config import NetworkConfig
 
 WORKSPACE = Workspace(-0.724, -0.224, 0.0, 0.002, 24, 32)
 ROOT = Path(__file__).resolve().parents[1]
@@ -234,6 +245,18 @@ def test_what_is_lost_is_said(
     assert f"{found.unreadable} bytes are unreadable" in caplog.text
 
 
+def test_a_store_without_its_end_lost_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "open.mcap"
+    writer = TransitionWriter(path)  # as one that is still written to, or was killed in between
+    writer.write(transition(0))
+    assert len(list(read_transitions(path))) == 1
+    assert "was not closed" in caplog.text and "unreadable" not in caplog.text
+    assert "not closed, nothing lost" in vpg("dataset", "info", str(path)).stdout
+    writer.close()
+
+
 WRITE_FOR_EVER = """
     import itertools, sys
     sys.path.insert(0, {folder!r})
@@ -298,6 +321,74 @@ def test_a_full_disk_loses_nothing_written_before(tmp_path: Path) -> None:
     assert [each.step for each in read] == list(range(int(step)))
     found = info(path)
     assert found.unreadable == 0 and found.size <= 40_000
+
+
+# -- stores that are continued
+
+
+def record(folder: Path, count: int, steps: range, whole: bool) -> None:
+    """Continue a store after its first ``count`` transitions; ended by a kill unless ``whole``."""
+    writer = SegmentWriter(folder, count)
+    for step in steps:
+        writer.write(transition(step))
+    if whole:
+        writer.close()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("kept", range(6))
+def test_a_continued_store_has_every_transition_once(
+    tmp_path: Path, whole: bool, kept: int
+) -> None:
+    record(tmp_path, 0, range(3), whole)
+    record(tmp_path, 3, range(3, 5), whole)
+    with max(tmp_path.iterdir()).open("ab") as file:
+        file.write(b"" if whole else b"\x06half a chunk")
+    record(tmp_path, kept, range(kept, 7), True)
+    read = list(read_transitions(tmp_path))
+    assert len(read) == 7
+    for step, found in enumerate(read):
+        assert_same(found, transition(step))
+    assert info(tmp_path).unreadable == 0
+
+
+def test_what_a_continued_store_lacks_is_said(tmp_path: Path) -> None:
+    record(tmp_path, 0, range(3), True)
+    before = (tmp_path / "00000.mcap").read_bytes()
+    with pytest.raises(VpgError, match="holds 3 of the 4") as error:
+        SegmentWriter(tmp_path, 4)
+    assert code_of(error) == ErrorCode.STORE_UNREADABLE
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+# -- learning from a store
+
+
+def weights_after(transitions: Iterable[Transition]) -> dict[str, NDArray[Any]]:
+    """What is learned from transitions, one update after each."""
+    learner = Learner(
+        NetworkConfig.of_registry(colour=True), LearnerConfig(batch=4), DEFAULT_WORKSPACE, 3
+    )
+    for each in transitions:
+        learner.add(each)
+        learner.update()
+    return {name: value.numpy() for name, value in learner.network.state_dict().items()}
+
+
+def test_a_store_teaches_what_its_transitions_do(tmp_path: Path) -> None:
+    made = [transition(step, DEFAULT_WORKSPACE) for step in range(4)]
+    made = [replace(each, action=replace(each.action, row=90, column=120)) for each in made]
+    with TransitionWriter(tmp_path / "a.mcap") as writer:
+        for each in made:
+            writer.write(each)
+    online, offline = weights_after(made), weights_after(read_transitions(tmp_path))
+    untaught = weights_after([])
+    assert any((online[name] != untaught[name]).any() for name in online)
+    for name, value in online.items():
+        np.testing.assert_array_equal(offline[name], value)
+
+
+# -- what is refused
 
 
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,6 +26,8 @@ from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.config_file import read_config
 from vpg_ros.learning.learner import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress, figures
+from vpg_ros.learning.store import info, read_transitions
+from vpg_ros.learning.store.codec import encode
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.primitives.base import _REGISTRY
 from vpg_ros.primitives.push import Push
@@ -56,7 +59,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(settings: Path) -> Path:
     """The folder of a training that was never stopped; its figures are beside it."""
     out = settings.with_name("whole")
-    assert train(settings, out, "--json", str(out.with_suffix(".json"))) == 0
+    assert train(settings, out, "--record", "--json", str(out.with_suffix(".json"))) == 0
     return out
 
 
@@ -64,7 +67,7 @@ def whole(settings: Path) -> Path:
 def killed(settings: Path) -> Path:
     """The folder of a training that was killed half-way, with a kill -9."""
     out = settings.with_name("killed")
-    process = subprocess.Popen([*command(settings, out)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(settings, out, "--record"), stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE
     while not (out / "state.pt").is_file() or len(curve(out)) < ACTIONS // 2:
         assert process.poll() is None and time.monotonic() < deadline
@@ -104,7 +107,20 @@ def contents(out: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def recorded(out: Path) -> list[dict[str, Any]]:
+    """Every field and pixel of the transitions that a training stored."""
+    return [encode(transition) for transition in read_transitions(out / "transitions")]
+
+
 # -- a training and its files
+
+
+def test_a_training_stores_what_it_learned_from(whole: Path) -> None:
+    lines = curve(whole)
+    stored = list(read_transitions(whole / "transitions"))
+    assert [each.action.primitive for each in stored] == [line["primitive"] for line in lines]
+    assert [each.outcome.success for each in stored] == [line["success"] == "1" for line in lines]
+    assert info(whole / "transitions").complete
 
 
 def test_a_training_leaves_weights_a_curve_and_figures(whole: Path) -> None:
@@ -137,8 +153,9 @@ def test_a_killed_training_ends_as_one_that_was_not(
     with (half / "curve.csv").open("a") as file:
         file.write(f"{begun + 1},gra")  # as far as a kill let it come
     figures_path = tmp_path / "figures.json"
-    assert train(settings, half, "--resume", "--json", str(figures_path)) == 0
+    assert train(settings, half, "--resume", "--record", "--json", str(figures_path)) == 0
     assert curve(half) == curve(whole)
+    assert recorded(half) == recorded(whole)
     weights = [load_policy(out / "weights.safetensors").checkpoint for out in (half, whole)]
     assert weights[0] == weights[1]
     expected = json.loads(whole.with_suffix(".json").read_text())

@@ -61,6 +61,12 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="Ray cluster for the workers: HOST:PORT of its head node, or auto for one that runs "
         "on this machine (default: start one here)",
     )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="store every transition, as `vpg sim` does, in the folder transitions/ of --out; "
+        "`vpg dataset` reads it",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
 
@@ -130,7 +136,7 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
         "or choose another folder",
         ErrorCode.STORE_MISMATCH,
     )
-    return Trainer(training, options.out, learner, _make_source(options))
+    return Trainer(training, options.out, learner, _make_source(options), options.record)
 
 
 def _train(trainer: "Trainer", console: "Console") -> Path:

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, save_state
+from vpg_ros.learning.store import SegmentWriter
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
@@ -35,6 +37,7 @@ __all__ = [
 
 MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
+TRANSITIONS = "transitions"  # folder of the store
 
 
 def act_here(config: TrainingConfig, learner: Learner) -> Source:
@@ -51,7 +54,8 @@ class Trainer:
     """One training: a learner, a source of transitions and where all of it is kept.
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
-    other settings, STORE_UNREADABLE when it is damaged.
+    other settings, STORE_UNREADABLE when it is damaged. record: whether to store every transition
+    below ``out``, each once, however often the training is killed and continued.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Trainer:
         out: Path,
         learner_config: LearnerConfig | None = None,
         make_source: MakeSource = act_here,
+        record: bool = False,
     ) -> None:
         self._began = time.monotonic()
         self.config, self.out = config, out
@@ -72,6 +77,8 @@ class Trainer:
         )
         self._make_source = make_source
         self._saved = 0
+        self._record, self._recorded = record, 0
+        self._recorder: SegmentWriter | None = None
         if holds_training(out):
             self._resume()
 
@@ -83,12 +90,19 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         self._curve = Curve(self.out / "curve.csv", self.progress.steps)
         if self.progress.actions < self.config.actions:
-            source = self._make_source(self.config, self.learner)
-            try:
+            with self._recording(), closing(self._make_source(self.config, self.learner)) as source:
                 self._learn_from(source, report)
-            finally:
-                source.close()
         return self.out / "weights.safetensors"
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Have ``_learn`` store every transition, after those of the last save."""
+        if not self._record:
+            yield
+            return
+        folder, about = self.out / TRANSITIONS, asdict(self.config)
+        with closing(SegmentWriter(folder, self._recorded, about)) as self._recorder:
+            yield
 
     def _learn_from(self, source: Source, report: Callable[[Progress], None]) -> None:
         while self.progress.actions < self.config.actions:
@@ -108,6 +122,9 @@ class Trainer:
         progress.end_episode(clear)
 
     def _learn(self, transition: Transition) -> None:
+        if self._recorder is not None:
+            self._recorder.write(transition)
+            self._recorded = self._recorder.count
         self.learner.add(transition)
         changed = self.learner.replay[-1].changed
         losses = [self.learner.update() for _ in range(self.config.updates)]
@@ -132,6 +149,7 @@ class Trainer:
         state = {
             "learner": self.learner.state(),
             "progress": self.progress.state(),
+            "recorded": self._recorded,
             "settings": json.dumps(self._settings()),
         }
         save_state(self.out / STATE, state)
@@ -161,6 +179,7 @@ class Trainer:
         self.learner.restore(state["learner"])
         self.progress = Progress.of(state["progress"])
         self._saved = self.progress.actions
+        self._recorded = state.get("recorded", 0)  # trainings of earlier versions have none
 
     def _require_same(self, before: dict[str, Any]) -> None:
         """Raise STORE_MISMATCH with the settings that differ from those of the training found."""

@@ -5,6 +5,7 @@ writer, everything before stays readable, by this package and by any tool that r
 """
 
 from vpg_ros.learning.store.reader import StoreInfo, info, read_transitions
+from vpg_ros.learning.store.segments import SegmentWriter
 from vpg_ros.learning.store.writer import TransitionWriter
 
-__all__ = ["StoreInfo", "TransitionWriter", "info", "read_transitions"]
+__all__ = ["SegmentWriter", "StoreInfo", "TransitionWriter", "info", "read_transitions"]

@@ -87,6 +87,20 @@ def info(path: str | Path) -> StoreInfo:
     )
 
 
+def keep_first(path: Path, count: int) -> tuple[int, int]:
+    """How many of a file's first ``count`` transitions it holds, and the bytes that they take.
+
+    Those of the whole file when it holds no more; nothing is changed. Raises as
+    ``read_transitions``.
+    """
+    scan, kept, end = _Scan(path), 0, 0
+    for _ in scan.stored():
+        if kept == count:
+            return kept, end
+        kept, end = kept + 1, scan.readable
+    return kept, scan.readable
+
+
 def _files(path: Path) -> tuple[Path, ...]:
     """The store's files."""
     if path.is_file():
@@ -122,7 +136,7 @@ class _Scan:
 
     def transitions(self, workspace: Workspace | None) -> Iterator[Transition]:
         """The file's transitions, all of ``workspace`` if one is given, else of the first one's."""
-        for transition in self._stored():
+        for transition in self.stored():
             workspace = workspace or transition.before.workspace
             for heightmap in (transition.before, transition.after):
                 if heightmap.workspace != workspace:
@@ -135,7 +149,7 @@ class _Scan:
         elif not self.complete:
             _log.warning("%s was not closed; all that was written to it is read", self.path)
 
-    def _stored(self) -> Iterator[Transition]:
+    def stored(self) -> Iterator[Transition]:
         """Every transition; other topics of a recording are passed over."""
         decoders, others = DecoderFactory(), set[str]()
         wanted: dict[int, Callable[[bytes], Any]] = {}

@@ -1,0 +1,67 @@
+"""A store that several processes write, one after the other: a folder with a file of each."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.learning.store.reader import keep_first
+from vpg_ros.learning.store.writer import TransitionWriter
+
+
+class SegmentWriter:
+    """Goes on with the store in ``folder`` after its first ``count`` transitions, in a new file.
+
+    What follows them is cut off: whoever wrote it was killed before it counted, and does it again.
+    metadata: of the new file, as of ``TransitionWriter``. Raises STORE_UNREADABLE, having changed
+    nothing, when the folder holds fewer transitions, and what ``TransitionWriter`` raises.
+
+    count: transitions that the store holds.
+    """
+
+    def __init__(
+        self, folder: Path, count: int = 0, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self.count = count
+        segments = _segments(folder)
+        _cut(folder, segments, count)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sentence = f"store is {str(folder)!r} and cannot be made: {error.strerror}"
+            raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        number = 1 + max((int(path.stem) for path in _segments(folder)), default=-1)
+        self._writer = TransitionWriter(folder / f"{number:05d}.mcap", metadata)
+
+    def write(self, transition: Transition) -> None:
+        """Append one; raises as ``TransitionWriter.write``."""
+        self._writer.write(transition)
+        self.count += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.mcap") if path.stem.isdecimal())
+
+
+def _cut(folder: Path, segments: list[Path], count: int) -> None:
+    """Leave the first ``count`` transitions of all segments."""
+    ends: list[tuple[Path, int]] = []
+    left = count
+    for path in segments:
+        kept, size = keep_first(path, left)
+        left -= kept
+        ends.append((path, size if kept else 0))
+    if left > 0:
+        sentence = f"store {folder} holds {count - left} of the {count} transitions recorded so far"
+        raise VpgError(ErrorCode.STORE_UNREADABLE, sentence)
+    for path, size in reversed(ends):  # from behind: a kill in between leaves no gap
+        if size == 0:
+            path.unlink()
+        elif size < path.stat().st_size:
+            os.truncate(path, size)
