@@ -378,7 +378,8 @@ def test_a_full_disk_leaves_the_last_save(settings: Path, whole: Path, half: Pat
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        preexec_fn=lambda: limits.setrlimit(limits.RLIMIT_FSIZE, (100_000, 100_000)),
+        # Room for each tensor that goes to the actor through shared memory, none for the weights.
+        preexec_fn=lambda: limits.setrlimit(limits.RLIMIT_FSIZE, (300_000, 300_000)),
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
