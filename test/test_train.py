@@ -19,12 +19,13 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vpg_ros.action import Transition
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.config_file import read_config
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress, figures
 from vpg_ros.learning.store import info, read_transitions
 from vpg_ros.learning.store.codec import encode
@@ -230,7 +231,7 @@ def test_the_shipped_settings_are_the_defaults() -> None:
 def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
     training, learner = read_config(settings, {"actions": 3, "seed": 7})
     assert (training.actions, training.seed, training.warm_up) == (3, 7, 5)
-    assert (learner.batch, learner.decay_updates) == (4, 3)
+    assert (learner.batch, learner.decay_updates) == (4, 3 * training.updates)
     path = tmp_path / "rate.yaml"
     path.write_text("learner: {rate: 1e-3, decay_updates: 9}")
     assert read_config(path)[1] == replace(LearnerConfig(), rate=0.001, decay_updates=9)
@@ -308,7 +309,9 @@ def refusal(settings: Path, half: Path, capsys: pytest.CaptureFixture[str]) -> C
         capsys.readouterr()
         assert train(settings, half, *arguments) == 1
         assert contents(half) == before
-        (line,) = capsys.readouterr().err.splitlines()
+        error = capsys.readouterr().err
+        assert len(error.splitlines()) == 1, error
+        line = error.rstrip("\n")
         return line
 
     return run
@@ -367,7 +370,12 @@ def test_a_lost_replay_is_named(
 def test_a_reward_that_is_no_number_is_not_learned_from(
     refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpg_ros.learning.env.reward", lambda *scene: math.nan)
+    add = Learner.add
+
+    def without_number(self: Learner, transition: Transition) -> None:
+        add(self, replace(transition, reward=math.nan))
+
+    monkeypatch.setattr(Learner, "add", without_number)
     assert "is nan; it must be finite" in refusal("--resume")
 
 

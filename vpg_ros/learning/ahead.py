@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -104,10 +105,11 @@ def _act(
     cv2.setNumThreads(1)
     network = make_network(network_config).eval()
     rollout = Rollout(config, lambda: NetworkPolicy(network, torch.device("cpu"), masked=masked))
-    while True:
-        episode = rollout.episode(*learner.recv())
-        while _act_once(episode, network, learner):
-            pass
+    with suppress(EOFError, ConnectionError):  # the trainer is gone
+        while True:
+            episode = rollout.episode(*learner.recv())
+            while _act_once(episode, network, learner):
+                pass
 
 
 def _act_once(episode: Iterator[Transition], network: Network, learner: Connection) -> bool:
