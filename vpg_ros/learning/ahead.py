@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import torch
+from numpy.typing import NDArray
 
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
@@ -29,7 +30,8 @@ from vpg_ros.policy.network_policy import NetworkPolicy
 _DEADLINE = 300.0  # s of wall time for one action, with room for a crowded machine
 _END = None  # sent by the actor after the last transition of an episode
 
-Weights = dict[str, torch.Tensor]
+# As arrays: tensors would go through shared memory, of which a container has little.
+Weights = dict[str, NDArray[Any]]
 
 
 class ActAhead:
@@ -62,7 +64,8 @@ class ActAhead:
         self._actor.close()
 
     def _weights(self) -> Weights:
-        return {name: value.clone() for name, value in self._learner.network.state_dict().items()}
+        state = self._learner.network.state_dict()
+        return {name: value.cpu().numpy().copy() for name, value in state.items()}
 
     def _send(self, message: Any) -> None:
         try:
@@ -114,7 +117,8 @@ def _act(
 
 def _act_once(episode: Iterator[Transition], network: Network, learner: Connection) -> bool:
     """One action with the weights that come; False at the episode's end."""
-    network.load_state_dict(learner.recv())
+    weights: Weights = learner.recv()
+    network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
     message: Transition | VpgError | None
     try:
         message = next(episode, _END)
