@@ -311,8 +311,7 @@ def refusal(settings: Path, half: Path, capsys: pytest.CaptureFixture[str]) -> C
         assert contents(half) == before
         error = capsys.readouterr().err
         assert len(error.splitlines()) == 1, error
-        line = error.rstrip("\n")
-        return line
+        return error.rstrip("\n")
 
     return run
 
