@@ -5,13 +5,13 @@ from typing import Protocol
 
 import numpy as np
 
-from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.env import TableEnv
-from vpg_ros.policy import Policy, RandomPolicy
+from vpg_ros.policy import Policy
+from vpg_ros.policy.exploration import explore
 
 
 class Source(Protocol):
@@ -80,12 +80,6 @@ class Rollout:
     def _choose(self, heightmap: Heightmap, rng: np.random.Generator, actions: int) -> Action:
         exploring = actions < self._config.warm_up
         if exploring or rng.random() < self._config.exploration:
-            return self._explore(heightmap, rng)
+            share, masked = self._config.other_share, self._config.mask
+            return explore(rng, share, heightmap, self._env.tried, masked).action
         return self._policy().decide(heightmap, self._env.tried).action
-
-    def _explore(self, heightmap: Heightmap, rng: np.random.Generator) -> Action:
-        """A random action; random picks alone teach most of what there is to learn at first."""
-        others = rng.random() < self._config.other_share
-        names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
-        random = RandomPolicy(int(rng.integers(2**31)), names, self._config.mask)
-        return random.decide(heightmap, self._env.tried).action

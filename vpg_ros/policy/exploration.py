@@ -1,4 +1,4 @@
-"""Exploration: a share of random actions among those of a policy, for learning while working."""
+"""Exploration: random actions, and a share of them among those of a policy."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,24 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.baselines import RandomPolicy
 from vpg_ros.policy.policy import Decision, Policy
 
-# Of the random actions, those drawn from all primitives; the rest is drawn from those that pick,
-# which alone teach most of what there is to learn at first.
-OTHER_SHARE = 0.4
+OTHER_SHARE = 0.4  # of the random actions of Exploration
+
+
+def explore(
+    rng: np.random.Generator,
+    other_share: float,
+    heightmap: Heightmap,
+    tried: Sequence[Action] = (),
+    masked: bool = True,
+) -> Decision:
+    """A random decision; raises as RandomPolicy.
+
+    other_share: chance that it is drawn from all primitives instead of from those that pick, which
+    alone teach most of what there is to learn at first. masked: as of RandomPolicy.
+    """
+    others = rng.random() < other_share
+    names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
+    return RandomPolicy(int(rng.integers(2**31)), names, masked).decide(heightmap, tried)
 
 
 class Exploration:
@@ -31,10 +46,8 @@ class Exploration:
         self._decisions += 1
         if rng.random() >= share:
             return policy.decide(heightmap, tried)
-        others = rng.random() < OTHER_SHARE
-        names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
         try:
-            return RandomPolicy(int(rng.integers(2**31)), names).decide(heightmap, tried)
+            return explore(rng, OTHER_SHARE, heightmap, tried)
         except VpgError as error:
             if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
                 raise
