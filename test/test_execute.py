@@ -24,10 +24,12 @@ class ObedientArm:
 
     linear: MoveEnd | VpgError = MoveEnd.REACHED
     moves: list[str] = field(default_factory=list)
+    goals: list[Pose] = field(default_factory=list)
     time: float = 10.0
+    at: Pose = TARGET
 
     def state(self) -> ArmState:
-        return ArmState(HOME_JOINTS, np.zeros(6), TARGET, 0.0, self.time)
+        return ArmState(HOME_JOINTS, np.zeros(6), self.at, 0.0, self.time)
 
     def move_joints(self, joints: FloatArray, speed: float, acceleration: float) -> MoveResult:
         return self._done("joints", MoveEnd.REACHED, 1.0)
@@ -40,6 +42,7 @@ class ObedientArm:
     ) -> MoveResult:
         if isinstance(self.linear, VpgError):
             raise self.linear
+        self.goals.append(pose)
         return self._done("linear", self.linear, 42.0)
 
     def stop(self) -> None:
@@ -111,6 +114,21 @@ def test_unexpected_contact_ends_the_motion_and_names_the_force() -> None:
 def test_expected_contact_lets_the_motion_go_on() -> None:
     arm = ObedientArm(linear=MoveEnd.CONTACT)
     assert run(arm, ObedientGripper(held=0.03), guarded=True).success
+
+
+def test_after_expected_contact_the_arm_backs_off_as_far_as_told() -> None:
+    arm = ObedientArm(linear=MoveEnd.CONTACT, at=TARGET.translated(dz=0.2))
+    step = LinearMove("descend", TARGET, guarded=True, back_off=0.002)
+    execute(Motion("test", (step,), ()), arm, ObedientGripper(), HOME_JOINTS)
+    assert arm.moves == ["linear", "linear"]
+    assert arm.goals[1].position == pytest.approx(TARGET.translated(dz=0.002).position)
+
+
+def test_a_move_that_met_nothing_does_not_back_off() -> None:
+    arm = ObedientArm()
+    step = LinearMove("descend", TARGET, guarded=True, back_off=0.002)
+    execute(Motion("test", (step,), ()), arm, ObedientGripper(), HOME_JOINTS)
+    assert arm.moves == ["linear"]
 
 
 @pytest.mark.parametrize(

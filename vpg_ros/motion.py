@@ -43,7 +43,8 @@ class LinearMove:
 
     speed: m/s; acceleration: m/s². force_limit: N; when contact forces exceed it the arm stops.
     guarded: contact is expected (a descent onto an object), so the Motion goes on from where the
-    arm stopped; otherwise it ends there, unsuccessful.
+    arm stopped; otherwise it ends there, unsuccessful. back_off: m that the arm then goes back
+    against the direction of the move, so that it no longer presses on what it met.
     """
 
     phase: str
@@ -52,6 +53,7 @@ class LinearMove:
     acceleration: float = 1.2
     force_limit: float = 50.0
     guarded: bool = False
+    back_off: float = 0.0
 
 
 @dataclass(frozen=True)

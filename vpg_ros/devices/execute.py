@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from vpg_ros.devices.interfaces import Arm, Gripper, MoveEnd, MoveResult
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray
+from vpg_ros.geometry import FloatArray, Pose
 from vpg_ros.motion import (
     GripperMove,
     HomeMove,
@@ -16,6 +18,8 @@ from vpg_ros.motion import (
     Step,
     VerifyGrasp,
 )
+
+RELEASE_FORCE = 80.0  # N at which backing off is stuck; letting go of contact feels like force too
 
 # After these the arm cannot or must not move on its own, so there is no retreat.
 _STAY = frozenset(
@@ -64,13 +68,27 @@ class _Run:
                 self._verify(step)
 
     def _linear(self, step: LinearMove) -> None:
+        start = self.arm.state().tool
         result = self.arm.move_linear(step.pose, step.speed, step.acceleration, step.force_limit)
         self._note(result)
-        if result.end is MoveEnd.CONTACT and not step.guarded:
+        if result.end is not MoveEnd.CONTACT:
+            return
+        if not step.guarded:
             raise _StepFailed(
                 f"stopped in '{step.phase}' by {result.peak_force:.0f} N; "
                 f"the limit is {step.force_limit:.0f} N"
             )
+        if step.back_off > 0:
+            self._back_off(step, start, result.pose)
+
+    def _back_off(self, step: LinearMove, start: Pose, stopped: Pose) -> None:
+        """Go back towards ``start``, at most all the way, whatever the end of contact feels like."""
+        way = np.subtract(start.position, stopped.position)
+        length = float(np.linalg.norm(way))
+        if length > 0:
+            dx, dy, dz = (way * min(1.0, step.back_off / length)).tolist()
+            back = stopped.translated(dx, dy, dz)
+            self.arm.move_linear(back, step.speed, step.acceleration, RELEASE_FORCE)
 
     def _grip(self, step: GripperMove) -> None:
         width = self.gripper.move(step.width, step.force)

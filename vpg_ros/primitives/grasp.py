@@ -18,6 +18,9 @@ LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N
 DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
 CONTACT_FORCE = 30.0  # N at which a descent has met something
+# m that the fingertips then rise: pressed on a block's top while they close, they would catch a lip
+# of it where no finger fits.
+BACK_OFF = 0.002
 # N at which a lift is stuck. Forces count from the start of a move, where the closed fingers may
 # press on something, so letting go of that looks like contact: the limit lies well above it.
 LIFT_FORCE = 80.0
@@ -59,7 +62,7 @@ class Grasp(Primitive):
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
-            LinearMove("descend", grasp, DESCENT_SPEED, force_limit=CONTACT_FORCE, guarded=True),
+            LinearMove("descend", grasp, DESCENT_SPEED, 1.2, CONTACT_FORCE, True, BACK_OFF),
             GripperMove("close", 0.0, GRASP_FORCE),
             LinearMove("loosen", loose, force_limit=LIFT_FORCE, guarded=True),
             LinearMove("lift", lifted, force_limit=LIFT_FORCE),

@@ -11,7 +11,7 @@ from vpg_ros.devices.description import expand, link_shapes
 from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.geometry import FloatArray, Workspace
-from vpg_ros.sim.contacts import contact_forces
+from vpg_ros.sim.contacts import ContactForces
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 
 STROKE = RG2.stroke  # m between the fingertips, fully open
@@ -67,7 +67,8 @@ class Robot:
         self.links = {"base_link_inertia": -1} | {info[12].decode(): info[0] for info in infos}
         self._arm = [joints[name] for name in JOINT_NAMES]
         self._fingers = [joints[name] for name in FINGER_JOINTS]
-        self._gripper_links = frozenset(self.links[name] for name in GRIPPER_LINKS)
+        gripper = [self.links[name] for name in GRIPPER_LINKS]
+        self._contacts = ContactForces(client, self.body, gripper)
         self._path: deque[FloatArray] = deque()
         self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
         self._width_target, self._force = START_WIDTH, MAX_FORCE
@@ -119,7 +120,7 @@ class Robot:
 
     def wrench(self) -> FloatArray:
         """Contact force (N) and torque (Nm) upon the gripper about the TCP, 6, base axes."""
-        points, forces = contact_forces(self._client, self.body, self._gripper_links)
+        points, forces = self._contacts.read()
         torques = np.cross(points - self.tip()[:3, 3], forces)
         return np.concatenate([forces.sum(axis=0), torques.sum(axis=0)])
 
@@ -155,7 +156,7 @@ class Robot:
     def after_step(self) -> None:
         """Watch fingers and contact; the world calls it after each physics step."""
         self._widths.append(self.width())
-        _, forces = contact_forces(self._client, self.body, self._gripper_links)
+        _, forces = self._contacts.read()
         self._contact_force = forces.sum(axis=0)
 
     def teleport(self, joints: FloatArray, velocities: FloatArray | None = None) -> None:

@@ -37,6 +37,7 @@ _ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
 _SLEEP_THRESHOLD = 1e-4
 _TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
 _STIR = 0.6  # rad/s of a stirred object
+_AWAY = 5.0  # m from everything
 _RESTING = 0.02  # m/s below which an object has come to rest
 
 
@@ -237,12 +238,19 @@ class World:
     def carry(
         self, carried: tuple[int, ...], joints: FloatArray, velocities: FloatArray | None = None
     ) -> None:
-        """Put the robot at ``joints``, and what it carries along with it, with no time passing."""
+        """Put the robot at ``joints``, and what it carries along with it.
+
+        No time passes, but for one step with something carried, in which its contacts are found.
+        """
         before = self.robot.tip()
+        grips = [self.pose(body).matrix for body in carried]
+        self._forget_contacts(carried)
         self.robot.teleport(joints, velocities)
         moved = self.robot.tip() @ np.linalg.inv(before)
-        for body in carried:
-            self.place(body, Pose.from_matrix(moved @ self.pose(body).matrix))
+        for body, grip in zip(carried, grips, strict=True):
+            self.place(body, Pose.from_matrix(moved @ grip))
+        if carried:
+            self.step()
 
     def drop_in_bin(self, body: int) -> None:
         """Count an object as picked and take it out, as if it had fallen into the bin."""
@@ -274,6 +282,19 @@ class World:
         for body in self._objects:
             self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
             self.client.resetBaseVelocity(body, angularVelocity=[0.0, 0.0, _STIR])
+
+    def _forget_contacts(self, bodies: tuple[int, ...]) -> None:
+        """Have PyBullet find the contacts of ``bodies`` anew; they are nowhere until placed again.
+
+        It keeps contact points from step to step with their normals in the world's axes. After a
+        turn in no time these point anywhere, and fingers that open are held by them.
+        """
+        for body in bodies:
+            position, quaternion = self.client.getBasePositionAndOrientation(body)
+            away = (position[0], position[1], position[2] + _AWAY)
+            self.client.resetBasePositionAndOrientation(body, away, quaternion)
+        if bodies:
+            self.client.performCollisionDetection()
 
     def _risen(self, body: int) -> float:
         return self.pose(body).position[2] - self._objects[body].rest_z
