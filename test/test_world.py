@@ -302,7 +302,7 @@ def test_held_objects_are_known_and_carried(world):
     world.carry((body,), over(-0.6, 0.1, 0.2))
     world.step(25)
     after = np.linalg.inv(world.robot.tip()) @ world.pose(body).matrix
-    assert np.allclose(before, after, atol=2e-3)  # 0.1°: its contacts are found anew
+    assert np.allclose(before, after, atol=3e-3)  # 0.15°: its contacts are found anew
     assert world.held_object() == body
     world.drop_in_bin(body)
     assert (world.picked, world.objects) == (1, ())

@@ -82,7 +82,7 @@ class _Run:
             self._back_off(step, start, result.pose)
 
     def _back_off(self, step: LinearMove, start: Pose, stopped: Pose) -> None:
-        """Go back towards ``start``, at most all the way, whatever the end of contact feels like."""
+        """Go back towards ``start``, at most all the way; the end of contact feels like force."""
         way = np.subtract(start.position, stopped.position)
         length = float(np.linalg.norm(way))
         if length > 0:

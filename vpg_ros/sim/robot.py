@@ -67,8 +67,8 @@ class Robot:
         self.links = {"base_link_inertia": -1} | {info[12].decode(): info[0] for info in infos}
         self._arm = [joints[name] for name in JOINT_NAMES]
         self._fingers = [joints[name] for name in FINGER_JOINTS]
-        gripper = [self.links[name] for name in GRIPPER_LINKS]
-        self._contacts = ContactForces(client, self.body, gripper)
+        touching = [self.links[name] for name in GRIPPER_LINKS]
+        self._contacts = ContactForces(client, self.body, touching)
         self._path: deque[FloatArray] = deque()
         self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
         self._width_target, self._force = START_WIDTH, MAX_FORCE
