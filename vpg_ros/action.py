@@ -14,6 +14,7 @@ class Action:
     rotation: index k of the primitive's rotations; angle: rad about base +z. row, column: pixel of
     the heightmap. value, spread: the policy's mean and standard deviation (0 where it has none).
     policy, checkpoint: who chose it, and the digest of the weights it used ("" where none).
+    probability: with which it was chosen among all admissible ones, 0 where that is not known.
     """
 
     primitive: str
@@ -26,6 +27,7 @@ class Action:
     spread: float = 0.0
     policy: str = ""
     checkpoint: str = ""
+    probability: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,7 @@ def action_to_msg(action: Action, stamp: float) -> PrimitiveAction:
         pose=pose_to_msg(action.pose),
         value=float(action.value),
         spread=float(action.spread),
+        probability=float(action.probability),
         policy=action.policy,
         checkpoint=action.checkpoint,
     )
@@ -236,6 +237,7 @@ def action_from_msg(message: PrimitiveAction) -> Action:
         message.spread,
         message.policy,
         message.checkpoint,
+        message.probability,
     )
 
 

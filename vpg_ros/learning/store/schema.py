@@ -58,6 +58,7 @@ float64 angle
 geometry_msgs/Pose pose
 float64 value
 float64 spread
+float64 probability
 string policy
 string checkpoint
 ================================================================================
