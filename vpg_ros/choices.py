@@ -2,3 +2,5 @@
 
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
+DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
+OFFLINE_ALGORITHMS = ("awac", "bc", "cql", "double-dqn", "dqn", "filtered-bc", "iql")

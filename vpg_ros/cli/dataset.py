@@ -1,10 +1,14 @@
-"""``vpg dataset``: look into a store of transitions, or export it."""
+"""``vpg dataset``: make a store of transitions, look into it, mend or export it."""
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from vpg_ros.choices import DATASETS
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vpg_ros.action import Transition
     from vpg_ros.viz.report import DecisionRecord
 
@@ -13,11 +17,14 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the subcommand."""
-    description = "Look into recorded transitions, an MCAP file or a folder of them; export them."
+    description = (
+        "Make recorded transitions, an MCAP file or a folder of them; look into them, mend, export."
+    )
     parser = subparsers.add_parser(
-        "dataset", help="look into recorded transitions", description=description
+        "dataset", help="make, mend and look into recorded transitions", description=description
     )
     commands = parser.add_subparsers(dest="dataset_command", metavar="COMMAND", required=True)
+    _add_make(commands)
     info = commands.add_parser("info", help="count what is in it")
     info.add_argument("path", type=Path, help="MCAP file, or folder of them")
     info.set_defaults(run=run_info)
@@ -40,6 +47,78 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="folder to make; Minari finds it by name where that ends in -v0",
     )
     export.set_defaults(run=run_export)
+    repair = commands.add_parser("repair", help="save what is readable of a damaged one")
+    repair.add_argument("path", type=Path, help="MCAP file, or folder of them")
+    repair.add_argument("--out", type=Path, required=True, help="folder to make")
+    repair.set_defaults(run=run_repair)
+
+
+def _add_make(commands: "Subparsers") -> None:
+    """The parser of ``vpg dataset make``."""
+    make = commands.add_parser(
+        "make",
+        help="act in simulation and store it",
+        description="Act in simulation by a behaviour policy and store every transition; the same "
+        "settings store the same. Continues one that was stopped.",
+    )
+    make.add_argument(
+        "--kind", choices=DATASETS, required=True, help="who acts; replay: a training"
+    )
+    make.add_argument("--actions", type=int, default=1000, help="transitions (default 1000)")
+    make.add_argument("--seed", type=int, default=0, help="of scenes and draws (default 0)")
+    make.add_argument(
+        "--camera",
+        choices=("ortho", "perspective"),
+        default="ortho",
+        help="exact maps (default), or a noisy camera and fusion as on the robot",
+    )
+    make.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    make.set_defaults(run=run_make)
+
+
+def run_make(options: argparse.Namespace) -> int:
+    """Make a data set, with a progress bar; prints its card."""
+    import cv2
+    import torch
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from vpg_ros.learning.offline.datasets import DatasetSpec, make_dataset
+
+    # One thread, on which a network decides the same again.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    spec = DatasetSpec(options.kind, options.actions, options.seed, options.camera)
+    console = Console()
+    columns = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=spec.actions)
+        card = make_dataset(spec, options.out, lambda count: bar.update(task, completed=count))
+    console.print(card_table(card.figures(), str(options.out)))
+    return 0
+
+
+def card_table(card: dict[str, Any], title: str) -> "Table":
+    """A data card (``DataCard.figures``) as a table: a row a primitive, and one a policy."""
+    from rich.table import Table
+
+    table = Table("", "actions", "success", "changed", "coverage", "probability", title=title)
+    for name, each in card["primitives"].items():
+        shares = (_percent(each[key]) for key in ("success", "changed", "coverage"))
+        table.add_row(name, str(each["actions"]), *shares, "")
+    table.add_section()
+    for name, each in card["behaviours"].items():
+        chance = "unknown" if each["probability"] is None else f"{each['probability']:.2g}"
+        table.add_row(f"by {name}", str(each["actions"]), "", "", "", chance)
+    cleared = _percent(card["cleared"])
+    table.caption = (
+        f"{card['transitions']} transitions in {card['episodes']} episodes; {cleared} cleared"
+    )
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -47,9 +126,11 @@ def run_info(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    from vpg_ros.learning.offline.card import DataCard
     from vpg_ros.learning.store import info
 
-    found = info(options.path)
+    card = DataCard()
+    found = info(options.path, card.add)
     table = Table("", "", title=str(options.path), show_header=False)
     table.add_row("transitions", str(found.transitions))
     table.add_row("episodes", str(found.episodes))
@@ -67,6 +148,22 @@ def run_info(options: argparse.Namespace) -> int:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
     Console().print(table)
+    if found.transitions:
+        Console().print(card_table(card.figures(), "card"))
+    return 0
+
+
+def run_repair(options: argparse.Namespace) -> int:
+    """Write what is readable to a new store; says what is not."""
+    from rich.console import Console
+
+    from vpg_ros.learning.store.repair import repair
+
+    console, found = Console(), repair(options.path, options.out)
+    for sentence in found.losses:
+        console.print(f"lost: {sentence}", soft_wrap=True, highlight=False)
+    sentence = f"{found.kept} transitions are in {options.out}; {found.dropped} do not fit"
+    console.print(sentence, soft_wrap=True, highlight=False)
     return 0
 
 

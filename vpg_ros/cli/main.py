@@ -17,10 +17,12 @@ SUBCOMMANDS = {
     "sim": "clear a table in simulation",
     "real": "clear a table with a robot",
     "train": "learn in simulation",
+    "train-offline": "learn from recorded transitions",
     "calibrate": "find out where the camera is",
     "doctor": "check a cell before its first motion",
     "evaluate": "measure a policy in simulation",
-    "dataset": "look into recorded transitions",
+    "experiment": "run a study and write its tables",
+    "dataset": "make, mend and look into recorded transitions",
     "version": "print the version and exit",
 }
 
@@ -34,7 +36,7 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in SUBCOMMANDS.items():
         if name == wanted:
-            import_module(f"vpg_ros.cli.{name}").add_parser(subparsers)
+            import_module(f"vpg_ros.cli.{name.replace('-', '_')}").add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
     return parser

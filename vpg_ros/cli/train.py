@@ -67,6 +67,12 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="store every transition, as `vpg sim` does, in the folder transitions/ of --out; "
         "`vpg dataset` reads it",
     )
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="weights to begin with, such as those of `vpg train-offline`; no random actions then "
+        "precede the policy's (warm_up 0)",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
 
@@ -129,6 +135,8 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
     cv2.setNumThreads(1)
     given = {name: getattr(options, name) for name in ("actions", "seed", "camera")}
     overrides = {name: value for name, value in given.items() if value is not None}
+    if options.init:
+        overrides["warm_up"] = 0
     training, learner = read_config(options.config, overrides)
     require(
         options.resume or not holds_training(options.out),
@@ -136,7 +144,8 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
         "or choose another folder",
         ErrorCode.STORE_MISMATCH,
     )
-    return Trainer(training, options.out, learner, _make_source(options), options.record)
+    source = _make_source(options)
+    return Trainer(training, options.out, learner, source, options.record, options.init)
 
 
 def _train(trainer: "Trainer", console: "Console") -> Path:

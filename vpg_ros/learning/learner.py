@@ -6,62 +6,57 @@ is then the discounted time to the next grasp). ``targets`` has the other rules.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.descent import Descent, DescentConfig
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import Evaluator
+from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.maps import admissible_cells
-from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
+from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class LearnerConfig:
+class LearnerConfig(DescentConfig):
     """How to learn.
 
-    rate, final_rate: AdamW's learning rate, falling along a cosine over decay_updates. batch:
-    samples an update, of which newest_share come from the ``newest`` experiences. gamma: discount.
-    clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
-    refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
+    discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
-    rather than the learning ones. augment: whether samples are mirrored and turned where that
-    changes nothing. mask: whether inadmissible actions are left out of the next scene's value and
-    of what the policy chooses. empty_table: weight of drawing the best-valued place towards 0 where
-    it is empty table (Hundt et al. 2020, SPOT-Q). priority: exponent of rank-based prioritised
-    replay (Schaul et al. 2016), 0 for uniform.
+    rather than the learning ones. double: whether the learning weights choose which action of the
+    next scene is valued (Double DQN, van Hasselt et al. 2016, equation 4). augment: whether samples
+    are mirrored and turned where that changes nothing. mask: whether inadmissible actions are left
+    out of the next scene's value and of what the policy chooses. empty_table: weight of drawing the
+    best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
+    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform.
     """
 
-    rate: float = 4e-3
-    final_rate: float = 3e-4
-    decay_updates: int = 1500
     batch: int = 32
     newest: int = 64
     newest_share: float = 0.25
     gamma: float = 0.8
-    clip: float = 5.0
-    averaging: float = 0.99
-    weight_decay: float = 1e-2
     refresh_every: int = 8
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
+    double: bool = False
     augment: bool = True
     mask: bool = True
     empty_table: float = 0.0
@@ -79,10 +74,17 @@ class LearnerConfig:
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
 
+# The value of a scene that an action left, in [0, 1] as fractions of the largest return.
+NextValue = Callable[[Heightmap], float]
+# What is added to the loss of a batch, given the network that learns and the batch.
+Penalty = Callable[[Network, Sequence[Experience]], Tensor]
+
+
 class Learner:
     """Learns from transitions, one ``update`` at a time; deterministic for a seed on one thread.
 
-    device: where networks and batches live.
+    device: where networks and batches live. next_value: values the scenes that actions leave,
+    instead of the best value there. penalty: added to the loss.
     """
 
     def __init__(
@@ -92,21 +94,19 @@ class Learner:
         workspace: Workspace,
         seed: int,
         device: torch.device = CPU,
+        next_value: NextValue | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         torch.manual_seed(seed)
         self._device = device
         self.config = config
         self.replay = Replay()
-        self.updates = 0
         self._workspace = workspace
         self._rng = np.random.default_rng(seed)
-        self._network = channels_last(make_network(network_config).to(device).train())
-        self._average = make_network(network_config).to(device).eval()
-        self._average.load_state_dict(self._network.state_dict())
-        self._optimiser = torch.optim.AdamW(
-            self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
-        )
+        self._descent = Descent(network_config, config, device)
+        self._network, self._average = self._descent.network, self._descent.average
         self._next_values: dict[int, float] = {}  # oldest evaluation first
+        self._next_value, self._penalty = next_value or self._best_value, penalty
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
 
@@ -114,6 +114,11 @@ class Learner:
     def network(self) -> Network:
         """The averaged weights, which act."""
         return self._average
+
+    @property
+    def updates(self) -> int:
+        """Gradient steps done."""
+        return self._descent.updates
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
@@ -125,10 +130,12 @@ class Learner:
             math.isfinite(transition.reward),
             f"reward of step {transition.step} is {transition.reward}; it must be finite",
         )
-        experience = Experience.of(transition, self._network.config.colour)
+        self.remember(Experience.of(transition, self._network.config.colour))
+        self.target(len(self.replay) - 1)  # values the scene it led to now
+
+    def remember(self, experience: Experience) -> None:
+        """Keep an experience; the scene it led to is valued when it is first learned from."""
         self.replay.add(experience)
-        if self._rule.bootstraps(experience):
-            self._next_values[len(self.replay) - 1] = self._value(experience)
 
     def update(self) -> float:
         """One gradient step; returns the loss. Raises STORE_UNREADABLE when nothing is stored."""
@@ -138,24 +145,13 @@ class Learner:
         indices = self.replay.sample(
             config.batch, self._rng, config.newest, config.newest_share, config.priority
         )
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._rate()
         loss = self._loss(indices)
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), config.clip)
-        self._optimiser.step()
-        self.updates += 1
-        self._follow()
+        if self._penalty is not None:
+            loss = loss + self._penalty(self._network, [self.replay[i] for i in indices])
+        self._descent.step(loss)
         if self.updates % config.refresh_every == 0:
             self._refresh()
         return float(loss.detach())
-
-    def _rate(self) -> float:
-        config = self.config
-        progress = min(1.0, self.updates / config.decay_updates)
-        share = 0.5 * (1 + math.cos(math.pi * progress))
-        return config.final_rate + (config.rate - config.final_rate) * share
 
     def _loss(self, indices: Sequence[int]) -> torch.Tensor:
         """Mean loss over the samples, one forward pass for each primitive among them."""
@@ -184,20 +180,24 @@ class Learner:
         """What the value of a stored experience's action is drawn towards."""
         experience = self.replay[index]
         earned = self._rule.earned(experience, self.config.push_reward) / self._bound
-        return earned + self.config.gamma * self._next_values.get(index, 0.0)
+        if not self._rule.bootstraps(experience):
+            return earned
+        if index not in self._next_values:
+            self._next_values[index] = self._value(experience)
+        return earned + self.config.gamma * self._next_values[index]
 
     def _value(self, experience: Experience) -> float:
-        """Best admissible value of the scene an experience led to."""
+        """The value of the scene an experience led to."""
+        return self._next_value(experience.after(self._workspace))
+
+    def _best_value(self, heightmap: Heightmap) -> float:
+        """That of the best admissible action."""
         network = self._average if self.config.target_network else self._network
-        config = network.config
-        height = experience.next_height.astype(np.float32)
-        unused = np.zeros((*height.shape, 3), np.uint8)
-        colour = experience.next_colour if config.colour else unused
-        heightmap = Heightmap(colour, height, self._workspace)
-        allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
-        values, _ = Evaluator(network, self._device).evaluate(heightmap)
-        best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
-        return max(best, default=0.0)
+        maps = value_maps(network, self._device, heightmap, self.config.mask)
+        chooser = maps
+        if self.config.double:
+            chooser = value_maps(self._network, self._device, heightmap, self.config.mask)
+        return maps.value_at_best_of(chooser)
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""
@@ -206,29 +206,14 @@ class Learner:
             del self._next_values[index]
             self._next_values[index] = self._value(self.replay[index])
 
-    def _follow(self) -> None:
-        """Move the averaged weights and batch-norm statistics towards the learning ones."""
-        decay = min(self.config.averaging, (1 + self.updates) / (10 + self.updates))
-        with torch.no_grad():
-            own = self._network.state_dict()
-            for name, value in self._average.state_dict().items():
-                if value.is_floating_point():
-                    value.lerp_(own[name], 1 - decay)
-                else:
-                    value.copy_(own[name])
-
     def start_from(self, network: Network) -> None:
         """Take over the weights of a network of the same configuration."""
-        for own in (self._network, self._average):
-            own.load_state_dict(network.state_dict())
+        self._descent.start_from(network)
 
     def state(self) -> dict[str, Any]:
         """Everything but the replay's contents, for ``torch.save``; see ``restore``."""
         return {
-            "network": self._network.state_dict(),
-            "average": self._average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "updates": self.updates,
+            **self._descent.state(),
             "rng": self._rng.bit_generator.state,
             "next_values": list(self._next_values.items()),
             "experiences": len(self.replay),
@@ -237,10 +222,7 @@ class Learner:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where ``state`` was taken; the replay is loaded by the caller."""
-        self._network.load_state_dict(state["network"])
-        self._average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self.updates = state["updates"]
+        self._descent.restore(state)
         self._rng.bit_generator.state = state["rng"]
         self._next_values = dict(state["next_values"])
         self.replay.note_errors(range(len(self.replay)), state["errors"])

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import Workspace
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.rewards import scene_changed
 
 HeightArray = NDArray[np.float16]
@@ -57,6 +59,19 @@ class Experience:
             after.height.astype(np.float16),
             after.colour if colour else none,
         )
+
+    def before(self, workspace: Workspace) -> Heightmap:
+        """The scene acted on; black where colour is not learned from."""
+        return _heightmap(self.height, self.colour, workspace)
+
+    def after(self, workspace: Workspace) -> Heightmap:
+        """The scene left; black where colour is not learned from."""
+        return _heightmap(self.next_height, self.next_colour, workspace)
+
+
+def _heightmap(height: HeightArray, colour: NDArray[np.uint8], workspace: Workspace) -> Heightmap:
+    black = np.zeros((*height.shape, 3), np.uint8)
+    return Heightmap(colour if colour.size else black, height.astype(np.float32), workspace)
 
 
 class Replay:

@@ -25,3 +25,18 @@ def load_state(path: Path) -> dict[str, Any]:
         sentence = f"learning state {path} is damaged: {error}"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
     return state
+
+
+def require_same(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise STORE_MISMATCH with the settings that differ from those of the training found."""
+    differing = [
+        f"{name} {before.get(name)!r} there and {now.get(name)!r} here"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if differing:
+        raise VpgError(
+            ErrorCode.STORE_MISMATCH,
+            f"{out} holds a training with other settings: {'; '.join(differing)}; "
+            "continue with those or choose another folder",
+        )

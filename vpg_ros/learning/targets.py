@@ -1,4 +1,4 @@
-"""What the value of an executed action is drawn towards: three rules, chosen by name.
+"""What the value of an executed action is drawn towards: rules, chosen by name.
 
 Values are kept in [0, 1], as fractions of the largest return there can be (``bound``), which is 1
 under the default rule.
@@ -50,6 +50,11 @@ def _happened(experience: Experience) -> bool:
     return (experience.changed or experience.reward > 0) and not experience.done
 
 
+def _goes_on(experience: Experience) -> bool:
+    """There is more to do, whatever came of the action."""
+    return not experience.done
+
+
 RULES: dict[str, TargetRule] = {
     # A pick is worth the chance that it succeeds, anything else the discounted best value after it.
     "discounted": TargetRule(
@@ -59,4 +64,6 @@ RULES: dict[str, TargetRule] = {
     "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),
     # Zeng et al. 2018: every action that did something is worth what follows it as well.
     "vpg": TargetRule(_earned, _happened, lambda push_reward, gamma: 1 / (1 - gamma)),
+    # The discounted return of a whole episode: what off-policy evaluation estimates.
+    "return": TargetRule(_earned, _goes_on, lambda push_reward, gamma: 1 / (1 - gamma)),
 }

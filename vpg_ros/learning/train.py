@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.action import Transition
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
@@ -19,8 +19,9 @@ from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
-from vpg_ros.learning.state import load_state, save_state
+from vpg_ros.learning.state import load_state, require_same, save_state
 from vpg_ros.learning.store import SegmentWriter
+from vpg_ros.policy.checkpoint import load as load_checkpoint
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
@@ -55,7 +56,9 @@ class Trainer:
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
     other settings, STORE_UNREADABLE when it is damaged. record: whether to store every transition
-    below ``out``, each once, however often the training is killed and continued.
+    below ``out``, each once, however often the training is killed and continued. init: weights to
+    begin with instead of random ones; raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for
+    those of another network.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Trainer:
         learner_config: LearnerConfig | None = None,
         make_source: MakeSource = act_here,
         record: bool = False,
+        init: Path | None = None,
     ) -> None:
         self._began = time.monotonic()
         self.config, self.out = config, out
@@ -75,12 +79,25 @@ class Trainer:
             DEFAULT_WORKSPACE,
             config.seed,
         )
+        self._init = self._start_from(init) if init else ""
         self._make_source = make_source
         self._saved = 0
         self._record, self._recorded = record, 0
         self._recorder: SegmentWriter | None = None
         if holds_training(out):
             self._resume()
+
+    def _start_from(self, init: Path) -> str:
+        """Begin with the weights in a checkpoint; returns their digest."""
+        network, digest = load_checkpoint(init)
+        wanted = self.learner.network.config
+        require(
+            network.config == wanted,
+            f"init is {str(init)!r}, weights of {network.config}; this training has {wanted}",
+            ErrorCode.CHECKPOINT_MISMATCH,
+        )
+        self.learner.start_from(network)
+        return digest
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
         """Train to the end; returns the path of the weights. ``report`` hears of every action.
@@ -164,6 +181,7 @@ class Trainer:
             "workspace": asdict(DEFAULT_WORKSPACE),
         }
         flat = {f"{part}.{key}": v for part in parts for key, v in parts[part].items()}
+        flat |= {"init": self._init} if self._init else {}  # earlier versions know none
         plain: dict[str, Any] = json.loads(json.dumps(flat))
         return plain
 
@@ -174,24 +192,9 @@ class Trainer:
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        self._require_same(json.loads(state["settings"]))
+        require_same(self.out, json.loads(state["settings"]), self._settings())
         self.learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self.learner.restore(state["learner"])
         self.progress = Progress.of(state["progress"])
         self._saved = self.progress.actions
         self._recorded = state.get("recorded", 0)  # trainings of earlier versions have none
-
-    def _require_same(self, before: dict[str, Any]) -> None:
-        """Raise STORE_MISMATCH with the settings that differ from those of the training found."""
-        now = self._settings()
-        differing = [
-            f"{name} {before.get(name)!r} there and {now.get(name)!r} here"
-            for name in sorted(before.keys() | now.keys())
-            if before.get(name) != now.get(name)
-        ]
-        if differing:
-            raise VpgError(
-                ErrorCode.STORE_MISMATCH,
-                f"{self.out} holds a training with other settings: {'; '.join(differing)}; "
-                "continue with those or choose another folder",
-            )

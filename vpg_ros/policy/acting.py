@@ -9,7 +9,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
-from vpg_ros.policy.maps import FloatMaps
+from vpg_ros.policy.maps import FloatMaps, ValueMaps, admissible_cells
 from vpg_ros.policy.network import DOWNSAMPLING, Network, channels_last, fold_batch_norm
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
@@ -67,6 +67,19 @@ class Evaluator:
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate([turned[:, channel] for channel in channels])
         return result
+
+
+def value_maps(
+    network: Network, device: torch.device, heightmap: Heightmap, masked: bool = True
+) -> ValueMaps:
+    """What a network makes of a scene, for once: an Evaluator is made and thrown away.
+
+    masked: whether inadmissible actions are marked as such.
+    """
+    config = network.config
+    allowed = admissible_cells(heightmap, config.names, config.cell, masked)
+    values, spread = Evaluator(network, device).evaluate(heightmap)
+    return ValueMaps(values, allowed, config.cell, spread)
 
 
 def _restored(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.maps import FloatMaps, ValueMaps, admissible_cells
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.selection import select, without_tried
 
@@ -42,8 +42,17 @@ class RandomPolicy:
             for i, name in enumerate(names)
         }
         maps = ValueMaps(values, admissible, CELL)
-        action = replace(select(maps, heightmap), value=0.0, policy=self.name)
+        chosen = select(maps, heightmap)
+        probability = uniform_probability(chosen.primitive, admissible)
+        action = replace(chosen, value=0.0, policy=self.name, probability=probability)
         return Decision(action, maps)
+
+
+def uniform_probability(primitive: str, admissible: BoolMaps) -> float:
+    """With what probability RandomPolicy takes any one of a primitive's admissible actions."""
+    usable = sum(bool(mask.any()) for mask in admissible.values())
+    count = int(admissible[primitive].sum()) if primitive in admissible else 0
+    return 1 / (usable * count) if count else 0.0
 
 
 class HeuristicPolicy:

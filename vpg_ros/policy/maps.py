@@ -32,6 +32,16 @@ class ValueMaps:
         masked = np.where(self.admissible[primitive], self.values[primitive], -np.inf).max(axis=0)
         return np.where(np.isfinite(masked), masked, np.nan).astype(np.float32)
 
+    def value_at_best_of(self, chooser: "ValueMaps") -> float:
+        """The value here of the admissible action that ``chooser`` values highest; 0 if none is."""
+        best, value = -np.inf, 0.0
+        for name, values in chooser.values.items():
+            masked = np.where(chooser.admissible[name], values, -np.inf)
+            index = int(np.argmax(masked))
+            if masked.flat[index] > best:
+                best, value = float(masked.flat[index]), float(self.values[name].flat[index])
+        return value
+
 
 def cell_to_pixel(row: int, column: int, cell: int) -> tuple[int, int]:
     """The heightmap pixel at which an action of a cell is carried out."""

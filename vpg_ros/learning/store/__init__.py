@@ -4,8 +4,15 @@ Each transition is one compressed chunk, on the disk before ``write`` returns: w
 writer, everything before stays readable, by this package and by any tool that reads MCAP.
 """
 
-from vpg_ros.learning.store.reader import StoreInfo, info, read_transitions
+from vpg_ros.learning.store.reader import StoreInfo, info, read_transitions, store_files
 from vpg_ros.learning.store.segments import SegmentWriter
 from vpg_ros.learning.store.writer import TransitionWriter
 
-__all__ = ["SegmentWriter", "StoreInfo", "TransitionWriter", "info", "read_transitions"]
+__all__ = [
+    "SegmentWriter",
+    "StoreInfo",
+    "TransitionWriter",
+    "info",
+    "read_transitions",
+    "store_files",
+]

@@ -118,7 +118,7 @@ def _to_action(message: Any) -> Action:
     position, turn = message.pose.position, message.pose.orientation
     pose = Pose((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
     fields = {name: getattr(message, name) for name in _ACTION if name != _NEWER}
-    return Action(pose=pose, **fields, **{_NEWER: getattr(message, _NEWER, 0.0)})
+    return Action(pose=pose, **fields, probability=getattr(message, _NEWER, 0.0))
 
 
 def _to_outcome(message: Any) -> Outcome:
@@ -127,6 +127,6 @@ def _to_outcome(message: Any) -> Outcome:
 
 
 _WORKSPACE = tuple(Workspace.__dataclass_fields__)
-_NEWER = "probability"  # of an action: stores of earlier versions lack it
+_NEWER = "probability"  # which stores of earlier versions lack
 _ACTION = tuple(name for name in Action.__dataclass_fields__ if name != "pose")
 _OUTCOME = tuple(Outcome.__dataclass_fields__)

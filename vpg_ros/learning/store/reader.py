@@ -49,20 +49,28 @@ class StoreInfo:
     metadata: dict[str, Any]
 
 
-def read_transitions(path: str | Path, workspace: Workspace | None = None) -> Iterator[Transition]:
+def read_transitions(
+    path: str | Path, workspace: Workspace | None = None, whole: bool = False
+) -> Iterator[Transition]:
     """All transitions of a file, or of every ``.mcap`` below a folder, in order of name.
 
     A file that was cut off, or is still being written, ends with its last whole transition; a
     warning that is logged says so, and how many bytes follow. Raises STORE_UNREADABLE when there is
-    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``.
+    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``. whole:
+    raise STORE_UNREADABLE instead of that warning where bytes are lost.
     """
-    for file in _files(Path(path)):
-        yield from _Scan(file).transitions(workspace)
+    for file in store_files(path):
+        scan = Scan(file)
+        yield from scan.transitions(workspace)
+        if whole and scan.unreadable:
+            raise VpgError(ErrorCode.STORE_UNREADABLE, scan.lost)
 
 
-def info(path: str | Path) -> StoreInfo:
-    """What is in a store; raises as ``read_transitions`` does."""
-    scans = [_Scan(file) for file in _files(Path(path))]
+def info(
+    path: str | Path, hear: Callable[[Transition], None] = lambda transition: None
+) -> StoreInfo:
+    """What is in a store; ``hear`` hears of every transition. Raises as ``read_transitions``."""
+    scans = [Scan(file) for file in store_files(path)]
     actions: Counter[str] = Counter()
     successes: Counter[str] = Counter()
     episodes = set()
@@ -73,6 +81,7 @@ def info(path: str | Path) -> StoreInfo:
             actions[transition.action.primitive] += 1
             successes[transition.action.primitive] += transition.outcome.success
             episodes.add((scan.path, transition.episode))
+            hear(transition)
     return StoreInfo(
         files=tuple(scan.path for scan in scans),
         transitions=actions.total(),
@@ -93,7 +102,7 @@ def keep_first(path: Path, count: int) -> tuple[int, int]:
     Those of the whole file when it holds no more; nothing is changed. Raises as
     ``read_transitions``.
     """
-    scan, kept, end = _Scan(path), 0, 0
+    scan, kept, end = Scan(path), 0, 0
     for _ in scan.stored():
         if kept == count:
             return kept, end
@@ -101,8 +110,9 @@ def keep_first(path: Path, count: int) -> tuple[int, int]:
     return kept, scan.readable
 
 
-def _files(path: Path) -> tuple[Path, ...]:
-    """The store's files."""
+def store_files(path: str | Path) -> tuple[Path, ...]:
+    """The files of a store in order of name; raises STORE_UNREADABLE where there is none."""
+    path = Path(path)
     if path.is_file():
         return (path,)
     found = tuple(sorted(path.rglob("*.mcap")))
@@ -113,14 +123,16 @@ def _files(path: Path) -> tuple[Path, ...]:
 
 
 @dataclass
-class _Scan:
+class Scan:
     """One pass through one file.
 
-    readable: bytes up to the end of the last whole record. metadata: what the writer was told.
+    readable: bytes up to the end of the last whole record. count: transitions read. metadata: what
+    the writer was told.
     """
 
     path: Path
     readable: int = 0
+    count: int = 0
     complete: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -134,6 +146,11 @@ class _Scan:
         """Bytes after the last whole record."""
         return self.size - self.readable
 
+    @property
+    def lost(self) -> str:
+        """What was lost, in a sentence."""
+        return f"{self.path} was cut off: its last {self.unreadable} bytes are unreadable"
+
     def transitions(self, workspace: Workspace | None) -> Iterator[Transition]:
         """The file's transitions, all of ``workspace`` if one is given, else of the first one's."""
         for transition in self.stored():
@@ -144,8 +161,7 @@ class _Scan:
                     raise VpgError(ErrorCode.STORE_MISMATCH, f"{found}; it must be of {workspace}")
             yield transition
         if self.unreadable:
-            lost = self.unreadable
-            _log.warning("%s was cut off: its last %d bytes are unreadable", self.path, lost)
+            _log.warning(self.lost)
         elif not self.complete:
             _log.warning("%s was not closed; all that was written to it is read", self.path)
 
@@ -165,12 +181,21 @@ class _Scan:
                 else:
                     others.add(kind.name if kind is not None else record.topic)
             elif isinstance(record, Message) and record.channel_id in wanted:
-                yield decode(wanted[record.channel_id], record.data)
+                yield self._decoded(wanted[record.channel_id], record.data)
+                self.count += 1
             elif isinstance(record, Metadata) and record.name == METADATA:
                 self.metadata = {key: json.loads(value) for key, value in record.metadata.items()}
         if others and not wanted:
             sentence = f"{self.path} holds {', '.join(sorted(others))} and no {schema.NAME}"
             raise VpgError(ErrorCode.STORE_MISMATCH, sentence)
+
+    def _decoded(self, decoder: Callable[[bytes], Any], data: bytes) -> Transition:
+        """One transition; what is raised says which one it is."""
+        try:
+            return decode(decoder, data)
+        except VpgError as error:
+            where = f"{self.path}, transition {self.count}"
+            raise VpgError(error.code, f"{where}: {error.message}") from None
 
     def _records(self) -> Iterator[McapRecord]:
         """Every whole record, up to the file's end or its first damage."""

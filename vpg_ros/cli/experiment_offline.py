@@ -1,0 +1,70 @@
+"""``vpg experiment offline``: what can be learned from a log alone, and what decides it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS
+
+if TYPE_CHECKING:
+    from vpg_ros.learning.offline.experiment import Matrix
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_DESCRIPTION = """Make data sets, train algorithms on them, and play the policies with and without
+pushes. The folder --out gets results.json, results.md and results.png; the same command continues
+where it was stopped."""
+
+
+def add_parser(subparsers: "Subparsers") -> None:
+    """Add the study."""
+    parser = subparsers.add_parser(
+        "offline", help="learn from logs alone", description=_DESCRIPTION
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, help="kinds of data")
+    parser.add_argument("--sizes", nargs="+", type=int, help="transitions learned from")
+    parser.add_argument("--algorithms", nargs="+", choices=OFFLINE_ALGORITHMS)
+    parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings")
+    parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
+    parser.add_argument("--runs", type=int, help="tables of each challenging case (default 3)")
+    parser.add_argument("--random-runs", type=int, help="tables of random clutter (default 20)")
+    parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small matrix, in minutes, to see it work"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the study; prints what begins, and the tables at the end."""
+    import cv2
+    import torch
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from vpg_ros.learning.offline import experiment, results
+
+    # One thread, on which trainings are exactly repeatable.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    console = Console()
+    cells = experiment.run(_matrix(options), options.out, console.print)
+    console.print(Markdown(results.write(cells, options.out)))
+    console.print(f"results: {options.out / 'results.json'}", soft_wrap=True)
+    return 0
+
+
+def _matrix(options: argparse.Namespace) -> "Matrix":
+    """What the arguments ask for."""
+    from dataclasses import fields, replace
+
+    from vpg_ros.learning.offline.experiment import QUICK, Matrix
+
+    given = {field.name: getattr(options, field.name, None) for field in fields(Matrix)}
+    chosen: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(QUICK if options.quick else Matrix(), **chosen)

@@ -1,0 +1,154 @@
+"""``vpg train-offline``: learn from recorded transitions alone, without acting."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vpg_ros.choices import OFFLINE_ALGORITHMS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    from vpg_ros.learning.offline.log import Log
+    from vpg_ros.learning.offline.train import OfflineTrainer
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_DESCRIPTION = """Learn from recorded transitions alone: those of `vpg dataset make`, of `vpg train
+--record`, or of a robot. The folder --out gets weights that `vpg evaluate --checkpoint` plays and
+`vpg train --init` goes on with; the same command continues where it was stopped."""
+_LINE_EVERY = 100  # updates, where there is no terminal to draw a bar on
+# Options that are fields of OfflineConfig: name → type and help.
+_SETTINGS: dict[str, tuple[type, str]] = {
+    "updates": (int, "gradient steps (default 2000)"),
+    "seed": (int, "seed of everything random (default 0)"),
+    "limit": (int, "learn from so many transitions, the first ones (default: all)"),
+    "gamma": (float, "discount (default 0.8)"),
+    "push_reward": (float, "reward of a push that changed the scene (default 0)"),
+    "scenes": (int, "whole scenes an update, where an algorithm looks at any (default 2)"),
+    "temperature": (float, "of the softmax over all actions (default 0.05)"),
+    "conservatism": (float, "weight of CQL's penalty (default 0.1)"),
+    "expectile": (float, "of IQL (default 0.8)"),
+    "sharpness": (float, "of the advantage in IQL and AWAC (default 5)"),
+}
+
+
+def add_parser(subparsers: "Subparsers") -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "train-offline", help="learn from recorded transitions", description=_DESCRIPTION
+    )
+    parser.add_argument(
+        "--dataset", type=Path, required=True, help="MCAP file of transitions, or folder of them"
+    )
+    parser.add_argument("--algorithm", choices=OFFLINE_ALGORITHMS, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the training")
+    for name, (kind, text) in _SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
+    parser.add_argument(
+        "--no-augment", action="store_true", help="neither mirror nor turn the samples"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, with a progress bar; prints the figures and where the weights are."""
+    import cv2
+    import torch
+    from rich.console import Console
+
+    from vpg_ros.learning.offline.train import OfflineTrainer
+    from vpg_ros.run_folder import write_json
+
+    # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    console = Console()
+    config = _config(options)
+    log = _read(console, options.dataset, config.limit)
+    trainer = OfflineTrainer(options.algorithm, log, config, options.out)
+    weights = _train(trainer, console)
+    found = _figures(options.algorithm, log, trainer)
+    if options.json:
+        write_json(options.json, found)
+    console.print(found)
+    console.print(f"weights: {weights}", soft_wrap=True)
+    return 0
+
+
+def _config(options: argparse.Namespace) -> Any:
+    from vpg_ros.learning.offline.config import OfflineConfig
+
+    given = {name: getattr(options, name) for name in _SETTINGS}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return OfflineConfig(**chosen, augment=not options.no_augment)
+
+
+def _read(console: "Console", dataset: Path, limit: int) -> "Log":
+    """The transitions to learn from."""
+    from vpg_ros.learning.offline.log import read_log
+    from vpg_ros.policy.config import NetworkConfig
+
+    with console.status(f"reading {dataset}") as status:
+        return read_log(
+            dataset,
+            NetworkConfig.of_registry(),
+            limit or None,
+            lambda count: status.update(f"reading {dataset}: {count} transitions"),
+        )
+
+
+def _train(trainer: "OfflineTrainer", console: "Console") -> Path:
+    """Train to the end, on a bar, or in lines where there is no terminal."""
+    total = trainer.config.updates
+    if not console.is_terminal:
+
+        def line(trainer: "OfflineTrainer") -> None:
+            if trainer.updates % _LINE_EVERY == 0:
+                console.print(f"{trainer.updates}/{total} updates, loss {trainer.loss:.4f}")
+
+        return trainer.run(line)
+    with _bar(console) as bar:
+        task = bar.add_task("", total=total, completed=trainer.updates, text="")
+
+        def show(trainer: "OfflineTrainer") -> None:
+            bar.update(task, completed=trainer.updates, text=f"loss {trainer.loss:.4f}")
+
+        return trainer.run(show)
+
+
+def _bar(console: "Console") -> "Bar":
+    """Updates done of all, loss, time spent and left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _figures(algorithm: str, log: "Log", trainer: "OfflineTrainer") -> dict[str, Any]:
+    """What the training came to, as plain JSON types."""
+    return {
+        "algorithm": algorithm,
+        "seed": trainer.config.seed,
+        "transitions": len(log),
+        "behaviour_grasp_success": log.grasp_success(),
+        "updates": trainer.updates,
+        "loss": trainer.loss,
+        "seconds": trainer.seconds,
+    }

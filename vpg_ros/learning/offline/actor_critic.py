@@ -1,0 +1,77 @@
+"""What algorithms of a critic and an actor share."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import exp
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.offline.actor import Actor
+from vpg_ros.learning.offline.algorithm import Algorithm
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.critic import action_values
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import Network
+
+LARGEST_WEIGHT = 100.0  # of an action in the actor's loss
+
+
+class ActorCritic(Algorithm):
+    """A learner values actions; an actor imitates those that it values above others.
+
+    The actor's loss weighs ln π(a|s) with exp(β A(s, a)), A = Q(s, a) − V(s) the advantage and β
+    the sharpness. What V is, the algorithm says.
+    """
+
+    def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
+        super().__init__(log, network, config)
+        settings = config.learner()
+        self.critic = Learner(
+            network, settings, log.workspace, config.seed, next_value=self.scene_value
+        )
+        for experience in log.experiences:
+            self.critic.remember(experience)
+        self.actor = Actor(log, network, config)
+        self._rng = np.random.default_rng((config.seed, 1))
+
+    @abstractmethod
+    def scene_value(self, scene: Heightmap) -> float:
+        """V(s)."""
+
+    def update(self) -> float:
+        """One step of the critic, and one of the actor, whose loss is returned."""
+        self.critic.update()
+        indices = self.actor.draw(range(len(self.log)))
+        return self.actor.update(indices, [self._weight(i) for i in indices])
+
+    def _weight(self, index: int) -> float:
+        each = self.log.experiences[index]
+        value = self.scene_value(each.before(self.log.workspace))
+        advantage = float(self.values([index])[0]) - value
+        return min(exp(self.config.sharpness * advantage), LARGEST_WEIGHT)
+
+    def values(self, indices: Sequence[int]) -> Tensor:
+        """Q(s, a) of actions of the log, by the critic's averaged weights, N."""
+        experiences = [self.log.experiences[i] for i in indices]
+        return action_values(self.critic.network, experiences, int(self._rng.integers(2**31)))
+
+    @property
+    def network(self) -> Network:
+        """The actor."""
+        return self.actor.network
+
+    def state(self) -> dict[str, Any]:
+        """Both."""
+        rng = self._rng.bit_generator.state
+        return {"critic": self.critic.state(), "actor": self.actor.state(), "rng": rng}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Both."""
+        self.critic.restore(state["critic"])
+        self.actor.restore(state["actor"])
+        self._rng.bit_generator.state = state["rng"]

@@ -1,0 +1,59 @@
+"""What an offline algorithm is, and the registry that is the only list of them."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from vpg_ros.errors import require
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import Network
+
+
+class Algorithm(ABC):
+    """Learns a policy from a log, one ``update`` at a time; deterministic for a seed on one thread.
+
+    name: registry key. The policy is the greedy one of ``network``.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
+        self.log, self.config = log, config
+
+    @abstractmethod
+    def update(self) -> float:
+        """One gradient step; returns its loss."""
+
+    @property
+    @abstractmethod
+    def network(self) -> Network:
+        """The averaged weights, whose highest value chooses the action."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All that ``restore`` needs, tensors and plain types."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue exactly where ``state`` was taken."""
+
+
+_REGISTRY: dict[str, type[Algorithm]] = {}
+
+
+def register(algorithm: type[Algorithm]) -> type[Algorithm]:
+    """Class decorator: make an algorithm known by its name."""
+    _REGISTRY[algorithm.name] = algorithm
+    return algorithm
+
+
+def get(name: str) -> type[Algorithm]:
+    """The algorithm called ``name``; raises PARAMETER_INVALID with the names there are."""
+    require(name in _REGISTRY, f"algorithm is {name!r}; it must be one of {', '.join(names())}")
+    return _REGISTRY[name]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all algorithms."""
+    return tuple(sorted(_REGISTRY))

@@ -1,0 +1,48 @@
+"""DQN: the learner's own Q-learning, on a log (Mnih et al. 2015, equation 2)."""
+
+from typing import Any, ClassVar
+
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.offline.algorithm import Algorithm, register
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import Network
+
+
+@register
+class DQN(Algorithm):
+    """y = r + γ max_a Q⁻(s', a), Q⁻ the averaged weights, where the target rule bootstraps."""
+
+    name: ClassVar[str] = "dqn"
+
+    def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
+        super().__init__(log, network, config)
+        self._learner = self.make_learner(network, log)
+        for experience in log.experiences:
+            self._learner.remember(experience)
+
+    def learner_config(self) -> LearnerConfig:
+        """The learner's settings."""
+        return self.config.learner()
+
+    def make_learner(self, network: NetworkConfig, log: Log) -> Learner:
+        """The learner of action values."""
+        return Learner(network, self.learner_config(), log.workspace, self.config.seed)
+
+    def update(self) -> float:
+        """The learner's."""
+        return self._learner.update()
+
+    @property
+    def network(self) -> Network:
+        """Its averaged weights."""
+        return self._learner.network
+
+    def state(self) -> dict[str, Any]:
+        """The learner's."""
+        return self._learner.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The learner's; the log is its replay."""
+        self._learner.restore(state)

@@ -1,0 +1,47 @@
+"""Implicit Q-learning (Kostrikov et al. 2022)."""
+
+from typing import Any, ClassVar
+
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.offline.actor_critic import ActorCritic
+from vpg_ros.learning.offline.algorithm import register
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.critic import SceneCritic
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.config import NetworkConfig
+
+
+@register
+class IQL(ActorCritic):
+    """Never asks what an action that is not in the log is worth.
+
+    V(s) is an expectile of Q(s, a) over the log's actions (equation 5), Q is drawn towards
+    r + γ V(s') (equation 6), and the actor towards actions with an advantage (equation 7).
+    """
+
+    name: ClassVar[str] = "iql"
+
+    def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
+        self._scenes = SceneCritic(network, log.workspace, config.rate, config.seed)
+        super().__init__(log, network, config)
+
+    def scene_value(self, scene: Heightmap) -> float:
+        """The expectile."""
+        return self._scenes.value(scene)
+
+    def update(self) -> float:
+        """One step of V, Q and the actor."""
+        drawn = self._rng.integers(0, len(self.log), self.config.batch)
+        indices = [int(i) for i in drawn]
+        experiences = [self.log.experiences[i] for i in indices]
+        self._scenes.update(experiences, self.values(indices), self.config.expectile)
+        return super().update()
+
+    def state(self) -> dict[str, Any]:
+        """All three."""
+        return {**super().state(), "scenes": self._scenes.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """All three."""
+        super().restore(state)
+        self._scenes.restore(state["scenes"])

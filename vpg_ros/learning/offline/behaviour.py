@@ -1,0 +1,152 @@
+"""Behaviour policies: who acts while a data set is made, and how likely each action was."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
+from vpg_ros.policy.baselines import uniform_probability
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.resources import resource
+
+# Shares of the heuristic's grasp, a random push and a random grasp in the scripted policy.
+FRESH = (0.8, 0.1, 0.1)
+STUCK = (0.1, 0.8, 0.1)  # after an action that changed nothing
+
+
+class Mixture:
+    """One of several policies for each decision, drawn by their shares.
+
+    A policy that finds nothing admissible is passed over. An action's probability is that of the
+    whole mixture: the sum of share times probability under each policy.
+    """
+
+    name = "mixture"
+    checkpoint = ""
+
+    def __init__(self, parts: Sequence[tuple[float, Policy]], seed: int) -> None:
+        require(all(share > 0 for share, _ in parts), "a share of a mixture is not > 0")
+        self._parts = tuple(parts)
+        self._rng = np.random.default_rng(seed)
+
+    def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
+        """The decision of one of the policies; raises NO_ADMISSIBLE_ACTION if none has any."""
+        found = [
+            (share, decision)
+            for share, policy in self._parts
+            if (decision := _decision(policy, heightmap, tried)) is not None
+        ]
+        if not found:
+            sentence = "no policy of the mixture finds an admissible action"
+            raise VpgError(ErrorCode.NO_ADMISSIBLE_ACTION, sentence)
+        shares = np.array([share for share, _ in found])
+        shares /= shares.sum()
+        chosen = found[int(self._rng.choice(len(found), p=shares))][1]
+        each = (_probability(decision, chosen.action) for _, decision in found)
+        total = sum(share * p for share, p in zip(shares, each, strict=True))
+        return Decision(replace(chosen.action, probability=float(total)), chosen.maps)
+
+
+def _decision(policy: Policy, heightmap: Heightmap, tried: Sequence[Action]) -> Decision | None:
+    try:
+        return policy.decide(heightmap, tried)
+    except VpgError as error:
+        if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+            raise
+        return None
+
+
+def _probability(decision: Decision, action: Action) -> float:
+    """How likely the policy that made ``decision`` was to take ``action`` instead."""
+    if decision.action.policy == RandomPolicy.name:
+        return uniform_probability(action.primitive, decision.maps.admissible)
+    return float(_place(decision.action) == _place(action))
+
+
+def _place(action: Action) -> tuple[str, int, int, int]:
+    return action.primitive, action.rotation, action.row, action.column
+
+
+class Script:
+    """Grasps by the heuristic; pushes at random after what changed nothing; strays now and then."""
+
+    name = "scripted"
+    checkpoint = ""
+
+    def __init__(self, seed: int) -> None:
+        draws = [int(each) for each in np.random.default_rng(seed).integers(2**31, size=4)]
+        parts: tuple[Policy, ...] = (
+            HeuristicPolicy(),
+            RandomPolicy(draws[0], ("push",)),
+            RandomPolicy(draws[1], ("grasp",)),
+        )
+        self._fresh = Mixture(tuple(zip(FRESH, parts, strict=True)), draws[2])
+        self._stuck = Mixture(tuple(zip(STUCK, parts, strict=True)), draws[3])
+
+    def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
+        """One of the three."""
+        return (self._stuck if tried else self._fresh).decide(heightmap, tried)
+
+
+class Certain:
+    """A policy that has no choice: the probability of what it does is 1."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.name, self.checkpoint = policy.name, policy.checkpoint
+        self._policy = policy
+
+    def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
+        """What the policy does."""
+        decision = self._policy.decide(heightmap, tried)
+        return replace(decision, action=replace(decision.action, probability=1.0))
+
+
+def random(seed: int) -> Policy:
+    """Uniform over primitives, then over actions."""
+    return RandomPolicy(seed)
+
+
+def scripted(seed: int) -> Policy:
+    """A hand-made grasp, and mostly random pushes where that failed."""
+    return Script(seed)
+
+
+def expert(seed: int) -> Policy:
+    """The shipped weights; what they do is certain."""
+    return _expert()
+
+
+def mixed(seed: int) -> Policy:
+    """The random, the scripted or the expert policy, drawn anew by each seed."""
+    rng = np.random.default_rng(seed)
+    choices = (random, scripted, expert)
+    return choices[int(rng.integers(len(choices)))](int(rng.integers(2**31)))
+
+
+@dataclass
+class _Shipped:
+    """The shipped weights, read once."""
+
+    policy: Policy | None = None
+
+    def __call__(self) -> Policy:
+        if self.policy is None:
+            # On the CPU, so that a data set is the same whether there is a GPU or not.
+            self.policy = Certain(load_policy(resource(SHIPPED_WEIGHTS), "cpu"))
+        return self.policy
+
+
+_expert = _Shipped()
+
+# Kind of data set → the policy of an episode, from a seed.
+BEHAVIOURS: dict[str, Callable[[int], Policy]] = {
+    "random": random,
+    "scripted": scripted,
+    "mixed": mixed,
+    "expert": expert,
+    "expert-no-push": expert,
+}

@@ -1,0 +1,95 @@
+"""The Boltzmann policy over all admissible actions of a scene, exactly.
+
+π(a|s) = exp(Q(s, a) / T) / Σ_b exp(Q(s, b) / T), with the sum over every admissible primitive,
+rotation and cell (Sutton and Barto 2018, equation 13.2). T is the temperature, in units of value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.policy.maps import ValueMaps, pixel_to_cell
+from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.policy import Decision
+from vpg_ros.policy.selection import select
+
+TEMPERATURE = 0.05  # values lie in [0, 1]: 20 nats between the best and the worst action
+
+
+def log_probabilities(maps: ValueMaps, temperature: float) -> dict[str, NDArray[np.float64]]:
+    """Logarithm of π for every action, shaped as the maps' values, −∞ where inadmissible.
+
+    Raises NO_ADMISSIBLE_ACTION.
+    """
+    scaled = {
+        name: np.where(maps.admissible[name], values / temperature, -np.inf).astype(np.float64)
+        for name, values in maps.values.items()
+    }
+    total = float(logsumexp([logsumexp(each) for each in scaled.values()]))
+    if not np.isfinite(total):
+        sentence = f"no primitive of {', '.join(maps.values)} is admissible anywhere"
+        raise VpgError(ErrorCode.NO_ADMISSIBLE_ACTION, sentence)
+    return {name: each - total for name, each in scaled.items()}
+
+
+def expected_value(maps: ValueMaps, chooser: ValueMaps, temperature: float) -> float:
+    """Σ_a π(a|s) Q(s, a), π from the values of ``chooser``; 0 where nothing is admissible."""
+    try:
+        chances = log_probabilities(chooser, temperature)
+    except VpgError:
+        return 0.0
+    return float(sum((np.exp(chances[name]) * maps.values[name]).sum() for name in chances))
+
+
+class BoltzmannPolicy:
+    """Draws actions from the Boltzmann policy of a network's values, and says how likely each was.
+
+    The network's maps are those of ``NetworkPolicy``, so its masks and its ``tried`` rule hold.
+    """
+
+    name = "boltzmann"
+
+    def __init__(self, policy: NetworkPolicy, seed: int, temperature: float = TEMPERATURE) -> None:
+        require(temperature > 0, f"temperature is {temperature}; it must be > 0")
+        self.checkpoint = policy.checkpoint
+        self._policy, self._temperature = policy, temperature
+        self._rng = np.random.default_rng(seed)
+
+    def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
+        """A draw; raises as ``NetworkPolicy.decide``."""
+        maps = self._policy.maps(heightmap, tried)
+        chances = log_probabilities(maps, self._temperature)
+        # The largest of independent Gumbel variables shifted by ln π is a draw from π.
+        noisy = {n: (c + self._rng.gumbel(size=c.shape)) for n, c in chances.items()}
+        action = select(replace(maps, values=noisy), heightmap)  # type: ignore[arg-type]
+        place = (action.rotation, *pixel_to_cell(action.row, action.column, maps.cell))
+        chosen = replace(
+            action,
+            value=float(maps.values[action.primitive][place]),
+            probability=float(np.exp(chances[action.primitive][place])),
+            policy=self.name,
+            checkpoint=self.checkpoint,
+        )
+        return Decision(chosen, maps)
+
+    def probability(
+        self, action: Action, heightmap: Heightmap, tried: Sequence[Action] = ()
+    ) -> float:
+        """π(action | scene), that of the cell that holds its pixel; 0 for an unknown primitive."""
+        try:
+            maps = self._policy.maps(heightmap, tried)
+            chances = log_probabilities(maps, self._temperature)
+        except VpgError as error:
+            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+                raise
+            return 0.0
+        if action.primitive not in chances:
+            return 0.0
+        place = (action.rotation, *pixel_to_cell(action.row, action.column, maps.cell))
+        return float(np.exp(chances[action.primitive][place]))

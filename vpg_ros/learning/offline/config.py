@@ -1,0 +1,60 @@
+"""What an offline training depends on."""
+
+from dataclasses import dataclass
+
+from vpg_ros.errors import require
+from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.offline.boltzmann import TEMPERATURE
+
+
+@dataclass(frozen=True)
+class OfflineConfig:
+    """What an offline training depends on, besides its data and algorithm.
+
+    updates: gradient steps. gamma, push_reward, augment, batch, rate: as of LearnerConfig. scenes:
+    whole scenes an update, where an algorithm looks at whole ones. temperature: of the Boltzmann
+    policy over all actions. conservatism: CQL's alpha. expectile: IQL's tau. sharpness: IQL's beta
+    and the inverse of AWAC's lambda. limit: transitions learned from, 0 for all.
+    """
+
+    updates: int = 2000
+    seed: int = 0
+    gamma: float = 0.8
+    push_reward: float = 0.0
+    augment: bool = True
+    batch: int = 32
+    rate: float = 4e-3
+    scenes: int = 2
+    temperature: float = TEMPERATURE
+    conservatism: float = 0.1
+    expectile: float = 0.8
+    sharpness: float = 5.0
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
+            self._require(name, getattr(self, name) >= least, f">= {least}")
+        for name in ("temperature", "rate"):
+            self._require(name, getattr(self, name) > 0, "> 0")
+        for name in ("conservatism", "sharpness"):
+            self._require(name, getattr(self, name) >= 0, ">= 0")
+        self._require("expectile", 0 < self.expectile < 1, "in (0, 1)")
+
+    def _require(self, name: str, condition: bool, allowed: str) -> None:
+        require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")
+
+    def learner(self, double: bool = False, targets: str = "discounted") -> LearnerConfig:
+        """The settings of a learner of action values: uniform replay, as a log has no newest."""
+        return LearnerConfig(
+            rate=self.rate,
+            decay_updates=self.updates,
+            batch=self.batch,
+            newest_share=0.0,
+            gamma=self.gamma,
+            refresh_every=2,
+            targets=targets,
+            push_reward=self.push_reward,
+            augment=self.augment,
+            double=double,
+            priority=0.0,
+        )

@@ -1,0 +1,160 @@
+"""Data sets made by one command each: the same settings give the same transitions."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.atomic import write_atomically
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.env import CAMERAS
+from vpg_ros.learning.offline.behaviour import BEHAVIOURS
+from vpg_ros.learning.offline.card import DataCard
+from vpg_ros.learning.rollout import Rollout
+from vpg_ros.learning.store import SegmentWriter, info, read_transitions
+from vpg_ros.learning.train import Trainer
+from vpg_ros.policy import Policy
+
+REPLAY = "replay"
+WITHOUT_HELP = "expert-no-push"
+KINDS = (*BEHAVIOURS, REPLAY)
+CARD = "card.json"
+_SCENES = 1_000_000  # Rollout's seeds of scenes are this times seed + 1, and the episode's number
+
+Report = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What is in a data set.
+
+    kind: one of KINDS. actions: transitions stored. seed: of scenes and draws. camera: as of
+    TableEnv. A data set of more actions begins with those of one of fewer, but for "replay".
+    """
+
+    kind: str
+    actions: int
+    seed: int = 0
+    camera: str = "ortho"
+
+    def __post_init__(self) -> None:
+        kinds = ", ".join(KINDS)
+        require(self.kind in KINDS, f"kind is {self.kind!r}; it must be one of {kinds}")
+        require(self.actions > 0, f"actions is {self.actions}; it must be > 0")
+        require(self.seed >= 0, f"seed is {self.seed}; it must be >= 0")
+        cameras = ", ".join(CAMERAS)
+        require(self.camera in CAMERAS, f"camera is {self.camera!r}; it must be one of {cameras}")
+
+
+def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: None) -> DataCard:
+    """Write a data set to the folder ``out`` and its card to card.json there.
+
+    Continues one that was stopped or killed, from the beginning of its last episode. report: hears
+    how many transitions are stored, of every one. Raises STORE_MISMATCH where ``out`` holds another
+    data set, and DISK_FULL.
+    """
+    if spec.kind == REPLAY:
+        _train(spec, out, report)
+    else:
+        _act(spec, out, report)
+    card = DataCard()
+    info(out, card.add)
+    content = {"spec": asdict(spec), **card.figures()}
+    write_atomically(out / CARD, (json.dumps(content, indent=2) + "\n").encode())
+    return card
+
+
+def _train(spec: DatasetSpec, out: Path, report: Report) -> None:
+    """A whole training's transitions, in the order it met them."""
+    config = TrainingConfig(actions=spec.actions, seed=spec.seed, camera=spec.camera, ahead=False)
+    Trainer(config, out / "training", record=True).run(lambda progress: report(progress.actions))
+
+
+def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
+    kept, episode = _found(spec, out)
+    config = TrainingConfig(warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera)
+    acting = _Acting(spec, config)
+    about = {name: value for name, value in asdict(spec).items() if name != "actions"}
+    with closing(SegmentWriter(out, kept, about)) as writer, closing(acting):
+        while writer.count < spec.actions:
+            for transition in acting.episode(episode)[: spec.actions - writer.count]:
+                writer.write(transition)
+                report(writer.count)
+            episode += 1
+
+
+class _Acting:
+    """Plays the episodes of a data set, each one a function of the seed and its number."""
+
+    def __init__(self, spec: DatasetSpec, config: TrainingConfig) -> None:
+        self._spec = spec
+        self._rollout = Rollout(config, lambda: self._policy)
+        self._policy: Policy
+
+    def episode(self, number: int) -> Sequence[Transition]:
+        """The transitions of one episode that belong to the data set."""
+        draws = np.random.default_rng((self._spec.seed, number, 1))
+        self._policy = BEHAVIOURS[self._spec.kind](int(draws.integers(2**31)))
+        transitions = list(self._rollout.episode(number, 0))
+        return without_help(transitions) if self._spec.kind == WITHOUT_HELP else transitions
+
+    def close(self) -> None:
+        """Free the simulation."""
+        self._rollout.close()
+
+
+def without_help(episode: Sequence[Transition]) -> Sequence[Transition]:
+    """An episode less the actions that helped: those whose next one picked, not picking themselves.
+
+    So that nothing in it shows what a push is good for.
+    """
+    following = [*episode[1:], None]
+    return [
+        now
+        for now, then in zip(episode, following, strict=True)
+        if _picks(now) or then is None or not (_picks(then) and then.outcome.success)
+    ]
+
+
+def _picks(transition: Transition) -> bool:
+    return primitives.get(transition.action.primitive).picks
+
+
+def _found(spec: DatasetSpec, out: Path) -> tuple[int, int]:
+    """Transitions of whole episodes in ``out``, and the number of the episode after them."""
+    if not any(out.glob("*.mcap")):
+        return 0, 0
+    _require_same(spec, info(out).metadata, out)
+    lengths = [
+        (name, sum(1 for _ in steps))
+        for name, steps in groupby(read_transitions(out), lambda each: each.episode)
+    ]
+    if not lengths:
+        return 0, 0
+    last = int(lengths[-1][0].rsplit("-", 1)[1]) - _SCENES * (spec.seed + 1)
+    return sum(length for _, length in lengths[:-1]), last
+
+
+def _require_same(spec: DatasetSpec, found: dict[str, Any], out: Path) -> None:
+    for name in ("kind", "seed", "camera"):
+        wanted = getattr(spec, name)
+        require(
+            found.get(name) == wanted,
+            f"{out} holds a data set of {name} {found.get(name)!r}, not {wanted!r}; "
+            "continue that one or choose another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
+
+
+def episodes(transitions: Iterator[Transition]) -> Iterator[list[Transition]]:
+    """Transitions episode by episode."""
+    for _, steps in groupby(transitions, lambda each: each.episode):
+        yield list(steps)

@@ -1,0 +1,85 @@
+"""Importance sampling: what a policy would earn, from a log whose probabilities are known.
+
+Weighted per-decision importance sampling (Precup et al. 2000, section 4): step t of an episode
+weighs ρ_t = Π_{k ≤ t} π(a_k|s_k) / b(a_k|s_k), π the policy evaluated and b the one that acted.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.learning.offline.boltzmann import log_probabilities
+from vpg_ros.learning.offline.fqe import Evaluated
+from vpg_ros.learning.offline.interval import Estimate, bootstrap
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.maps import pixel_to_cell
+
+FloatArray = NDArray[np.float64]
+
+
+def importance_sampling(
+    log: Log, policy: Evaluated, gamma: float, seed: int, weighted: bool = True
+) -> Estimate:
+    """The policy's discounted return, Σ γ^t r_t, with a 95 % bootstrap interval over episodes.
+
+    weighted: divide by the sum of the weights of each step, instead of by the number of episodes.
+    Raises STORE_MISMATCH for a log with an action whose probability is not known.
+    """
+    unknown = sum(chance <= 0 for chance in log.probabilities)
+    require(
+        unknown == 0,
+        f"the probability of {unknown} of {len(log)} actions is not known; importance sampling "
+        "takes a data set of `vpg dataset make` of another kind than replay",
+        ErrorCode.STORE_MISMATCH,
+    )
+    ratios = np.array([_ratio(log, policy, i) for i in range(len(log))])
+    rewards = np.array([each.reward for each in log.experiences])
+    runs = [np.arange(run.start, run.stop) for run in log.by_episode()]
+    weights, earned = trajectories(
+        [ratios[run] for run in runs], [rewards[run] for run in runs], gamma
+    )
+    value = per_decision(weights, earned, weighted)
+    low, high = bootstrap(
+        len(runs), lambda chosen: per_decision(weights[chosen], earned[chosen], weighted), seed
+    )
+    return Estimate(value, low, high, len(runs), effective_samples(weights[:, -1]))
+
+
+def _ratio(log: Log, policy: Evaluated, index: int) -> float:
+    """π(a|s) / b(a|s) of one action."""
+    each = log.experiences[index]
+    maps = policy.maps(each.before(log.workspace))
+    place = (each.rotation, *pixel_to_cell(each.row, each.column, maps.cell))
+    maps.admissible[each.primitive][place] = True
+    chances = log_probabilities(maps, policy.temperature)
+    return float(np.exp(chances[each.primitive][place])) / log.probabilities[index]
+
+
+def trajectories(
+    ratios: Sequence[FloatArray], rewards: Sequence[FloatArray], gamma: float
+) -> tuple[FloatArray, FloatArray]:
+    """ρ_t and γ^t r_t of E episodes, E×T; after an episode's end ρ stays and nothing is earned."""
+    longest = max(len(each) for each in ratios)
+    weights = np.zeros((len(ratios), longest))
+    earned = np.zeros_like(weights)
+    for row, (ratio, reward) in enumerate(zip(ratios, rewards, strict=True)):
+        product = np.cumprod(ratio)
+        weights[row] = product[-1]
+        weights[row, : len(product)] = product
+        earned[row, : len(reward)] = reward * gamma ** np.arange(len(reward))
+    return weights, earned
+
+
+def per_decision(weights: FloatArray, earned: FloatArray, weighted: bool = True) -> float:
+    """Σ_t Σ_e ρ γ^t r over Σ_e ρ (weighted) or E; E×T each. 0 where no weight is left."""
+    total = weights.sum(axis=0) if weighted else np.full(weights.shape[1], float(len(weights)))
+    sums = (weights * earned).sum(axis=0)
+    return float(np.divide(sums, total, out=np.zeros_like(sums), where=total > 0).sum())
+
+
+def effective_samples(weights: FloatArray) -> float:
+    """(Σ w)² / Σ w² (Kish 1965); 0 where no weight is left."""
+    squares = float((weights**2).sum())
+    return float(weights.sum() ** 2 / squares) if squares > 0 else 0.0

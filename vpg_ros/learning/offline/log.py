@@ -1,0 +1,171 @@
+"""A log in memory: experiences, who acted with what probability, and what came of it later."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.geometry import Workspace
+from vpg_ros.learning.replay import Experience
+from vpg_ros.learning.store import read_transitions
+from vpg_ros.policy.config import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Log:
+    """Transitions as learning needs them, in their order.
+
+    experiences: N. episodes: name of each one's episode, N. steps: its index there, N.
+    probabilities: of each action under the policy that chose it, 0 where not known, N. successes:
+    N. workspace: of all.
+    """
+
+    experiences: tuple[Experience, ...]
+    episodes: tuple[str, ...]
+    steps: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    successes: tuple[bool, ...]
+    workspace: Workspace
+
+    def __len__(self) -> int:
+        return len(self.experiences)
+
+    def grasp_success(self) -> float:
+        """Share of the picking actions that picked; 0 without any."""
+        picks = [
+            success
+            for each, success in zip(self.experiences, self.successes, strict=True)
+            if primitives.get(each.primitive).picks
+        ]
+        return sum(picks) / len(picks) if picks else 0.0
+
+    def returns(self, gamma: float) -> list[float]:
+        """What each action came to, by the learner's default rule, N values in [0, 1].
+
+        1 for a pick and 0 for an attempt that failed; gamma times the return of the next action of
+        the episode for any other that changed the scene. A Monte-Carlo return of who acted.
+        """
+        found = [0.0] * len(self)
+        for i in reversed(range(len(self))):
+            each = self.experiences[i]
+            if primitives.get(each.primitive).picks:
+                found[i] = each.reward
+            elif each.changed and self.follows(i + 1):
+                found[i] = gamma * found[i + 1]
+        return found
+
+    def follows(self, index: int) -> bool:
+        """Whether an action is the next one of the same episode as the one before it."""
+        if not 0 < index < len(self):
+            return False
+        same = self.episodes[index] == self.episodes[index - 1]
+        return same and self.steps[index] == self.steps[index - 1] + 1
+
+    def by_episode(self) -> list[range]:
+        """The indices of each run of actions that follow one another."""
+        starts = [i for i in range(len(self)) if not self.follows(i)]
+        return [range(a, b) for a, b in zip(starts, [*starts[1:], len(self)], strict=True)]
+
+
+def read_log(
+    path: str | Path,
+    config: NetworkConfig,
+    limit: int | None = None,
+    report: Callable[[int], None] = lambda count: None,
+) -> Log:
+    """The first ``limit`` transitions of a store, all if None, for a network to learn from.
+
+    report: hears how many were read. Raises STORE_UNREADABLE where the store is missing, empty or
+    cut off, STORE_MISMATCH for a missing field, another workspace or resolution, and for a
+    primitive, rotation or pixel that the network does not value; each says what and where.
+    """
+    reader = _Reader(config)
+    for transition in islice(read_transitions(path, whole=True), limit):
+        reader.add(transition)
+        report(reader.count)
+    require(
+        reader.count > 0, f"{path} holds no transitions to learn from", ErrorCode.STORE_UNREADABLE
+    )
+    return reader.log()
+
+
+class _Reader:
+    """Collects transitions; a heightmap that two of them share is kept once."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        self._config = config
+        self._last: Transition | None = None
+        self._experiences: list[Experience] = []
+        self._rows: list[tuple[str, int, float, bool]] = []
+
+    @property
+    def count(self) -> int:
+        """Transitions collected."""
+        return len(self._rows)
+
+    def add(self, transition: Transition) -> None:
+        """Append one."""
+        _check(transition, self._config, self.count)
+        experience = Experience.of(transition, self._config.colour)
+        if self._last is not None and _continues(self._last, transition):
+            before = self._experiences[-1]
+            experience = replace(experience, height=before.next_height, colour=before.next_colour)
+        action = transition.action
+        row = (transition.episode, transition.step, action.probability, transition.outcome.success)
+        self._experiences.append(experience)
+        self._rows.append(row)
+        self._last = transition
+
+    def log(self) -> Log:
+        """What was collected."""
+        assert self._last is not None
+        episodes, steps, probabilities, successes = zip(*self._rows, strict=True)
+        workspace = self._last.before.workspace
+        return Log(tuple(self._experiences), episodes, steps, probabilities, successes, workspace)
+
+
+def _continues(last: Transition, transition: Transition) -> bool:
+    same = np.array_equal(last.after.height, transition.before.height, equal_nan=True)
+    return bool(same and np.array_equal(last.after.colour, transition.before.colour))
+
+
+def _check(transition: Transition, config: NetworkConfig, index: int) -> None:
+    """Raise STORE_MISMATCH unless a network of ``config`` values the action."""
+    action, workspace = transition.action, transition.before.workspace
+    where = f"transition {index} (episode {transition.episode!r}, step {transition.step})"
+    known = dict(config.primitives)
+    _require(
+        action.primitive in known,
+        f"{where} is of primitive {action.primitive!r}; the policy values {', '.join(known)}",
+    )
+    _require(
+        action.rotation < known[action.primitive],
+        f"{where} is of rotation {action.rotation}; {action.primitive} has "
+        f"{known[action.primitive]} of them",
+    )
+    _require(
+        action.row < workspace.rows and action.column < workspace.columns,
+        f"{where} is at pixel {action.row}, {action.column} of a map of {workspace.shape}",
+    )
+    _require(
+        abs(workspace.resolution - config.resolution) < 1e-9,
+        f"{where} has {workspace.resolution} m a pixel; the policy is made for {config.resolution}",
+    )
+    _require(
+        bool(np.isfinite(transition.reward)),
+        f"{where} has the reward {transition.reward}; it must be finite",
+    )
+
+
+def _require(condition: bool, sentence: str) -> None:
+    require(condition, sentence, ErrorCode.STORE_MISMATCH)
+
+
+def choose(items: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
+    """``count`` of ``items``, uniformly and with repetition."""
+    return [items[int(i)] for i in rng.integers(0, len(items), count)]

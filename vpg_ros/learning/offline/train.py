@@ -1,0 +1,99 @@
+"""Training from a log: update, save; resumable after a kill at any moment."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.errors import ErrorCode, require
+from vpg_ros.learning.offline import algorithms
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.state import load_state, require_same, save_state
+from vpg_ros.policy import checkpoint
+from vpg_ros.policy.config import NetworkConfig
+
+STATE = "state.pt"
+WEIGHTS = "weights.safetensors"
+SAVE_AFTER = 200  # updates between two saves
+LOSSES = 50  # updates whose mean loss is given
+
+Report = Callable[["OfflineTrainer"], None]
+
+
+class OfflineTrainer:
+    """One training of an algorithm on a log, and the folder where it is kept.
+
+    Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
+    other settings or data, STORE_UNREADABLE when it is damaged. updates: done. loss: mean of the
+    last LOSSES updates. seconds: wall time of all updates, without pauses between runs.
+    """
+
+    def __init__(self, name: str, log: Log, config: OfflineConfig, out: Path) -> None:
+        self.config, self.out, self._name = config, out, name
+        self._data = _digest(log)
+        self.algorithm = algorithms.get(name)(log, NetworkConfig.of_registry(), config)
+        self.updates, self.seconds = 0, 0.0
+        self.losses: list[float] = []
+        if (out / STATE).is_file():
+            self._resume()
+
+    @property
+    def loss(self) -> float:
+        """Mean of the last updates; 0 before the first."""
+        last = self.losses[-LOSSES:]
+        return sum(last) / len(last) if last else 0.0
+
+    def run(self, report: Report = lambda trainer: None) -> Path:
+        """Train to the end; returns the path of the weights. Raises DISK_FULL."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        while self.updates < self.config.updates:
+            self._update()
+            report(self)
+            if self.updates % SAVE_AFTER == 0 or self.updates == self.config.updates:
+                self.save()
+        return self.out / WEIGHTS
+
+    def _update(self) -> None:
+        begin = time.monotonic()
+        self.losses.append(self.algorithm.update())
+        self.updates += 1
+        self.seconds += time.monotonic() - begin
+
+    def save(self) -> None:
+        """Write weights, then state; a kill at any moment leaves the last save usable."""
+        about = {"algorithm": self._name, **asdict(self.config), "updates_done": self.updates}
+        checkpoint.save(self.out / WEIGHTS, self.algorithm.network, about)
+        state = {
+            "algorithm": self.algorithm.state(),
+            "settings": json.dumps(self._settings()),
+            "updates": self.updates,
+            "seconds": self.seconds,
+            "losses": self.losses,
+        }
+        save_state(self.out / STATE, state)
+
+    def _settings(self) -> dict[str, Any]:
+        """All that must stay as it is for a training to go on, as JSON types."""
+        return {"algorithm": self._name, "data": self._data, **asdict(self.config)}
+
+    def _resume(self) -> None:
+        state = load_state(self.out / STATE)
+        require(
+            "algorithm" in state,
+            f"{self.out} holds another kind of training; choose another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
+        require_same(self.out, json.loads(state["settings"]), self._settings())
+        self.algorithm.restore(state["algorithm"])
+        self.updates, self.seconds = state["updates"], state["seconds"]
+        self.losses = state["losses"]
+
+
+def _digest(log: Log) -> str:
+    """Twelve hexadecimal digits that name the log's actions and what came of them."""
+    rows = [(e.primitive, e.rotation, e.row, e.column, e.reward) for e in log.experiences]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
