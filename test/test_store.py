@@ -55,7 +55,9 @@ def transition(step: int, workspace: Workspace = WORKSPACE) -> Transition:
         episode="one",
         step=step,
         before=heightmap(2 * step, 10.0 + step, workspace),
-        action=Action(primitive, 3, 5, 7, 1.178, pose, 0.75, 0.125, "network", "0123456789ab", 0.25),
+        action=Action(
+            primitive, 3, 5, 7, 1.178, pose, 0.75, 0.125, "network", "0123456789ab", 0.25
+        ),
         outcome=Outcome(step % 3 == 0, 0.041, 12.5, 3.25, ErrorCode.OK, ""),
         reward=float(step % 3 == 0),
         after=heightmap(2 * step + 1, 10.5 + step, workspace),

@@ -29,6 +29,9 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
     parser.add_argument("--runs", type=int, help="tables of each challenging case (default 3)")
     parser.add_argument("--random-runs", type=int, help="tables of random clutter (default 20)")
+    parser.add_argument(
+        "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
+    )
     parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
     parser.add_argument(
         "--quick", action="store_true", help="a small matrix, in minutes, to see it work"

@@ -20,15 +20,17 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import KINDS, DatasetSpec, episodes, make_dataset
+from vpg_ros.learning.offline.estimates import estimates
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.synergy import credits, mean_credit, measure, player, synergy
-from vpg_ros.learning.offline.train import WEIGHTS, OfflineTrainer
+from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.store import read_transitions
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
 
 CELL = "cell.json"
 CREDITED = 400  # transitions of a data set in which pushes that opened a grasp are looked for
+ESTIMATED = 1000  # transitions that off-policy evaluation looks at
 
 Report = Callable[[str], None]
 
@@ -38,7 +40,8 @@ class Matrix:
     """What is trained and how it is measured.
 
     updates: gradient steps of each training. runs: tables of random clutter, and of each
-    challenging case. camera: of data and evaluation. jobs: processes of an evaluation.
+    challenging case. estimating: gradient steps of off-policy evaluation, 0 for none. camera: of
+    data and evaluation. jobs: processes of an evaluation.
     """
 
     datasets: tuple[str, ...] = ("random", "scripted", "mixed")
@@ -48,6 +51,7 @@ class Matrix:
     updates: int = 2000
     runs: int = 3
     random_runs: int = 20
+    estimating: int = 300
     camera: str = "ortho"
     jobs: int = 1
 
@@ -57,6 +61,7 @@ class Matrix:
         for name in self.algorithms:
             algorithms.get(name)
         require(all(size > 0 for size in self.sizes), f"sizes is {self.sizes}; each must be > 0")
+        require(self.estimating >= 0, f"estimating is {self.estimating}; it must be >= 0")
         for name in ("updates", "runs", "random_runs", "jobs"):
             value = getattr(self, name)
             require(value > 0, f"{name} is {value}; it must be > 0")
@@ -93,6 +98,7 @@ QUICK = Matrix(
     updates=60,
     runs=1,
     random_runs=3,
+    estimating=10,
 )
 
 
@@ -130,7 +136,7 @@ def _read(path: Path, matrix: Matrix) -> dict[str, Any]:
 
 def _settings(matrix: Matrix) -> dict[str, Any]:
     """What a cell depends on besides itself."""
-    names = ("updates", "runs", "random_runs", "camera")
+    names = ("updates", "runs", "random_runs", "estimating", "camera")
     return {name: getattr(matrix, name) for name in names}
 
 
@@ -169,8 +175,18 @@ def _train_and_measure(cell: Cell, matrix: Matrix, out: Path, logs: _Logs) -> di
         "behaviour_grasp_success": log.grasp_success(),
         "training_seconds": trainer.seconds,
         **_measured(weights, folder, matrix),
-        "credit": _credited(folder / "training" / WEIGHTS, logs.folder(cell.dataset)),
+        "credit": _credited(weights, logs.folder(cell.dataset)),
+        "estimates": _estimated(weights, log, cell.seed, matrix),
     }
+
+
+def _estimated(weights: Path, log: Log, seed: int, matrix: Matrix) -> dict[str, Any] | None:
+    """What off-policy evaluation makes of the policy, beside the truth."""
+    if matrix.estimating == 0:
+        return None
+    config = OfflineConfig(updates=matrix.estimating, seed=seed)
+    known = log.first(ESTIMATED)
+    return estimates(known, weights, config, matrix.camera, matrix.random_runs)
 
 
 def _measured(weights: Path, folder: Path, matrix: Matrix) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A log in memory: experiences, who acted with what probability, and what came of it later."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,17 @@ class Log:
 
     def __len__(self) -> int:
         return len(self.experiences)
+
+    def first(self, count: int) -> "Log":
+        """Its first ``count`` transitions."""
+        return Log(
+            self.experiences[:count],
+            self.episodes[:count],
+            self.steps[:count],
+            self.probabilities[:count],
+            self.successes[:count],
+            self.workspace,
+        )
 
     def grasp_success(self) -> float:
         """Share of the picking actions that picked; 0 without any."""
@@ -164,8 +175,3 @@ def _check(transition: Transition, config: NetworkConfig, index: int) -> None:
 
 def _require(condition: bool, sentence: str) -> None:
     require(condition, sentence, ErrorCode.STORE_MISMATCH)
-
-
-def choose(items: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
-    """``count`` of ``items``, uniformly and with repetition."""
-    return [items[int(i)] for i in rng.integers(0, len(items), count)]

@@ -13,6 +13,7 @@ import matplotlib as mpl
 
 from vpg_ros.atomic import write_atomically
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.offline.estimates import ranked
 from vpg_ros.learning.offline.synergy import synergy
 
 mpl.use("Agg")
@@ -28,9 +29,13 @@ _CREDIT = ("data", "size", "algorithm", "pushes", "its value", "best grasp befor
 
 def write(cells: Sequence[Content], out: Path) -> str:
     """Write results.json, results.md and results.png to ``out``; returns the Markdown."""
-    rows = summary(cells)
-    text = markdown(rows)
-    content = {"rows": rows, "cells": [{k: v for k, v in c.items() if k != "runs"} for c in cells]}
+    rows, ranks = summary(cells), rankings(cells)
+    text = markdown(rows) + _ranks(ranks)
+    content = {
+        "rows": rows,
+        "rankings": ranks,
+        "cells": [{k: v for k, v in c.items() if k != "runs"} for c in cells],
+    }
     write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
     write_atomically(out / "results.md", text.encode())
     picture(rows, out / "results.png")
@@ -44,6 +49,37 @@ def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
     """
     ordered = sorted(cells, key=_key)
     return [_row(list(group)) for _, group in groupby(ordered, _key)]
+
+
+def rankings(cells: Sequence[Content]) -> list[dict[str, Any]]:
+    """How well off-policy evaluation ranks all policies of a data set and size; JSON types."""
+
+    def key(cell: Content) -> tuple[str, int]:
+        return cell["dataset"], cell["size"]
+
+    estimated = sorted((cell for cell in cells if cell["estimates"]), key=key)
+    return [
+        {"dataset": kind, "size": size, **ranked([cell["estimates"] for cell in group])}
+        for (kind, size), group in groupby(estimated, key)
+    ]
+
+
+def _ranks(found: Sequence[Content]) -> str:
+    """The table of rankings, empty without any."""
+    columns = ("data", "size", "method", "policies", "Spearman", "regret")
+    lines = [
+        [row["dataset"], str(row["size"]), method, str(each["policies"]), _rho(each), regret]
+        for row in found
+        for method, each in row.items()
+        if isinstance(each, dict) and (regret := f"{each['regret']:.2f}")
+    ]
+    if not lines:
+        return ""
+    return f"\nOff-policy evaluation against simulation.\n\n{_table(columns, lines)}"
+
+
+def _rho(each: Content) -> str:
+    return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
 
 
 def _key(cell: Content) -> tuple[str, int, str]:

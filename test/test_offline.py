@@ -1,0 +1,524 @@
+"""Learning offline: data sets, the exact softmax, the algorithms, estimates, the commands."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mcap_ros2.writer import Writer
+
+from vpg_ros import primitives
+from vpg_ros.action import Transition
+from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS
+from vpg_ros.cli.main import main
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.figures import Run
+from vpg_ros.learning.learner import CPU
+from vpg_ros.learning.offline import algorithms
+from vpg_ros.learning.offline.behaviour import Mixture, scripted
+from vpg_ros.learning.offline.boltzmann import BoltzmannPolicy, expected_value, log_probabilities
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.datasets import (
+    KINDS,
+    DatasetSpec,
+    make_dataset,
+    without_help,
+)
+from vpg_ros.learning.offline.fqe import Evaluated, fitted_q_evaluation
+from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
+from vpg_ros.learning.offline.interval import bootstrap_mean
+from vpg_ros.learning.offline.log import Log, read_log
+from vpg_ros.learning.offline.ranking import ranking
+from vpg_ros.learning.offline.scenes import scene_values
+from vpg_ros.learning.offline.synergy import credits, synergy
+from vpg_ros.learning.offline.train import OfflineTrainer
+from vpg_ros.learning.rewards import is_clear, reward
+from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
+from vpg_ros.learning.store.codec import encode
+from vpg_ros.motion import Outcome
+from vpg_ros.policy import HeuristicPolicy, RandomPolicy
+from vpg_ros.policy.acting import value_maps
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.maps import ValueMaps
+from vpg_ros.resources import resource
+
+NETWORK = NetworkConfig.of_registry()
+SHAPE = DEFAULT_WORKSPACE.shape
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def scene(*places: tuple[int, int]) -> Heightmap:
+    """A block of 40 mm at each pixel (row, column)."""
+    height = np.zeros(SHAPE, np.float32)
+    for row, column in places:
+        height[row - 10 : row + 10, column - 10 : column + 10] = 0.04
+    return Heightmap(np.zeros((*SHAPE, 3), np.uint8), height, DEFAULT_WORKSPACE)
+
+
+ONE, EMPTY = scene((110, 110)), scene()
+PAIR, APART = scene((110, 100), (110, 121)), scene((110, 90), (110, 131))
+
+
+def step(
+    index: int,
+    name: str,
+    place: tuple[int, int, int],
+    before: Heightmap = ONE,
+    after: Heightmap = ONE,
+    success: bool = False,
+    episode: str = "one",
+    probability: float = 0.5,
+) -> Transition:
+    """A step whose action is ``name`` at (row, column, rotation), with the reward it earns."""
+    action = replace(primitives.get(name).action(*place, before), probability=probability)
+    outcome = Outcome(success)
+    earned = reward(action, outcome, before, after)
+    return Transition(episode, index, before, action, outcome, earned, after, is_clear(after))
+
+
+# A push parts two blocks, a grasp in the middle takes one; grasps beside a block fail.
+GOOD = (
+    step(0, "push", (110, 80, 0), PAIR, APART, success=True),
+    step(1, "grasp", (110, 91, 0), APART, ONE, success=True),
+    step(2, "grasp", (111, 111, 4), ONE, EMPTY, success=True),
+)
+BAD = tuple(step(i, "grasp", (101, 101 + 2 * i, i), ONE, ONE, episode="two") for i in range(4))
+
+
+def write(path: Path, transitions: Sequence[Transition] = (*GOOD, *BAD)) -> Path:
+    with TransitionWriter(path) as writer:
+        for each in transitions:
+            writer.write(each)
+    return path
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("store") / "a.mcap")
+
+
+@pytest.fixture(scope="module")
+def log(store: Path) -> Log:
+    return read_log(store, NETWORK)
+
+
+# -- data sets
+
+
+def test_the_commands_offer_what_there_is() -> None:
+    assert set(DATASETS) == set(KINDS)
+    assert algorithms.names() == OFFLINE_ALGORITHMS
+
+
+def rows(folder: Path) -> list[tuple[object, ...]]:
+    return [
+        (t.episode, t.step, t.action, t.reward, float(np.nansum(t.after.height)))
+        for t in read_transitions(folder)
+    ]
+
+
+def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(tmp_path: Path) -> None:
+    card = make_dataset(DatasetSpec("mixed", 24, seed=3), tmp_path / "whole").figures()
+    make_dataset(DatasetSpec("mixed", 14, seed=3), tmp_path / "parts")
+    begun = rows(tmp_path / "parts")
+    make_dataset(DatasetSpec("mixed", 24, seed=3), tmp_path / "parts")
+    whole = rows(tmp_path / "whole")
+    assert rows(tmp_path / "parts") == whole
+    assert whole[:14] == begun and len(whole) == 24
+    assert card["transitions"] == 24 == sum(e["actions"] for e in card["primitives"].values())
+    assert json.loads((tmp_path / "parts" / "card.json").read_text())["transitions"] == 24
+    assert all(0 < t.action.probability <= 1 for t in read_transitions(tmp_path / "whole"))
+    with pytest.raises(VpgError, match="kind 'mixed', not 'random'") as error:
+        make_dataset(DatasetSpec("random", 24, seed=3), tmp_path / "whole")
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_without_help_keeps_no_push_that_a_pick_followed() -> None:
+    assert without_help(GOOD) == list(GOOD[1:])
+    useless = step(0, "push", (110, 80, 0), ONE, ONE)
+    failed = step(1, "grasp", (101, 101, 0))
+    assert without_help([useless, failed]) == [useless, failed]
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"kind": "human"}, "kind is 'human'; it must be one of random"),
+        ({"actions": 0}, "actions is 0; it must be > 0"),
+        ({"camera": "x"}, "camera is 'x'"),
+    ],
+)
+def test_bad_settings_of_a_data_set_are_refused(spec: dict[str, object], sentence: str) -> None:
+    with pytest.raises(VpgError, match=sentence):
+        DatasetSpec(**{"kind": "random", "actions": 5, **spec})  # type: ignore[arg-type]
+
+
+def test_a_random_action_is_as_likely_as_it_says() -> None:
+    """Every action of a primitive has the same probability; those of all sum to one."""
+    decision = RandomPolicy(1).decide(ONE)
+    counts = {name: int(mask.sum()) for name, mask in decision.maps.admissible.items()}
+    seen = {}
+    for seed in range(20):
+        action = RandomPolicy(seed).decide(ONE).action
+        seen[action.primitive] = action.probability
+    assert set(seen) == {"grasp", "push"}
+    assert sum(seen[name] * counts[name] for name in counts) == pytest.approx(1)
+
+
+def test_a_mixture_adds_the_probabilities_of_its_parts() -> None:
+    """The heuristic's own grasp may come from either part; a random one only from the other."""
+    policy = Mixture([(0.75, HeuristicPolicy()), (0.25, RandomPolicy(5, ("grasp",)))], seed=0)
+    count = int(policy.decide(ONE).maps.admissible["grasp"].sum())
+    found = {policy.decide(ONE).action.probability for _ in range(30)}
+    assert sorted(found) == pytest.approx([0.25 / count, 0.75 + 0.25 / count])
+
+
+def test_the_script_pushes_after_what_failed() -> None:
+    failed = [step(0, "grasp", (101, 101, 0)).action]
+    fresh = [scripted(seed).decide(ONE).action.primitive for seed in range(40)]
+    stuck = [scripted(seed).decide(ONE, failed).action.primitive for seed in range(40)]
+    assert fresh.count("push") < 12 < 26 < stuck.count("push")
+
+
+# -- the log
+
+
+def test_a_log_knows_what_actions_came_to(log: Log) -> None:
+    assert log.returns(0.8) == [0.8, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert log.by_episode() == [range(3), range(3, 7)]
+    assert log.grasp_success() == pytest.approx(2 / 6)
+    assert log.experiences[0].next_height is log.experiences[1].height  # kept once
+
+
+def test_a_gap_in_an_episode_ends_what_follows(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path / "a.mcap", (GOOD[0], GOOD[2])), NETWORK)
+    assert log.returns(0.8) == [0.0, 1.0]
+
+
+def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATCH) -> None:
+    with pytest.raises(VpgError, match=sentence) as error:
+        read_log(path, NETWORK)
+    assert error.value.code is code
+
+
+def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -> None:
+    roll = replace(BAD[1], action=replace(BAD[1].action, primitive="roll"))
+    refused(write(tmp_path / "a.mcap", (BAD[0], roll)), r"transition 1 .*step 1\).* 'roll'.* grasp")
+    turned = replace(BAD[0], action=replace(BAD[0].action, rotation=9))
+    refused(write(tmp_path / "b.mcap", (turned,)), "transition 0 .* rotation 9; grasp has 8")
+    far = replace(BAD[0], action=replace(BAD[0].action, row=224))
+    refused(write(tmp_path / "c.mcap", (far,)), "pixel 224, 101")
+    coarse = replace(DEFAULT_WORKSPACE, resolution=0.004)
+    maps = (replace(each, workspace=coarse) for each in (BAD[0].before, BAD[0].after))
+    before, after = maps
+    other = replace(BAD[0], before=before, after=after)
+    refused(write(tmp_path / "d.mcap", (other,)), r"0\.004 m a pixel; .* 0\.002")
+    refused(write(tmp_path / "e.mcap", ()), "no transitions", ErrorCode.STORE_UNREADABLE)
+
+
+def test_a_missing_field_is_refused_with_its_place(tmp_path: Path) -> None:
+    definition = schema.DEFINITION.replace("float64 reward\n", "")
+    with (tmp_path / "old.mcap").open("wb") as stream, Writer(stream) as writer:
+        kind = writer.register_msgdef(schema.NAME, definition)
+        writer.write_message(schema.TOPIC, kind, encode(BAD[0]), 0)
+    refused(tmp_path / "old.mcap", "old.mcap, transition 0: .*reward")
+
+
+def test_actions_of_earlier_versions_have_no_known_probability(tmp_path: Path) -> None:
+    definition = schema.DEFINITION.replace("float64 probability\n", "")
+    with (tmp_path / "old.mcap").open("wb") as stream, Writer(stream) as writer:
+        kind = writer.register_msgdef(schema.NAME, definition)
+        writer.write_message(schema.TOPIC, kind, encode(BAD[0]), 0)
+    assert read_log(tmp_path / "old.mcap", NETWORK).probabilities == (0.0,)
+
+
+def test_a_truncated_store_is_refused_and_repaired(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    cut = write(folder / "00000.mcap", GOOD)
+    with cut.open("r+b") as file:
+        file.truncate(cut.stat().st_size * 2 // 3)
+    roll = replace(BAD[1], action=replace(BAD[1].action, primitive="roll"))
+    write(folder / "00001.mcap", (BAD[0], roll, BAD[2]))
+    refused(folder, "00000.mcap was cut off: its last", ErrorCode.STORE_UNREADABLE)
+    kept = len(list(read_transitions(cut)))
+    assert 0 < kept < len(GOOD)
+    out = tmp_path / "mended"
+    assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "00000.mcap was cut off" in said and "00001.mcap, transition 1: " in said
+    log = read_log(out, NETWORK)
+    assert len(log) == kept + 2 and info(out).complete
+    assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 1
+    assert "choose another folder" in capsys.readouterr().err
+
+
+# -- the Boltzmann policy
+
+
+def maps(**values: list[float]) -> ValueMaps:
+    arrays = {name: np.array(each, np.float32).reshape(1, 1, -1) for name, each in values.items()}
+    return ValueMaps(arrays, {name: np.ones(a.shape, np.bool_) for name, a in arrays.items()})
+
+
+def test_probabilities_are_those_of_a_softmax_over_all_primitives() -> None:
+    found = maps(grasp=[0.1, 0.3], push=[0.2])
+    found.admissible["grasp"][0, 0, 0] = False
+    chances = log_probabilities(found, 0.1)
+    expected = np.exp([3.0, 2.0]) / np.exp([3.0, 2.0]).sum()
+    assert np.exp(chances["grasp"]).ravel() == pytest.approx([0, expected[0]])
+    assert np.exp(chances["push"]).ravel() == pytest.approx(expected[1:])
+    other = maps(grasp=[9.0, 0.5], push=[1.0])
+    assert expected_value(other, found, 0.1) == pytest.approx(expected @ [0.5, 1.0])
+
+
+def test_draws_are_as_likely_as_they_say() -> None:
+    network = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
+    policy = BoltzmannPolicy(network, seed=0, temperature=0.02)
+    decision = policy.decide(ONE)
+    again = policy.probability(decision.action, ONE)
+    assert decision.action.probability == pytest.approx(again) and 0 < again < 1
+    # A draw weighed with the inverse of its probability counts the admissible actions.
+    count = sum(int(mask.sum()) for mask in network.maps(ONE).admissible.values())
+    flat = BoltzmannPolicy(network, seed=0, temperature=1e6).decide(ONE).action
+    assert 1 / flat.probability == pytest.approx(count, rel=1e-3)
+
+
+def test_values_with_gradients_are_those_of_acting(log: Log) -> None:
+    """The exact sums over a scene are of the values that the policy would choose by."""
+    network, _ = load(resource(SHIPPED_WEIGHTS))
+    each = log.experiences[0]
+    heightmap = each.before(log.workspace)
+    found = scene_values(network, each, heightmap)
+    acted = value_maps(network, CPU, heightmap)
+    values = np.concatenate([acted.values[n][acted.admissible[n]] for n in NETWORK.names])
+    assert len(found.values) == len(values)
+    # bfloat16, where the processor has it, keeps two to three digits.
+    assert np.abs(found.values.detach().numpy() - values).mean() < 0.01
+    exact = 0.05 * np.log(np.exp(found.values.detach().numpy().astype(float) / 0.05).sum())
+    assert float(found.soft_maximum(0.05)) == pytest.approx(exact, abs=1e-4)
+    assert float(found.log_probability(0.05)) == pytest.approx(
+        (float(found.at_action) - exact) / 0.05, abs=1e-2
+    )
+    found.log_probability(0.05).backward()
+    gradients = [p.grad for p in network.parameters()]
+    assert any(g is not None and bool(g.abs().sum() > 0) for g in gradients)
+
+
+# -- algorithms
+
+QUICK = OfflineConfig(updates=4, batch=6, scenes=1)
+
+
+@pytest.mark.parametrize("name", OFFLINE_ALGORITHMS)
+def test_an_algorithm_continues_as_if_it_had_not_been_stopped(
+    name: str, log: Log, tmp_path: Path
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(trainer: OfflineTrainer) -> None:
+        if trainer.updates == 2:
+            trainer.save()
+            raise Stop
+
+    whole = OfflineTrainer(name, log, QUICK, tmp_path / "whole")
+    weights = whole.run()
+    with pytest.raises(Stop):
+        OfflineTrainer(name, log, QUICK, tmp_path / "parts").run(stop)
+    parts = OfflineTrainer(name, log, QUICK, tmp_path / "parts")
+    assert parts.updates == 2
+    assert parts.run().read_bytes() == weights.read_bytes()
+    assert parts.losses == whole.losses and all(np.isfinite(whole.losses))
+    assert load_policy(weights, "cpu").decide(ONE).action.primitive in NETWORK.names
+
+
+def probability(log: Log, name: str, index: int, updates: int = 25) -> float:
+    """ln π of an action of the log after a little cloning, less that of an untrained network."""
+    config = OfflineConfig(updates=updates, scenes=1, rate=2e-3)
+    algorithm = algorithms.get(name)(log, NETWORK, config)
+    each = log.experiences[index]
+
+    def now() -> float:
+        with torch.no_grad():
+            values = scene_values(algorithm.network, each, each.before(log.workspace))
+        return float(values.log_probability(config.temperature))
+
+    begun = now()
+    for _ in range(updates):
+        algorithm.update()
+    return now() - begun
+
+
+def test_cloning_makes_what_was_done_likely(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path / "a.mcap", GOOD[2:]), NETWORK)
+    assert probability(log, "bc", 0) > 1.0
+
+
+def test_filtered_cloning_leaves_out_what_failed(log: Log, tmp_path: Path) -> None:
+    algorithm = algorithms.get("filtered-bc")(log, NETWORK, QUICK)
+    assert list(algorithm.cloned()) == [0, 1, 2]  # type: ignore[attr-defined]
+    hopeless = read_log(write(tmp_path / "a.mcap", BAD), NETWORK)
+    with pytest.raises(VpgError, match=r"no action of the 4 .* led to a pick"):
+        algorithms.get("filtered-bc")(hopeless, NETWORK, QUICK)
+
+
+def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
+    """The soft maximum over all actions comes down towards the values of those in the log."""
+
+    def gap(conservatism: float) -> float:
+        config = OfflineConfig(updates=12, scenes=1, batch=6, conservatism=conservatism)
+        algorithm = algorithms.get("cql")(log, NETWORK, config)
+        for _ in range(12):
+            algorithm.update()
+        each = log.experiences[2]
+        with torch.no_grad():
+            found = scene_values(algorithm.network, each, each.before(log.workspace))
+        return float(found.soft_maximum(0.05) - found.at_action)
+
+    assert gap(5.0) < gap(0.0) - 0.05
+
+
+def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Path) -> None:
+    with pytest.raises(VpgError, match="algorithm is 'sac'; it must be one of awac, bc"):
+        OfflineTrainer("sac", log, QUICK, tmp_path)
+    with pytest.raises(VpgError, match=r"expectile is 1.5; it must be in \(0, 1\)"):
+        OfflineConfig(expectile=1.5)
+    OfflineTrainer("dqn", log, QUICK, tmp_path).save()
+    with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
+        OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+# -- estimates
+
+
+def test_importance_sampling_of_the_policy_itself_is_the_mean_return() -> None:
+    rewards = [np.array([0.0, 1.0]), np.array([1.0, 0.0, 1.0])]
+    same = [np.ones(2), np.ones(3)]
+    weights, earned = trajectories(same, rewards, 0.5)
+    assert per_decision(weights, earned) == pytest.approx((0.5 + 1.25) / 2)
+    assert effective_samples(weights[:, -1]) == pytest.approx(2)
+
+
+def test_importance_sampling_follows_the_policy_evaluated() -> None:
+    """Two arms drawn alike, of which the second one pays; the policy takes it 9 times in 10."""
+    rng = np.random.default_rng(0)
+    arms = rng.integers(0, 2, 4000)
+    ratios = [np.array([0.9 if arm else 0.1]) / 0.5 for arm in arms]
+    rewards = [np.array([float(arm)]) for arm in arms]
+    weights, earned = trajectories(ratios, rewards, 0.9)
+    for weighted in (True, False):
+        assert per_decision(weights, earned, weighted) == pytest.approx(0.9, abs=0.03)
+    assert effective_samples(weights[:, -1]) < 4000
+
+
+def test_fitted_q_evaluation_tells_a_good_policy_from_a_bad_one(log: Log) -> None:
+    """Values of a network that likes what paid, and of the same one turned upside down."""
+    good, _ = load(resource(SHIPPED_WEIGHTS))
+    config = OfflineConfig(updates=2, batch=4)
+    estimate = fitted_q_evaluation(log, Evaluated(good, 0.05), config)
+    assert estimate.samples == 2
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1 / (1 - config.gamma)
+
+
+def test_ranks_are_compared() -> None:
+    assert ranking([1.0, 2.0, 3.0], [0.1, 0.2, 0.9]).spearman == pytest.approx(1)
+    worst = ranking([3.0, 2.0, 1.0], [0.1, 0.2, 0.9])
+    assert worst.spearman == pytest.approx(-1) and worst.regret == pytest.approx(0.8)
+    with pytest.raises(VpgError, match="at least two"):
+        ranking([1.0], [1.0])
+
+
+def test_an_interval_holds_the_mean_and_narrows() -> None:
+    values = np.random.default_rng(0).normal(3.0, 1.0, 400)
+    few, many = (bootstrap_mean(values[:count], 0) for count in (25, 400))
+    assert many.low < values.mean() < many.high
+    assert many.high - many.low < 0.5 * (few.high - few.low)
+
+
+# -- synergy
+
+
+def test_synergy_is_what_pushes_add() -> None:
+    def runs(picked: Sequence[int]) -> list[Run]:
+        return [Run("a", i, 3, each, 0, 5, 5, each, 1.0) for i, each in enumerate(picked)]
+
+    found = synergy(runs([3] * 9 + [1]), runs([3] * 2 + [1] * 8))
+    assert found.difference == pytest.approx(0.7) and found.p_value < 0.05
+
+
+def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
+    policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
+    (credit,) = credits([GOOD, BAD], policy)
+    before, after = (policy.maps(GOOD[0].before), policy.maps(GOOD[0].after))
+    assert credit.push == before.values["push"][0, 55, 40]
+    assert credit.pick_before == before.values["grasp"][before.admissible["grasp"]].max()
+    assert credit.pick_after == after.values["grasp"][after.admissible["grasp"]].max()
+
+
+# -- commands
+
+
+def test_the_commands_make_train_and_continue_online(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = str(tmp_path / "data"), tmp_path / "offline"
+    make = ["dataset", "make", "--kind", "random", "--actions", "8", "--out", data]
+    assert main(make) == 0
+    train = ["train-offline", "--dataset", data, "--algorithm", "dqn", "--updates", "2"]
+    figures = tmp_path / "figures.json"
+    assert main([*train, "--out", str(out), "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["transitions"] == 8
+    weights = out / "weights.safetensors"
+    online = ["train", "--out", str(tmp_path / "on"), "--actions", "2", "--camera", "ortho"]
+    assert main([*online, "--init", str(weights)]) == 0
+    capsys.readouterr()
+    other = [*online, "--init", str(resource(SHIPPED_WEIGHTS)), "--resume"]
+    assert main(other) == 1
+    assert "init" in capsys.readouterr().err
+
+
+def test_the_experiment_writes_one_file_and_does_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vpg_ros.learning.offline import experiment, results
+
+    tiny = experiment.Matrix(
+        ("random",), (12,), ("dqn",), (0,), updates=2, runs=1, random_runs=1, estimating=0
+    )
+    said: list[str] = []
+    content = {
+        "settings": experiment._settings(tiny),
+        **asdict(next(tiny.cells())),
+        "behaviour_grasp_success": 0.3,
+        "training_seconds": 1.0,
+        "random": {"completion": 1.0, "grasp_success": 0.5, "action_efficiency": 0.5},
+        "challenging": {"completion": 0.0, "grasp_success": None, "action_efficiency": 0.5},
+        "synergy": {},
+        "runs": {"all": [], "picks": []},
+        "credit": {"pushes": 0, "push": None, "pick_before": None, "pick_after": None},
+        "estimates": None,
+    }
+    (cell,) = tiny.cells()
+    folder = cell.folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "cell.json").write_text(json.dumps(content))
+    assert experiment.run(tiny, tmp_path, said.append) == [content] and not said
+    assert "| random | 12 | dqn | 1 | 30.0 | 50.0 |" in results.write([content], tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["seeds"] == 1
+    assert (tmp_path / "results.png").stat().st_size > 1000
+    with pytest.raises(VpgError, match="choose another folder"):
+        experiment.run(replace(tiny, updates=3), tmp_path)

@@ -1,0 +1,59 @@
+"""A policy's return by every method of off-policy evaluation, and in simulation."""
+
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.errors import VpgError
+from vpg_ros.learning.env import TableEnv
+from vpg_ros.learning.offline.boltzmann import TEMPERATURE, BoltzmannPolicy
+from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.fqe import Evaluated, fitted_q_evaluation
+from vpg_ros.learning.offline.importance import importance_sampling
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.offline.ranking import ranking, true_return
+from vpg_ros.policy.checkpoint import load, load_policy
+
+METHODS = ("fqe", "wis")  # fitted Q evaluation, weighted importance sampling
+TRUTH = "true"
+
+
+def estimates(
+    log: Log, weights: Path, config: OfflineConfig, camera: str, episodes: int
+) -> dict[str, Any]:
+    """The discounted return of the Boltzmann policy of ``weights``: method → Estimate as JSON.
+
+    None for a method that the log does not allow. ``episodes`` random tables are played for TRUTH,
+    at the temperature that the methods evaluate.
+    """
+    network, _ = load(weights)
+    evaluated = Evaluated(network, TEMPERATURE)
+    found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config)), "wis": None}
+    if all(chance > 0 for chance in log.probabilities):
+        found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))
+    env = TableEnv(camera)
+    try:
+        policy = BoltzmannPolicy(load_policy(weights, "cpu"), config.seed)
+        truth = true_return(env, policy, config.gamma, episodes, config.seed)
+    finally:
+        env.world.close()
+    return {**found, TRUTH: asdict(truth)}
+
+
+def ranked(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Method → Spearman's correlation with the truth over policies, and regret; plain JSON types.
+
+    None where fewer than two policies have an estimate, or all estimates are equal.
+    """
+    result: dict[str, Any] = {}
+    for method in METHODS:
+        pairs = [(e[method]["value"], e[TRUTH]["value"]) for e in found if e[method]]
+        try:
+            compared = ranking([e for e, _ in pairs], [t for _, t in pairs])
+        except VpgError:
+            result[method] = None
+            continue
+        rho = compared.spearman if isfinite(compared.spearman) else None
+        result[method] = {"spearman": rho, "regret": compared.regret, "policies": len(pairs)}
+    return result
