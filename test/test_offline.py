@@ -40,6 +40,8 @@ from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.rewards import is_clear, reward
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
+from vpg_ros.learning.store.reader import keep_first
+from vpg_ros.learning.train import Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.acting import value_maps
@@ -128,26 +130,26 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
 
 
 def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(tmp_path: Path) -> None:
-    card = make_dataset(DatasetSpec("mixed", 24, seed=3), tmp_path / "whole").figures()
-    make_dataset(DatasetSpec("mixed", 14, seed=3), tmp_path / "parts")
+    card = make_dataset(DatasetSpec("mixed", 16, seed=3), tmp_path / "whole").figures()
+    make_dataset(DatasetSpec("mixed", 7, seed=3), tmp_path / "parts")
     begun = rows(tmp_path / "parts")
-    make_dataset(DatasetSpec("mixed", 24, seed=3), tmp_path / "parts")
+    make_dataset(DatasetSpec("mixed", 16, seed=3), tmp_path / "parts")
     whole = rows(tmp_path / "whole")
     assert rows(tmp_path / "parts") == whole
-    assert whole[:14] == begun and len(whole) == 24
-    assert card["transitions"] == 24 == sum(e["actions"] for e in card["primitives"].values())
-    assert json.loads((tmp_path / "parts" / "card.json").read_text())["transitions"] == 24
+    assert whole[:7] == begun and len(whole) == 16
+    assert card["transitions"] == 16 == sum(e["actions"] for e in card["primitives"].values())
+    assert json.loads((tmp_path / "parts" / "card.json").read_text())["transitions"] == 16
     assert all(0 < t.action.probability <= 1 for t in read_transitions(tmp_path / "whole"))
     with pytest.raises(VpgError, match="kind 'mixed', not 'random'") as error:
-        make_dataset(DatasetSpec("random", 24, seed=3), tmp_path / "whole")
+        make_dataset(DatasetSpec("random", 16, seed=3), tmp_path / "whole")
     assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
 def test_without_help_keeps_no_push_that_a_pick_followed() -> None:
-    assert without_help(GOOD) == list(GOOD[1:])
+    assert list(without_help(GOOD)) == list(GOOD[1:])
     useless = step(0, "push", (110, 80, 0), ONE, ONE)
     failed = step(1, "grasp", (101, 101, 0))
-    assert without_help([useless, failed]) == [useless, failed]
+    assert list(without_help([useless, failed])) == [useless, failed]
 
 
 @pytest.mark.parametrize(
@@ -249,18 +251,17 @@ def test_a_truncated_store_is_refused_and_repaired(
     folder.mkdir()
     cut = write(folder / "00000.mcap", GOOD)
     with cut.open("r+b") as file:
-        file.truncate(cut.stat().st_size * 2 // 3)
+        file.truncate(keep_first(cut, 2)[1] + 20)  # in the middle of the third one
     roll = replace(BAD[1], action=replace(BAD[1].action, primitive="roll"))
     write(folder / "00001.mcap", (BAD[0], roll, BAD[2]))
     refused(folder, "00000.mcap was cut off: its last", ErrorCode.STORE_UNREADABLE)
-    kept = len(list(read_transitions(cut)))
-    assert 0 < kept < len(GOOD)
+    assert len(list(read_transitions(cut))) == 2
     out = tmp_path / "mended"
     assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "00000.mcap was cut off" in said and "00001.mcap, transition 1: " in said
     log = read_log(out, NETWORK)
-    assert len(log) == kept + 2 and info(out).complete
+    assert len(log) == 4 and info(out).complete
     assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 1
     assert "choose another folder" in capsys.readouterr().err
 
@@ -319,7 +320,7 @@ def test_values_with_gradients_are_those_of_acting(log: Log) -> None:
 
 # -- algorithms
 
-QUICK = OfflineConfig(updates=4, batch=6, scenes=1)
+QUICK = OfflineConfig(updates=3, batch=6, scenes=1)
 
 
 @pytest.mark.parametrize("name", OFFLINE_ALGORITHMS)
@@ -364,7 +365,7 @@ def probability(log: Log, name: str, index: int, updates: int = 25) -> float:
 
 def test_cloning_makes_what_was_done_likely(tmp_path: Path) -> None:
     log = read_log(write(tmp_path / "a.mcap", GOOD[2:]), NETWORK)
-    assert probability(log, "bc", 0) > 1.0
+    assert probability(log, "bc", 0) > 0.3
 
 
 def test_filtered_cloning_leaves_out_what_failed(log: Log, tmp_path: Path) -> None:
@@ -388,7 +389,7 @@ def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
             found = scene_values(algorithm.network, each, each.before(log.workspace))
         return float(found.soft_maximum(0.05) - found.at_action)
 
-    assert gap(5.0) < gap(0.0) - 0.05
+    assert gap(5.0) < gap(0.0) - 0.02
 
 
 def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Path) -> None:
@@ -472,23 +473,34 @@ def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
 # -- commands
 
 
-def test_the_commands_make_train_and_continue_online(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data, out = str(tmp_path / "data"), tmp_path / "offline"
-    make = ["dataset", "make", "--kind", "random", "--actions", "8", "--out", data]
+def test_the_commands_make_and_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, figures = str(tmp_path / "data"), tmp_path / "figures.json"
+    make = ["dataset", "make", "--kind", "random", "--actions", "5", "--out", data]
     assert main(make) == 0
+    assert main(["dataset", "info", data]) == 0
+    assert "by random" in capsys.readouterr().out
     train = ["train-offline", "--dataset", data, "--algorithm", "dqn", "--updates", "2"]
-    figures = tmp_path / "figures.json"
-    assert main([*train, "--out", str(out), "--json", str(figures)]) == 0
-    assert json.loads(figures.read_text())["transitions"] == 8
-    weights = out / "weights.safetensors"
-    online = ["train", "--out", str(tmp_path / "on"), "--actions", "2", "--camera", "ortho"]
-    assert main([*online, "--init", str(weights)]) == 0
-    capsys.readouterr()
-    other = [*online, "--init", str(resource(SHIPPED_WEIGHTS)), "--resume"]
-    assert main(other) == 1
-    assert "init" in capsys.readouterr().err
+    out = ["--out", str(tmp_path / "offline"), "--json", str(figures)]
+    assert main([*train, *out]) == 0
+    assert json.loads(figures.read_text())["transitions"] == 5
+    assert load_policy(tmp_path / "offline" / "weights.safetensors", "cpu").checkpoint
+    missing = str(tmp_path / "missing")
+    assert main(["train", "--out", str(tmp_path / "on"), "--init", missing]) == 1
+    assert missing in capsys.readouterr().err
+
+
+def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
+    weights = OfflineTrainer("dqn", log, replace(QUICK, updates=1), tmp_path / "offline").run()
+    begun = Trainer(TrainingConfig(), tmp_path / "on", init=weights)
+    expected, _ = load(weights)
+    for name, value in begun.learner.network.state_dict().items():
+        torch.testing.assert_close(value, expected.state_dict()[name])
+    begun.save()
+    with pytest.raises(VpgError, match=r"init .* there and None here"):
+        Trainer(TrainingConfig(), tmp_path / "on")
+    with pytest.raises(VpgError, match=r"weights of .* this training has") as error:
+        Trainer(TrainingConfig(trunks="separate"), tmp_path / "other", init=weights)
+    assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 
 def test_the_experiment_writes_one_file_and_does_nothing_twice(

@@ -1,10 +1,10 @@
 """Data sets made by one command each: the same settings give the same transitions."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
     about = {name: value for name, value in asdict(spec).items() if name != "actions"}
     with closing(SegmentWriter(out, kept, about)) as writer, closing(acting):
         while writer.count < spec.actions:
-            for transition in acting.episode(episode)[: spec.actions - writer.count]:
+            for transition in islice(acting.episode(episode), spec.actions - writer.count):
                 writer.write(transition)
                 report(writer.count)
             episode += 1
@@ -99,11 +99,11 @@ class _Acting:
         self._rollout = Rollout(config, lambda: self._policy)
         self._policy: Policy
 
-    def episode(self, number: int) -> Sequence[Transition]:
+    def episode(self, number: int) -> Iterator[Transition]:
         """The transitions of one episode that belong to the data set."""
         draws = np.random.default_rng((self._spec.seed, number, 1))
         self._policy = BEHAVIOURS[self._spec.kind](int(draws.integers(2**31)))
-        transitions = list(self._rollout.episode(number, 0))
+        transitions = self._rollout.episode(number, 0)
         return without_help(transitions) if self._spec.kind == WITHOUT_HELP else transitions
 
     def close(self) -> None:
@@ -111,17 +111,15 @@ class _Acting:
         self._rollout.close()
 
 
-def without_help(episode: Sequence[Transition]) -> Sequence[Transition]:
+def without_help(episode: Iterable[Transition]) -> Iterator[Transition]:
     """An episode less the actions that helped: those whose next one picked, not picking themselves.
 
     So that nothing in it shows what a push is good for.
     """
-    following = [*episode[1:], None]
-    return [
-        now
-        for now, then in zip(episode, following, strict=True)
-        if _picks(now) or then is None or not (_picks(then) and then.outcome.success)
-    ]
+    for now, then in pairwise(chain(episode, [None])):
+        assert now is not None
+        if _picks(now) or then is None or not (_picks(then) and then.outcome.success):
+            yield now
 
 
 def _picks(transition: Transition) -> bool:

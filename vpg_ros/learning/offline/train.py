@@ -18,7 +18,7 @@ from vpg_ros.policy.config import NetworkConfig
 
 STATE = "state.pt"
 WEIGHTS = "weights.safetensors"
-SAVE_AFTER = 200  # updates between two saves
+SAVE_AFTER = 50  # updates between two saves
 LOSSES = 50  # updates whose mean loss is given
 
 Report = Callable[["OfflineTrainer"], None]
