@@ -21,7 +21,12 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
-from vpg_ros.learning.offline.boltzmann import BoltzmannPolicy, expected_value, log_probabilities
+from vpg_ros.learning.offline.boltzmann import (
+    Boltzmann,
+    BoltzmannPolicy,
+    expected_value,
+    log_probabilities,
+)
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import (
     KINDS,
@@ -29,7 +34,7 @@ from vpg_ros.learning.offline.datasets import (
     make_dataset,
     without_help,
 )
-from vpg_ros.learning.offline.fqe import Evaluated, fitted_q_evaluation
+from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
 from vpg_ros.learning.offline.interval import bootstrap_mean
 from vpg_ros.learning.offline.log import Log, read_log
@@ -430,7 +435,7 @@ def test_fitted_q_evaluation_tells_a_good_policy_from_a_bad_one(log: Log) -> Non
     """Values of a network that likes what paid, and of the same one turned upside down."""
     good, _ = load(resource(SHIPPED_WEIGHTS))
     config = OfflineConfig(updates=2, batch=4)
-    estimate = fitted_q_evaluation(log, Evaluated(good, 0.05), config)
+    estimate = fitted_q_evaluation(log, Boltzmann(good), config)
     assert estimate.samples == 2
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1 / (1 - config.gamma)
 

@@ -78,8 +78,8 @@ def value_maps(
     """
     config = network.config
     allowed = admissible_cells(heightmap, config.names, config.cell, masked)
-    values, spread = Evaluator(network, device).evaluate(heightmap)
-    return ValueMaps(values, allowed, config.cell, spread)
+    values, _ = Evaluator(network, device).evaluate(heightmap)
+    return ValueMaps(values, allowed, config.cell)
 
 
 def _restored(

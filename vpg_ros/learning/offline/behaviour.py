@@ -1,7 +1,8 @@
 """Behaviour policies: who acts while a data set is made, and how likely each action was."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def scripted(seed: int) -> Policy:
 
 def expert(seed: int) -> Policy:
     """The shipped weights; what they do is certain."""
-    return _expert()
+    return _shipped()
 
 
 def mixed(seed: int) -> Policy:
@@ -130,20 +131,11 @@ def mixed(seed: int) -> Policy:
     return choice(int(rng.integers(2**31)))
 
 
-@dataclass
-class _Shipped:
-    """The shipped weights, read once."""
+@cache
+def _shipped() -> Policy:
+    """The shipped weights, read once; on the CPU, where they always decide the same."""
+    return Certain(load_policy(resource(SHIPPED_WEIGHTS), "cpu"))
 
-    policy: Policy | None = None
-
-    def __call__(self) -> Policy:
-        if self.policy is None:
-            # On the CPU, so that a data set is the same whether there is a GPU or not.
-            self.policy = Certain(load_policy(resource(SHIPPED_WEIGHTS), "cpu"))
-        return self.policy
-
-
-_expert = _Shipped()
 
 # Kind of data set → the policy of an episode, from a seed.
 BEHAVIOURS: dict[str, Callable[[int], Policy]] = {

@@ -5,16 +5,19 @@ rotation and cell (Sutton and Barto 2018, equation 13.2). T is the temperature, 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.maps import ValueMaps, pixel_to_cell
+from vpg_ros.policy.network import Network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.policy import Decision
 from vpg_ros.policy.selection import select
@@ -45,6 +48,18 @@ def expected_value(maps: ValueMaps, chooser: ValueMaps, temperature: float) -> f
     except VpgError:
         return 0.0
     return float(sum((np.exp(chances[name]) * maps.values[name]).sum() for name in chances))
+
+
+@dataclass(frozen=True)
+class Boltzmann:
+    """The Boltzmann policy of a network's values, as off-policy evaluation looks at it."""
+
+    network: Network
+    temperature: float = TEMPERATURE
+
+    def maps(self, scene: Heightmap) -> ValueMaps:
+        """The values that it chooses by."""
+        return value_maps(self.network, torch.device("cpu"), scene)
 
 
 class BoltzmannPolicy:

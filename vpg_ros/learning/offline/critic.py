@@ -32,8 +32,7 @@ def action_values(network: Network, experiences: Sequence[Experience], seed: int
             batch = make_batch([experiences[i] for i in chosen], part.config, rng, augment=False)
             with torch.inference_mode():
                 parameters = part(batch.inputs)[batch.samples, :, batch.rows, batch.columns]
-                mean = part.head.mean(parameters[..., None, None])[..., 0, 0]
-                values[chosen] = mean[batch.samples, batch.outputs]
+                values[chosen] = part.head.mean(parameters)[batch.samples, batch.outputs]
     return values
 
 

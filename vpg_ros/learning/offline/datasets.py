@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,11 +79,14 @@ def _train(spec: DatasetSpec, out: Path, report: Report) -> None:
 
 
 def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
-    kept, episode = _found(spec, out)
+    """Play episodes until there are enough transitions; nothing where there are."""
+    found = _found(spec, out)
+    if found.transitions >= spec.actions:
+        return
     config = TrainingConfig(warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera)
-    acting = _Acting(spec, config)
+    acting, episode = _Acting(spec, config), found.episode
     about = {name: value for name, value in asdict(spec).items() if name != "actions"}
-    with closing(SegmentWriter(out, kept, about)) as writer, closing(acting):
+    with closing(SegmentWriter(out, found.whole, about)) as writer, closing(acting):
         while writer.count < spec.actions:
             for transition in islice(acting.episode(episode), spec.actions - writer.count):
                 writer.write(transition)
@@ -126,19 +129,28 @@ def _picks(transition: Transition) -> bool:
     return primitives.get(transition.action.primitive).picks
 
 
-def _found(spec: DatasetSpec, out: Path) -> tuple[int, int]:
-    """Transitions of whole episodes in ``out``, and the number of the episode after them."""
+class _Found(NamedTuple):
+    """What is there of a data set.
+
+    transitions: all. whole: of episodes that surely are. episode: number of the one after these.
+    """
+
+    transitions: int = 0
+    whole: int = 0
+    episode: int = 0
+
+
+def _found(spec: DatasetSpec, out: Path) -> _Found:
+    """What is in ``out``, whose last episode may have been stopped in the middle."""
     if not any(out.glob("*.mcap")):
-        return 0, 0
+        return _Found()
     _require_same(spec, info(out).metadata, out)
-    lengths = [
-        (name, sum(1 for _ in steps))
-        for name, steps in groupby(read_transitions(out), lambda each: each.episode)
-    ]
-    if not lengths:
-        return 0, 0
-    last = int(lengths[-1][0].rsplit("-", 1)[1]) - _SCENES * (spec.seed + 1)
-    return sum(length for _, length in lengths[:-1]), last
+    names = [each.episode for each in read_transitions(out)]
+    if not names:
+        return _Found()
+    # An environment's name of an episode ends with the seed of its scene.
+    last = int(names[-1].rsplit("-", 1)[1]) - _SCENES * (spec.seed + 1)
+    return _Found(len(names), names.index(names[-1]), last)
 
 
 def _require_same(spec: DatasetSpec, found: dict[str, Any], out: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from vpg_ros.errors import VpgError
 from vpg_ros.learning.env import TableEnv
-from vpg_ros.learning.offline.boltzmann import TEMPERATURE, BoltzmannPolicy
+from vpg_ros.learning.offline.boltzmann import Boltzmann, BoltzmannPolicy
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.learning.offline.fqe import Evaluated, fitted_q_evaluation
+from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import importance_sampling
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.offline.ranking import ranking, true_return
@@ -28,7 +28,7 @@ def estimates(
     at the temperature that the methods evaluate.
     """
     network, _ = load(weights)
-    evaluated = Evaluated(network, TEMPERATURE)
+    evaluated = Boltzmann(network)
     found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config)), "wis": None}
     if all(chance > 0 for chance in log.probabilities):
         found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))

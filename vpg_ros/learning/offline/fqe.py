@@ -1,39 +1,24 @@
 """Fitted Q evaluation: what a policy would earn, from the log of another one (Le et al. 2019)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner import CPU, Learner
-from vpg_ros.learning.offline.boltzmann import expected_value
+from vpg_ros.learning.offline.boltzmann import Boltzmann, expected_value
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import value_maps
-from vpg_ros.policy.maps import ValueMaps
-from vpg_ros.policy.network import Network
 
 TARGETS = "return"  # the rule whose value is the whole discounted return
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """A policy to be evaluated: Boltzmann over a network's values at a temperature."""
-
-    network: Network
-    temperature: float
-
-    def maps(self, scene: Heightmap) -> ValueMaps:
-        """The values that it chooses by."""
-        return value_maps(self.network, CPU, scene)
-
-
 def fitted_q_evaluation(
     log: Log,
-    policy: Evaluated,
+    policy: Boltzmann,
     config: OfflineConfig,
     report: Callable[[int], None] = lambda updates: None,
 ) -> Estimate:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.offline.boltzmann import log_probabilities
-from vpg_ros.learning.offline.fqe import Evaluated
+from vpg_ros.learning.offline.boltzmann import Boltzmann, log_probabilities
 from vpg_ros.learning.offline.interval import Estimate, bootstrap
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.policy.maps import pixel_to_cell
@@ -20,7 +19,7 @@ FloatArray = NDArray[np.float64]
 
 
 def importance_sampling(
-    log: Log, policy: Evaluated, gamma: float, seed: int, weighted: bool = True
+    log: Log, policy: Boltzmann, gamma: float, seed: int, weighted: bool = True
 ) -> Estimate:
     """The policy's discounted return, Σ γ^t r_t, with a 95 % bootstrap interval over episodes.
 
@@ -47,7 +46,7 @@ def importance_sampling(
     return Estimate(value, low, high, len(runs), effective_samples(weights[:, -1]))
 
 
-def _ratio(log: Log, policy: Evaluated, index: int) -> float:
+def _ratio(log: Log, policy: Boltzmann, index: int) -> float:
     """π(a|s) / b(a|s) of one action."""
     each = log.experiences[index]
     maps = policy.maps(each.before(log.workspace))
