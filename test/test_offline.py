@@ -19,7 +19,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.learner import CPU
-from vpg_ros.learning.offline import algorithms
+from vpg_ros.learning.offline import algorithms, experiment, results
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -458,9 +458,12 @@ def test_an_interval_holds_the_mean_and_narrows() -> None:
 # -- synergy
 
 
+COMPLETED = Run("a", 0, 3, 3, 0, 5, 5, 3, 1.0)
+
+
 def test_synergy_is_what_pushes_add() -> None:
     def runs(picked: Sequence[int]) -> list[Run]:
-        return [Run("a", i, 3, each, 0, 5, 5, each, 1.0) for i, each in enumerate(picked)]
+        return [replace(COMPLETED, seed=i, picked=each) for i, each in enumerate(picked)]
 
     found = synergy(runs([3] * 9 + [1]), runs([3] * 2 + [1] * 8))
     assert found.difference == pytest.approx(0.7) and found.p_value < 0.05
@@ -508,34 +511,47 @@ def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
     assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 
-def test_the_experiment_writes_one_file_and_does_nothing_twice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from vpg_ros.learning.offline import experiment, results
-
+def test_the_experiment_makes_trains_and_plays_what_is_missing(tmp_path: Path) -> None:
     tiny = experiment.Matrix(
-        ("random",), (12,), ("dqn",), (0,), updates=2, runs=1, random_runs=1, estimating=0
+        *(("random",), (6,), ("dqn",), (0,)),
+        updates=1,
+        scenes="challenging-06",
+        runs=1,
+        random_runs=1,
+        estimating=0,
     )
     said: list[str] = []
-    content = {
-        "settings": experiment._settings(tiny),
-        **asdict(next(tiny.cells())),
-        "behaviour_grasp_success": 0.3,
-        "training_seconds": 1.0,
-        "random": {"completion": 1.0, "grasp_success": 0.5, "action_efficiency": 0.5},
-        "challenging": {"completion": 0.0, "grasp_success": None, "action_efficiency": 0.5},
-        "synergy": {},
-        "runs": {"all": [], "picks": []},
-        "credit": {"pushes": 0, "push": None, "pick_before": None, "pick_after": None},
-        "estimates": None,
-    }
-    (cell,) = tiny.cells()
-    folder = cell.folder(tmp_path)
-    folder.mkdir(parents=True)
-    (folder / "cell.json").write_text(json.dumps(content))
-    assert experiment.run(tiny, tmp_path, said.append) == [content] and not said
-    assert "| random | 12 | dqn | 1 | 30.0 | 50.0 |" in results.write([content], tmp_path)
-    assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["seeds"] == 1
-    assert (tmp_path / "results.png").stat().st_size > 1000
-    with pytest.raises(VpgError, match="choose another folder"):
+    (found,) = experiment.run(tiny, tmp_path, said.append)
+    assert said == ["random, 6, dqn, seed 0", "data set random, 6 actions"]
+    assert 0 <= found["random"]["completion"] <= 1
+    assert [run["case"] for run in found["runs"]["all"]] == ["challenging-06"]
+    assert experiment.run(tiny, tmp_path, said.append) == [found] and len(said) == 2
+    with pytest.raises(VpgError, match="choose another folder") as error:
         experiment.run(replace(tiny, updates=3), tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
+    names = ("random", "challenging")
+    shares = {"completion": 1.0, "grasp_success": 0.5, "action_efficiency": None}
+    truths = (0.2, 0.9)
+    cells = [
+        {
+            **asdict(experiment.Cell("random", 12, "dqn", seed)),
+            **dict.fromkeys(names, shares),
+            "behaviour_grasp_success": 0.3,
+            "training_seconds": 60.0,
+            "runs": {"all": [asdict(COMPLETED)], "picks": [asdict(replace(COMPLETED, picked=0))]},
+            "credit": {"pushes": 2, "push": 0.5, "pick_before": 0.25, "pick_after": 0.75},
+            "estimates": {"fqe": {"value": truth}, "wis": None, "true": {"value": truth}},
+        }
+        for seed, truth in enumerate(truths)
+    ]
+    text = results.write(cells, tmp_path)
+    row = "| random | 12 | dqn | 2 | 30.0 | 50.0 | 100.0 | 100.0 | 0.0 | +100.0 | 0.5 | 1.0 |"
+    assert row in text and (tmp_path / "results.md").read_text() == text
+    assert "| random | 12 | dqn | 2 | 0.50 | 0.25 | 0.75 |" in text
+    assert "| random | 12 | fqe | 2 | +1.00 | 0.00 |" in text and "wis" not in text
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content["rows"][0]["seeds"] == 2 == len(content["cells"])
+    assert (tmp_path / "results.png").stat().st_size > 1000

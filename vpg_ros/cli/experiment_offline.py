@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from vpg_ros.learning.offline.experiment import Matrix
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,6 +36,17 @@ def add_parser(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
     parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="Ray tasks that train and play at the same time (default 0: one after the other here)",
+    )
+    parser.add_argument(
+        "--ray-address",
+        help="Ray cluster for the workers, which must see --out: HOST:PORT of its head node, or "
+        "auto (default: start one here)",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="a small matrix, in minutes, to see it work"
     )
     parser.set_defaults(run=run)
@@ -46,16 +59,33 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from vpg_ros.learning.offline import experiment, results
+    from vpg_ros.learning.offline import results
 
     # One thread, on which trainings are exactly repeatable.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     console = Console()
-    cells = experiment.run(_matrix(options), options.out, console.print)
+    cells = _cells(options, _matrix(options), console)
     console.print(Markdown(results.write(cells, options.out)))
     console.print(f"results: {options.out / 'results.json'}", soft_wrap=True)
     return 0
+
+
+def _cells(
+    options: argparse.Namespace, matrix: "Matrix", console: "Console"
+) -> list[dict[str, Any]]:
+    """All cells, done here or by workers."""
+    from vpg_ros.errors import require
+    from vpg_ros.learning.offline import experiment
+
+    count, address = options.workers, options.ray_address
+    require(count >= 0, f"--workers is {count}; it must be >= 0")
+    require(count > 0 or not address, f"--ray-address is {address!r}; it takes --workers N, N > 0")
+    if count == 0:
+        return experiment.run(matrix, options.out, console.print)
+    from vpg_ros.learning.offline.experiment_workers import run_on_workers
+
+    return run_on_workers(matrix, options.out, count, address, console.print)
 
 
 def _matrix(options: argparse.Namespace) -> "Matrix":

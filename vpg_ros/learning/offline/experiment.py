@@ -15,11 +15,12 @@ from typing import Any
 
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.learning.offline.datasets import KINDS, DatasetSpec, episodes, make_dataset
+from vpg_ros.learning.offline.datasets import CARD, KINDS, DatasetSpec, episodes, make_dataset
 from vpg_ros.learning.offline.estimates import estimates
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.synergy import credits, mean_credit, measure, player, synergy
@@ -39,9 +40,10 @@ Report = Callable[[str], None]
 class Matrix:
     """What is trained and how it is measured.
 
-    updates: gradient steps of each training. runs: tables of random clutter, and of each
-    challenging case. estimating: gradient steps of off-policy evaluation, 0 for none. camera: of
-    data and evaluation. jobs: processes of an evaluation.
+    updates: gradient steps of each training. scenes: the cases on which synergy is measured, as of
+    ``find_cases``. runs: tables of each of them. random_runs: tables of random clutter. estimating:
+    gradient steps of off-policy evaluation, 0 for none. camera: of data and evaluation. jobs:
+    processes of an evaluation.
     """
 
     datasets: tuple[str, ...] = ("random", "scripted", "mixed")
@@ -49,6 +51,7 @@ class Matrix:
     algorithms: tuple[str, ...] = ("bc", "filtered-bc", "dqn", "double-dqn", "cql", "iql", "awac")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     updates: int = 2000
+    scenes: str = CHALLENGING
     runs: int = 3
     random_runs: int = 20
     estimating: int = 300
@@ -103,21 +106,32 @@ QUICK = Matrix(
 
 
 def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> list[dict[str, Any]]:
-    """Everything of the matrix that is not there yet; returns the contents of all cells.
+    """Everything of the matrix that is not there yet, one by one; returns ``collect``.
 
-    report: hears in a sentence of what begins. Raises STORE_MISMATCH where ``out`` holds cells with
-    other settings.
+    report: hears in a sentence of what begins.
     """
-    logs = _Logs(matrix, out, report)
-    found = []
-    for cell in matrix.cells():
-        path = cell.folder(out) / CELL
-        if not path.is_file():
-            report(str(cell))
-            content = _train_and_measure(cell, matrix, out, logs)
-            write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-        found.append(_read(path, matrix))
-    return found
+    logs = Logs(matrix, out, report)
+    for cell in pending(matrix, out):
+        report(str(cell))
+        complete(cell, matrix, out, logs)
+    return collect(matrix, out)
+
+
+def pending(matrix: Matrix, out: Path) -> list[Cell]:
+    """The cells that are not there yet, those of one data set and size in a row."""
+    return [cell for cell in matrix.cells() if not (cell.folder(out) / CELL).is_file()]
+
+
+def complete(cell: Cell, matrix: Matrix, out: Path, logs: "Logs") -> None:
+    """Train and measure one cell, and keep what came of it."""
+    content = _train_and_measure(cell, matrix, out, logs)
+    path = cell.folder(out) / CELL
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def collect(matrix: Matrix, out: Path) -> list[dict[str, Any]]:
+    """The contents of all cells; raises STORE_MISMATCH for one that has other settings."""
+    return [_read(cell.folder(out) / CELL, matrix) for cell in matrix.cells()]
 
 
 def _read(path: Path, matrix: Matrix) -> dict[str, Any]:
@@ -136,11 +150,11 @@ def _read(path: Path, matrix: Matrix) -> dict[str, Any]:
 
 def _settings(matrix: Matrix) -> dict[str, Any]:
     """What a cell depends on besides itself."""
-    names = ("updates", "runs", "random_runs", "estimating", "camera")
+    names = ("updates", "scenes", "runs", "random_runs", "estimating", "camera")
     return {name: getattr(matrix, name) for name in names}
 
 
-class _Logs:
+class Logs:
     """Data sets, made when they are first needed; the last one read is kept in memory."""
 
     def __init__(self, matrix: Matrix, out: Path, report: Report) -> None:
@@ -151,19 +165,23 @@ class _Logs:
         """Where a data set is."""
         return self._out / "data" / kind
 
+    def make(self, kind: str) -> None:
+        """Make a data set of the largest size, unless it is there."""
+        spec = DatasetSpec(kind, max(self._matrix.sizes), camera=self._matrix.camera)
+        if not (self.folder(kind) / CARD).is_file():
+            self._report(f"data set {kind}, {spec.actions} actions")
+            make_dataset(spec, self.folder(kind))
+
     def read(self, kind: str, size: int) -> Log:
         """The first ``size`` transitions of a data set."""
         if self._last is None or self._last[:2] != (kind, size):
-            spec = DatasetSpec(kind, max(self._matrix.sizes), camera=self._matrix.camera)
-            if not (self.folder(kind) / "card.json").is_file():
-                self._report(f"data set {kind}, {spec.actions} actions")
-                make_dataset(spec, self.folder(kind))
+            self.make(kind)
             config = NetworkConfig.of_registry()
             self._last = (kind, size, read_log(self.folder(kind), config, size))
         return self._last[2]
 
 
-def _train_and_measure(cell: Cell, matrix: Matrix, out: Path, logs: _Logs) -> dict[str, Any]:
+def _train_and_measure(cell: Cell, matrix: Matrix, out: Path, logs: Logs) -> dict[str, Any]:
     folder = cell.folder(out)
     log = logs.read(cell.dataset, cell.size)
     config = OfflineConfig(updates=matrix.updates, seed=cell.seed)
@@ -190,9 +208,9 @@ def _estimated(weights: Path, log: Log, seed: int, matrix: Matrix) -> dict[str, 
 
 
 def _measured(weights: Path, folder: Path, matrix: Matrix) -> dict[str, Any]:
-    """Figures on random clutter, and on the challenging cases with and without pushes."""
+    """Figures on random clutter, and on the matrix's scenes with and without pushes."""
     clutter = Evaluation(player(weights), "random", runs=matrix.random_runs, camera=matrix.camera)
-    cases = Evaluation(player(weights), "challenging", runs=matrix.runs, camera=matrix.camera)
+    cases = Evaluation(player(weights), matrix.scenes, runs=matrix.runs, camera=matrix.camera)
     random = evaluate(clutter, folder / "random.jsonl", matrix.jobs)
     figures, free, without = measure(cases, folder, matrix.jobs)
     return {

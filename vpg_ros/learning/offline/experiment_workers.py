@@ -1,0 +1,70 @@
+"""The offline experiment by Ray tasks: as many cells at a time as there are workers."""
+
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.errors import require
+from vpg_ros.learning.offline.experiment import (
+    Cell,
+    Logs,
+    Matrix,
+    Report,
+    collect,
+    complete,
+    pending,
+)
+from vpg_ros.learning.ray_cluster import connect, import_ray
+
+
+def run_on_workers(
+    matrix: Matrix, out: Path, count: int, address: str | None, report: Report
+) -> list[dict[str, Any]]:
+    """As ``experiment.run``, ``count`` cells at a time, on this machine or a cluster.
+
+    Every worker must see the folder ``out``. What a worker that died had not kept is done again by
+    another one, from its last save. Raises as ``ray_cluster.connect``, and what a cell raises.
+    """
+    require(count >= 1, f"workers is {count}; it must be >= 1")
+    cells, folder = pending(matrix, out), out.resolve()
+    if not cells:
+        return collect(matrix, out)
+    ray = import_ray()
+    connect(ray, count, address)
+    try:
+        make = ray.remote(num_cpus=1, max_retries=2)(_make)
+        kinds = dict.fromkeys(cell.dataset for cell in cells)
+        ray.get([make.remote(kind, matrix, folder) for kind in kinds])
+        work = ray.remote(num_cpus=1, max_retries=2)(_complete)
+        waiting = [work.remote(cell, matrix, folder) for cell in cells]
+        while waiting:
+            (done,), waiting = ray.wait(waiting)
+            report(f"{ray.get(done)}: done, {len(waiting)} to go")
+    finally:
+        ray.shutdown()
+    return collect(matrix, out)
+
+
+def _make(kind: str, matrix: Matrix, out: Path) -> None:
+    """In a worker: a data set."""
+    _one_thread()
+    Logs(matrix, out, _say_nothing).make(kind)
+
+
+def _complete(cell: Cell, matrix: Matrix, out: Path) -> str:
+    """In a worker: a cell; returns what it is called."""
+    _one_thread()
+    complete(cell, matrix, out, Logs(matrix, out, _say_nothing))
+    return str(cell)
+
+
+def _say_nothing(text: str) -> None:
+    """The main process says what is done."""
+
+
+def _one_thread() -> None:
+    """More threads would hinder the other workers, and trainings would not repeat themselves."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
