@@ -17,6 +17,7 @@ from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning import env
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.offline import algorithms, experiment, results
@@ -62,6 +63,12 @@ SHAPE = DEFAULT_WORKSPACE.shape
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def short_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give episodes up after one action for each object."""
+    monkeypatch.setattr(env, "ACTIONS_PER_OBJECT", 1)
 
 
 def scene(*places: tuple[int, int]) -> Heightmap:
@@ -134,19 +141,21 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(tmp_path: Path) -> None:
-    card = make_dataset(DatasetSpec("mixed", 16, seed=3), tmp_path / "whole").figures()
-    make_dataset(DatasetSpec("mixed", 7, seed=3), tmp_path / "parts")
+def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(
+    tmp_path: Path, short_episodes: None
+) -> None:
+    card = make_dataset(DatasetSpec("mixed", 12, seed=5), tmp_path / "whole").figures()
+    make_dataset(DatasetSpec("mixed", 6, seed=5), tmp_path / "parts")
     begun = rows(tmp_path / "parts")
-    make_dataset(DatasetSpec("mixed", 16, seed=3), tmp_path / "parts")
+    make_dataset(DatasetSpec("mixed", 12, seed=5), tmp_path / "parts")
     whole = rows(tmp_path / "whole")
     assert rows(tmp_path / "parts") == whole
-    assert whole[:7] == begun and len(whole) == 16
-    assert card["transitions"] == 16 == sum(e["actions"] for e in card["primitives"].values())
-    assert json.loads((tmp_path / "parts" / "card.json").read_text())["transitions"] == 16
+    assert whole[:6] == begun and len(whole) == 12
+    assert card["transitions"] == 12 == sum(e["actions"] for e in card["primitives"].values())
+    assert json.loads((tmp_path / "parts" / "card.json").read_text())["transitions"] == 12
     assert all(0 < t.action.probability <= 1 for t in read_transitions(tmp_path / "whole"))
     with pytest.raises(VpgError, match="kind 'mixed', not 'random'") as error:
-        make_dataset(DatasetSpec("random", 16, seed=3), tmp_path / "whole")
+        make_dataset(DatasetSpec("random", 12, seed=5), tmp_path / "whole")
     assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
@@ -511,7 +520,9 @@ def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
     assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 
-def test_the_experiment_makes_trains_and_plays_what_is_missing(tmp_path: Path) -> None:
+def test_the_experiment_makes_trains_and_plays_what_is_missing(
+    tmp_path: Path, short_episodes: None
+) -> None:
     tiny = experiment.Matrix(
         *(("random",), (6,), ("dqn",), (0,)),
         updates=1,
