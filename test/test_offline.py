@@ -490,16 +490,16 @@ def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
 # -- commands
 
 
-def test_the_commands_make_and_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, figures = str(tmp_path / "data"), tmp_path / "figures.json"
-    make = ["dataset", "make", "--kind", "random", "--actions", "5", "--out", data]
-    assert main(make) == 0
+def test_the_commands_show_and_train(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, figures = str(store), tmp_path / "figures.json"
     assert main(["dataset", "info", data]) == 0
-    assert "by random" in capsys.readouterr().out
+    assert "by unknown" in capsys.readouterr().out
     train = ["train-offline", "--dataset", data, "--algorithm", "dqn", "--updates", "2"]
     out = ["--out", str(tmp_path / "offline"), "--json", str(figures)]
     assert main([*train, *out]) == 0
-    assert json.loads(figures.read_text())["transitions"] == 5
+    assert json.loads(figures.read_text())["transitions"] == 7
     assert load_policy(tmp_path / "offline" / "weights.safetensors", "cpu").checkpoint
     missing = str(tmp_path / "missing")
     assert main(["train", "--out", str(tmp_path / "on"), "--init", missing]) == 1
