@@ -24,7 +24,7 @@ from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.maps import admissible_cells, cell_to_pixel
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.selection import TRIED_RADIUS, select, without_tried
+from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, doubted, select, without_tried
 
 CELL = 2
 
@@ -127,6 +127,20 @@ def test_trying_masks_nothing_far_away_and_no_other_primitive() -> None:
     assert set(np.nonzero(lost)[0]) == {7, 0, 1}
     rows, columns = np.nonzero(lost.any(axis=0))
     assert np.hypot(rows * 2 + 1 - 101, columns * 2 + 1 - 91).max() * 0.002 <= TRIED_RADIUS
+
+
+def test_failures_lower_the_values_around_them_and_of_their_primitive_alone() -> None:
+    values = {name: np.ones((8, 112, 112), np.float32) for name in ("grasp", "push")}
+    action = primitives.get("grasp").action(101, 91, 0, CLUTTER)
+    once = doubted(values, [action], CLUTTER, CELL)
+    assert (once["push"] == 1).all()
+    assert once["grasp"][5, 50, 45] == pytest.approx(1 - DOUBT)
+    assert once["grasp"][5, 50, 100] > 0.999
+    row = once["grasp"][0, 50, 45:80]
+    assert (np.diff(row) > 0).all()
+    twice = doubted(values, [action, action], CLUTTER, CELL)
+    assert twice["grasp"][5, 50, 45] == pytest.approx((1 - DOUBT) ** 2)
+    assert (values["grasp"] == 1).all()
 
 
 @pytest.mark.parametrize("chooser", [policy(), RandomPolicy(), HeuristicPolicy()])

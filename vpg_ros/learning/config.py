@@ -43,11 +43,11 @@ class TrainingConfig:
     network "shared" by all primitives, or "separate" ones.
     """
 
-    actions: int = 2000
+    actions: int = 1500
     seed: int = 0
     warm_up: int = 150
     exploration: float = 0.02
-    other_share: float = 0.7
+    other_share: float = 1.0
     updates: int = 2
     save_after: int = 50
     camera: str = "perspective"
@@ -56,8 +56,8 @@ class TrainingConfig:
     ahead: bool = True
     trunks: str = "shared"
     scenes: tuple[SceneMix, ...] = (
-        SceneMix("random", 0.6, 4, 14),
-        SceneMix("tight", 0.4, 3, 10),
+        SceneMix("random", 0.5, 4, 14),
+        SceneMix("tight", 0.5, 3, 10),
     )
 
     def __post_init__(self) -> None:

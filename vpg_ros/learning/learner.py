@@ -23,7 +23,7 @@ from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.maps import admissible_cells
+from vpg_ros.policy.maps import admissible_cells, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 
@@ -37,7 +37,9 @@ class LearnerConfig:
     rate, final_rate: AdamW's learning rate, falling along a cosine over decay_updates. batch:
     samples an update, of which newest_share come from the ``newest`` experiences. gamma: discount.
     clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
-    refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    refresh_every: updates between two re-evaluations of the oldest bootstrapped target. reach: m
+    around an action within which the scene it leaves counts for its value: what waits elsewhere
+    waited there before, and would hide whether the action did any good.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
@@ -58,7 +60,8 @@ class LearnerConfig:
     clip: float = 5.0
     averaging: float = 0.99
     weight_decay: float = 1e-2
-    refresh_every: int = 8
+    refresh_every: int = 2
+    reach: float = 0.15
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -74,6 +77,7 @@ class LearnerConfig:
             self.targets in RULES,
             f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
         )
+        require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         for name in ("push_reward", "empty_table", "priority"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
@@ -187,7 +191,7 @@ class Learner:
         return earned + self.config.gamma * self._next_values.get(index, 0.0)
 
     def _value(self, experience: Experience) -> float:
-        """Best admissible value of the scene an experience led to."""
+        """Best admissible value within ``reach`` in the scene an experience led to."""
         network = self._average if self.config.target_network else self._network
         config = network.config
         height = experience.next_height.astype(np.float32)
@@ -196,8 +200,11 @@ class Learner:
         heightmap = Heightmap(colour, height, self._workspace)
         allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
         values, _ = Evaluator(network, self._device).evaluate(heightmap)
-        best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
-        return max(best, default=0.0)
+        near = cells_within(
+            self.config.reach, experience.row, experience.column, heightmap, config.cell
+        )
+        best = [float(values[n][allowed[n] & near].max(initial=0.0)) for n in config.names]
+        return max(best)
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""
