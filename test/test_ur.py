@@ -200,6 +200,24 @@ def test_safety_stops(
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
+def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:
+    """The end of a stop, known to the dashboard, has yet to come in through the link."""
+    robot.recover()
+    arm = URArm(robot.host, link_timeout=10.0)
+    try:
+        robot.fault("pstop")
+        catch_up(robot, arm)
+        robot.fault("hold")
+        robot.fault("unlock")
+        late = threading.Timer(0.3, robot.fault, ["resume"])
+        late.start()
+        arm.unlock(threading.Event())
+        late.join()
+        assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    finally:
+        arm.disconnect()
+
+
 def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
     robot.fault("kill-script")
     assert "program" in outcome(moving, ErrorCode.MOTION_REJECTED)
