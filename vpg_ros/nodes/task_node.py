@@ -100,11 +100,9 @@ class TaskNode(VpgNode):
         picked = transition.reward > 0
         step = DecisionRecord(transition, picked, decision_ms, seconds, maps, overlay)
         self._records.add(step, self._summary())
-        outcome = transition.outcome
-        verdict = "success" if outcome.success else outcome.error_msg or "no success"
         self.get_logger().info(
             f"action {self._records.figures['actions']}: {transition.action.primitive}, value "
-            f"{transition.action.value:.2f}, {verdict}, {seconds:.1f} s"
+            f"{transition.action.value:.2f}, {transition.outcome.verdict}, {seconds:.1f} s"
         )
 
     def _summary(self) -> dict[str, Any]:
