@@ -29,7 +29,7 @@ from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
 
-CONFIG = NetworkConfig.of_registry()
+CONFIG = NetworkConfig.of_repertoire()
 
 
 @pytest.fixture(autouse=True, scope="module")

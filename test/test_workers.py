@@ -54,7 +54,7 @@ def cluster() -> Iterator[None]:
 
 
 def learner() -> Learner:
-    return Learner(NetworkConfig.of_registry(), QUICK, DEFAULT_WORKSPACE, seed=0)
+    return Learner(NetworkConfig.of_repertoire(), QUICK, DEFAULT_WORKSPACE, seed=0)
 
 
 def two_workers(config: TrainingConfig, learner: Learner) -> Source:

@@ -157,6 +157,7 @@ def _value(argument: Argument, given: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
+    Argument("primitives", str, "", "such as grasp,push; '' takes what the checkpoint values"),
     Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
     Argument("record", bool, True, "store every transition and a report, not a summary alone"),
@@ -173,10 +174,11 @@ _SHARED = (
     ),
 )
 
-_LEARNED = {"policy": "policy", "checkpoint": "checkpoint", "device": "device"}
+_LEARNED = {name: name for name in ("policy", "checkpoint", "primitives", "device")}
 _LEARNER = {
     "out": "learn_dir",
     "checkpoint": "checkpoint",
+    "primitives": "primitives",
     "seed": "seed",
     "exploration": "exploration",
     "device": "device",
@@ -190,6 +192,7 @@ _CAMERA = {
 _RETURNING = {"return_objects": "return_objects"}
 _TASK = _RETURNING | {
     "max_actions": "max_actions",
+    "primitives": "primitives",
     "record": "record",
     "live_report": "viz",
     "run_dir": "run_dir",
