@@ -56,7 +56,7 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import ValueMaps
 from vpg_ros.resources import resource
 
-NETWORK = NetworkConfig.of_registry()
+NETWORK = NetworkConfig.of_repertoire()
 SHAPE = DEFAULT_WORKSPACE.shape
 
 

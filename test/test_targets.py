@@ -21,7 +21,7 @@ from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import fold_batch_norm
 
-NETWORK = NetworkConfig.of_registry()
+NETWORK = NetworkConfig.of_repertoire()
 SHAPE = DEFAULT_WORKSPACE.shape
 
 
@@ -150,7 +150,7 @@ def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
 
 
 def test_separate_networks_learn_and_act_as_one(tmp_path: Path) -> None:
-    config = NetworkConfig.of_registry(trunks="separate")
+    config = NetworkConfig.of_repertoire(trunks="separate")
     learning = Learner(config, LearnerConfig(batch=8), DEFAULT_WORKSPACE, seed=0)
     for item in OUTCOMES[:2]:
         learning.replay.add(item)
@@ -173,7 +173,7 @@ def test_separate_networks_learn_and_act_as_one(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_of_trunks_is_named() -> None:
     with pytest.raises(VpgError, match="trunks is 'both'; it must be one of shared, separate"):
-        NetworkConfig.of_registry(trunks="both")
+        NetworkConfig.of_repertoire(trunks="both")
 
 
 # -- acting ahead

@@ -94,7 +94,7 @@ def _read(console: "Console", dataset: Path, limit: int) -> "Log":
     with console.status(f"reading {dataset}") as status:
         return read_log(
             dataset,
-            NetworkConfig.of_registry(),
+            NetworkConfig.of_repertoire(),
             limit or None,
             lambda count: status.update(f"reading {dataset}: {count} transitions"),
         )

@@ -15,6 +15,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.resources import resource
 
 _HEURISTIC = ("grasp",)
@@ -38,7 +39,8 @@ class Player:
     """Who plays, in words that travel to another process.
 
     kind: network, heuristic or random. checkpoint: the network's weights, the shipped ones if
-    None. primitives: the only ones that may be chosen, all if None.
+    None. primitives: the only ones that may be chosen; if None, all that the network values, or
+    the default repertoire.
     """
 
     kind: str = "network"
@@ -66,7 +68,7 @@ class Player:
         return Contestant("", known, lambda seed: HeuristicPolicy())
 
     def _random(self) -> Contestant:
-        names = self.primitives or primitives.names()
+        names = self.primitives or DEFAULT_REPERTOIRE
         return Contestant("", names, lambda seed: RandomPolicy(seed, names))
 
 

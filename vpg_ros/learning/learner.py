@@ -7,7 +7,7 @@ is then the discounted time to the next grasp). ``targets`` has the other rules.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.maps import ValueMaps, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
@@ -37,6 +38,8 @@ class LearnerConfig(DescentConfig):
 
     batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
     discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    reach: m around an action within which the scene it leaves counts for its value: what waits
+    elsewhere waited there before, and would hide whether the action did any good.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
@@ -52,7 +55,8 @@ class LearnerConfig(DescentConfig):
     newest: int = 64
     newest_share: float = 0.25
     gamma: float = 0.8
-    refresh_every: int = 8
+    refresh_every: int = 2
+    reach: float = 0.15
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -69,6 +73,7 @@ class LearnerConfig(DescentConfig):
             self.targets in RULES,
             f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
         )
+        require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         for name in ("push_reward", "empty_table", "priority"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
@@ -84,7 +89,7 @@ class Learner:
     """Learns from transitions, one ``update`` at a time; deterministic for a seed on one thread.
 
     device: where networks and batches live. next_value: values the scenes that actions leave,
-    instead of the best value there. penalty: added to the loss.
+    instead of the best value nearby. penalty: added to the loss.
     """
 
     def __init__(
@@ -106,7 +111,7 @@ class Learner:
         self._descent = Descent(network_config, config, device)
         self._network, self._average = self._descent.network, self._descent.average
         self._next_values: dict[int, float] = {}  # oldest evaluation first
-        self._next_value, self._penalty = next_value or self._best_value, penalty
+        self._next_value, self._penalty = next_value, penalty
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
 
@@ -188,16 +193,23 @@ class Learner:
 
     def _value(self, experience: Experience) -> float:
         """The value of the scene an experience led to."""
-        return self._next_value(experience.after(self._workspace))
+        if self._next_value is not None:
+            return self._next_value(experience.after(self._workspace))
+        return self._best_value(experience)
 
-    def _best_value(self, heightmap: Heightmap) -> float:
-        """That of the best admissible action."""
+    def _best_value(self, experience: Experience) -> float:
+        """That of the best admissible action within ``reach``."""
         network = self._average if self.config.target_network else self._network
-        maps = value_maps(network, self._device, heightmap, self.config.mask)
-        chooser = maps
-        if self.config.double:
-            chooser = value_maps(self._network, self._device, heightmap, self.config.mask)
+        maps = self._nearby(network, experience)
+        chooser = self._nearby(self._network, experience) if self.config.double else maps
         return maps.value_at_best_of(chooser)
+
+    def _nearby(self, network: Network, experience: Experience) -> ValueMaps:
+        """The values of the next scene, admissible within ``reach`` alone."""
+        scene, config = experience.after(self._workspace), self.config
+        maps = value_maps(network, self._device, scene, config.mask)
+        near = cells_within(config.reach, experience.row, experience.column, scene, maps.cell)
+        return replace(maps, admissible={n: m & near for n, m in maps.admissible.items()})
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""

@@ -74,7 +74,9 @@ class Trainer:
         self.config, self.out = config, out
         self.progress = Progress()
         self.learner = Learner(
-            NetworkConfig.of_registry(colour=config.colour, trunks=config.trunks),
+            NetworkConfig.of_repertoire(
+                config.primitives, colour=config.colour, trunks=config.trunks
+            ),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,
             config.seed,
@@ -182,6 +184,7 @@ class Trainer:
         }
         flat = {f"{part}.{key}": v for part in parts for key, v in parts[part].items()}
         flat |= {"init": self._init} if self._init else {}  # earlier versions know none
+        del flat["training.primitives"]  # network.primitives says it, and always has
         plain: dict[str, Any] = json.loads(json.dumps(flat))
         return plain
 

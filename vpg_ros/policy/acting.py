@@ -13,6 +13,9 @@ from vpg_ros.policy.maps import FloatMaps, ValueMaps, admissible_cells
 from vpg_ros.policy.network import DOWNSAMPLING, Network, channels_last, fold_batch_norm
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
+# Cells a side over which values are averaged: what stands alone among worse values is more often an
+# error of the network than a place that only a perfect aim would find.
+SMOOTHING = 5
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 
@@ -28,8 +31,9 @@ class Evaluator:
     def evaluate(self, heightmap: Heightmap) -> tuple[FloatMaps, FloatMaps | None]:
         """Values, and their spread where the head has one, of every primitive at every cell.
 
-        Arrays are rotations × rows/cell × columns/cell; 0 farther than MARGIN from anything that
-        stands on the table.
+        A value is the mean over the SMOOTHING × SMOOTHING cells around its own, as of an action
+        that is carried out with that much error. Arrays are rotations × rows/cell ×
+        columns/cell; 0 farther than MARGIN from anything that stands on the table.
         """
         views = canvases(heightmap, self.config.cell)
         if not views:
@@ -37,7 +41,7 @@ class Evaluator:
             return self._by_primitive(empty.astype(np.float32)), None
         mean, spread = self._forward(heightmap, views)
         shape = self._shape(heightmap)
-        values = self._by_primitive(_restored(mean, views, self.config.cell, shape))
+        values = self._by_primitive(_smoothed(_restored(mean, views, self.config.cell, shape)))
         if spread is None:
             return values, None
         return values, self._by_primitive(_restored(spread, views, self.config.cell, shape))
@@ -80,6 +84,13 @@ def value_maps(
     allowed = admissible_cells(heightmap, config.names, config.cell, masked)
     values, _ = Evaluator(network, device).evaluate(heightmap)
     return ValueMaps(values, allowed, config.cell)
+
+
+def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """… × rows × columns, each map by itself."""
+    maps = values.reshape(-1, *values.shape[-2:])
+    means = [cv2.blur(each, (SMOOTHING, SMOOTHING)) for each in maps]
+    return np.stack(means).reshape(values.shape)
 
 
 def _restored(

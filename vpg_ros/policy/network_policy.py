@@ -13,7 +13,7 @@ from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.maps import ValueMaps, admissible_cells
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
-from vpg_ros.policy.selection import select, without_tried
+from vpg_ros.policy.selection import doubted, select, without_tried
 
 
 class NetworkPolicy:
@@ -52,13 +52,17 @@ class NetworkPolicy:
         return policy
 
     def maps(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> ValueMaps:
-        """Value maps with ``tried`` masked out; raises HEIGHTMAP_INVALID, CHECKPOINT_MISMATCH."""
+        """Value maps with ``tried`` masked out and what is near doubted.
+
+        Raises HEIGHTMAP_INVALID, CHECKPOINT_MISMATCH.
+        """
         require_seen(heightmap)
         self.config.check_resolution(heightmap.workspace.resolution)
         cell = self.config.cell
         admissible = admissible_cells(heightmap, self.names, cell, self._masked)
         all_values, all_spread = self._evaluator.evaluate(heightmap)
-        values = {name: all_values[name] for name in self.names}
+        own = {name: all_values[name] for name in self.names}
+        values = doubted(own, tried, heightmap, cell)
         spread = all_spread and {name: all_spread[name] for name in self.names}
         return ValueMaps(values, without_tried(admissible, tried, heightmap, cell), cell, spread)
 

@@ -176,7 +176,7 @@ class Logs:
         """The first ``size`` transitions of a data set."""
         if self._last is None or self._last[:2] != (kind, size):
             self.make(kind)
-            config = NetworkConfig.of_registry()
+            config = NetworkConfig.of_repertoire()
             self._last = (kind, size, read_log(self.folder(kind), config, size))
         return self._last[2]
 

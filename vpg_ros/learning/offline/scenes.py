@@ -12,7 +12,7 @@ from torch.nn import functional
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience
-from vpg_ros.policy.acting import canvases
+from vpg_ros.policy.acting import SMOOTHING, canvases
 from vpg_ros.policy.canvas import Canvas, planes, render
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import fastest_dtype
@@ -82,7 +82,14 @@ def _restored(
     height, width = turned.shape[2:]
     scaled = 2 * places / (np.array([width, height]) - 1) - 1
     grid = torch.from_numpy(scaled.astype(np.float32))
-    return functional.grid_sample(turned, grid, align_corners=True)
+    return _smoothed(functional.grid_sample(turned, grid, align_corners=True))
+
+
+def _smoothed(values: Tensor) -> Tensor:
+    """Means over SMOOTHING × SMOOTHING cells, as in acting; mirrored beyond the edge."""
+    margin = SMOOTHING // 2
+    padded = functional.pad(values, (margin, margin, margin, margin), mode="reflect")
+    return functional.avg_pool2d(padded, SMOOTHING, stride=1)
 
 
 def _by_primitive(restored: Tensor, config: NetworkConfig) -> dict[str, Tensor]:

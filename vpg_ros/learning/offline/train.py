@@ -35,7 +35,7 @@ class OfflineTrainer:
     def __init__(self, name: str, log: Log, config: OfflineConfig, out: Path) -> None:
         self.config, self.out, self._name = config, out, name
         self._data = _digest(log)
-        self.algorithm = algorithms.get(name)(log, NetworkConfig.of_registry(), config)
+        self.algorithm = algorithms.get(name)(log, NetworkConfig.of_repertoire(), config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
         if (out / STATE).is_file():
