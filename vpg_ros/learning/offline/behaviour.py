@@ -16,7 +16,7 @@ from vpg_ros.resources import resource
 
 # Shares of the heuristic's grasp, a random push and a random grasp in the scripted policy.
 FRESH = (0.8, 0.1, 0.1)
-STUCK = (0.1, 0.8, 0.1)  # after an action that changed nothing
+STUCK = (0.1, 0.8, 0.1)  # while a failure is remembered
 # Chances of an episode of the random, the scripted and the expert policy in mixed data: better ones
 # need fewer actions for a table, so that these make about as many actions of each.
 MIXED = (0.13, 0.27, 0.6)
@@ -76,7 +76,7 @@ def _place(action: Action) -> tuple[str, int, int, int]:
 
 
 class Script:
-    """Grasps by the heuristic; pushes at random after what changed nothing; strays now and then."""
+    """Grasps by the heuristic; mostly pushes at random while a failure is remembered."""
 
     name = "scripted"
     checkpoint = ""
@@ -115,7 +115,7 @@ def random(seed: int) -> Policy:
 
 
 def scripted(seed: int) -> Policy:
-    """A hand-made grasp, and mostly random pushes where that failed."""
+    """A hand-made grasp, and mostly random pushes where one failed."""
     return Script(seed)
 
 
