@@ -16,6 +16,7 @@ from vpg_ros.learning.learner import Learner, LearnerConfig, _empty_loss
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
@@ -47,12 +48,11 @@ def learner(**options: object) -> Learner:
 def targets(items: list[Experience], following: float, **options: object) -> list[float]:
     """Targets of the items when the scene that each leaves is worth ``following``."""
     learning = learner(**options)
-    learning._value = lambda experience: following  # type: ignore[method-assign]
     for item in items:
         learning.replay.add(item)
         if learning._rule.bootstraps(item):
-            learning._next_values[len(learning.replay) - 1] = following
-    return [learning.target(index) for index in range(len(items))]
+            learning._next_returns[len(learning.replay) - 1] = Returns.certain(following)
+    return [learning.target(index).mean for index in range(len(items))]
 
 
 OUTCOMES = [
@@ -138,12 +138,14 @@ def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
     best = parameters.detach()[0, batch.outputs[0]].flatten().argmax()
     batch.empty.fill_(True)
     (gradient,) = torch.autograd.grad(
-        _empty_loss(network, parameters, batch), parameters, retain_graph=True
+        _empty_loss(network, parameters, batch, np.random.default_rng(0)),
+        parameters,
+        retain_graph=True,
     )
     at_best = gradient[0, batch.outputs[0]].flatten()
     assert at_best[best] > 0 and int((at_best != 0).sum()) == 1
     batch.empty.fill_(False)
-    assert float(_empty_loss(network, parameters, batch)) == 0
+    assert float(_empty_loss(network, parameters, batch, np.random.default_rng(0))) == 0
 
 
 # -- separate networks

@@ -2,3 +2,5 @@
 
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
+HEADS = ("scalar", "categorical", "quantile", "implicit")
+RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")

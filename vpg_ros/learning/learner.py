@@ -2,7 +2,9 @@
 
 By default an action that picks is worth the chance that it does; any other is worth gamma times
 the best value of the scene it leaves (Zeng et al. 2018, without a push reward: the value of a push
-is then the discounted time to the next grasp). ``targets`` has the other rules.
+is then the discounted time to the next grasp). ``targets`` has the other rules. A distributional
+head learns the distribution of that: of the 0s and 1s that picks come to, and of the discounted
+returns that it expects of the next scene's greedy action (Bellemare et al. 2017, equation 5).
 """
 
 import math
@@ -20,14 +22,17 @@ from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.maps import admissible_cells
+from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells
 from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
+NOTHING = Returns.certain(0.0)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class Learner:
         self._optimiser = torch.optim.AdamW(
             self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
         )
-        self._next_values: dict[int, float] = {}  # oldest evaluation first
+        self._next_returns: dict[int, Returns] = {}  # oldest evaluation first
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
 
@@ -128,7 +133,7 @@ class Learner:
         experience = Experience.of(transition, self._network.config.colour)
         self.replay.add(experience)
         if self._rule.bootstraps(experience):
-            self._next_values[len(self.replay) - 1] = self._value(experience)
+            self._next_returns[len(self.replay) - 1] = self._following(experience)
 
     def update(self) -> float:
         """One gradient step; returns the loss. Raises STORE_UNREADABLE when nothing is stored."""
@@ -172,22 +177,25 @@ class Learner:
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
         parameters = network(batch.inputs.contiguous(memory_format=torch.channels_last))
         at_actions = parameters[batch.samples, :, batch.rows, batch.columns]
-        targets = torch.tensor([self.target(i) for i in chosen], device=self._device)
+        targets = stacked([self.target(i) for i in chosen], self._device)
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
-        self.replay.note_errors(chosen, (values - targets).abs().tolist())
-        loss = network.head.loss(at_actions, batch.outputs, targets)
+        self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
+        loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
         if self.config.empty_table > 0 and primitives.get(name).picks:
-            loss = loss + self.config.empty_table * _empty_loss(network, parameters, batch)
+            loss = loss + self.config.empty_table * _empty_loss(
+                network, parameters, batch, self._rng
+            )
         return loss
 
-    def target(self, index: int) -> float:
+    def target(self, index: int) -> Returns:
         """What the value of a stored experience's action is drawn towards."""
         experience = self.replay[index]
         earned = self._rule.earned(experience, self.config.push_reward) / self._bound
-        return earned + self.config.gamma * self._next_values.get(index, 0.0)
+        following = self._next_returns.get(index, NOTHING)
+        return following.after(earned, self.config.gamma)
 
-    def _value(self, experience: Experience) -> float:
-        """Best admissible value of the scene an experience led to."""
+    def _following(self, experience: Experience) -> Returns:
+        """What the best admissible action of the scene an experience led to comes to."""
         network = self._average if self.config.target_network else self._network
         config = network.config
         height = experience.next_height.astype(np.float32)
@@ -195,16 +203,21 @@ class Learner:
         colour = experience.next_colour if config.colour else unused
         heightmap = Heightmap(colour, height, self._workspace)
         allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
-        values, _ = Evaluator(network, self._device).evaluate(heightmap)
-        best = [float(values[n][allowed[n]].max()) for n in config.names if allowed[n].any()]
-        return max(best, default=0.0)
+        evaluator = Evaluator(network, self._device)
+        scene = evaluator.look(heightmap)
+        best = _best(evaluator.evaluate(scene, admissible=allowed), allowed)
+        if best is None:
+            return NOTHING
+        value, name, (rotation, row, column) = best
+        returns = evaluator.distribution(scene, name, rotation, row, column)
+        return Returns.certain(value) if returns is None else Returns.of(returns)
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""
-        index = next(iter(self._next_values), None)
+        index = next(iter(self._next_returns), None)
         if index is not None:
-            del self._next_values[index]
-            self._next_values[index] = self._value(self.replay[index])
+            del self._next_returns[index]
+            self._next_returns[index] = self._following(self.replay[index])
 
     def _follow(self) -> None:
         """Move the averaged weights and batch-norm statistics towards the learning ones."""
@@ -230,7 +243,7 @@ class Learner:
             "optimiser": self._optimiser.state_dict(),
             "updates": self.updates,
             "rng": self._rng.bit_generator.state,
-            "next_values": list(self._next_values.items()),
+            "next_values": [(i, each.to_plain()) for i, each in self._next_returns.items()],
             "experiences": len(self.replay),
             "errors": self.replay.errors,
         }
@@ -242,11 +255,25 @@ class Learner:
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
         self._rng.bit_generator.state = state["rng"]
-        self._next_values = dict(state["next_values"])
+        self._next_returns = {i: Returns.from_plain(each) for i, each in state["next_values"]}
         self.replay.note_errors(range(len(self.replay)), state["errors"])
 
 
-def _empty_loss(network: ValueNetwork, parameters: torch.Tensor, batch: Batch) -> torch.Tensor:
+def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[float, str, tuple[int, int, int]] | None:
+    """The highest admissible value, and its primitive, rotation, row and column; None of none."""
+    best: tuple[float, str, tuple[int, int, int]] | None = None
+    for name, mask in allowed.items():
+        masked = np.where(mask, values[name], -np.inf)
+        rotation, row, column = np.unravel_index(int(masked.argmax()), masked.shape)
+        value = float(masked[rotation, row, column])
+        if mask.any() and (best is None or value > best[0]):
+            best = value, name, (int(rotation), int(row), int(column))
+    return best
+
+
+def _empty_loss(
+    network: ValueNetwork, parameters: torch.Tensor, batch: Batch, rng: np.random.Generator
+) -> torch.Tensor:
     """Loss towards 0 at each sample's best-valued place, of those that are empty table.
 
     That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
@@ -257,5 +284,6 @@ def _empty_loss(network: ValueNetwork, parameters: torch.Tensor, batch: Batch) -
     if not bool(wrong.any()):
         return parameters.new_zeros(())
     at_best = parameters.flatten(2)[batch.samples, :, best][wrong]
-    loss = network.head.loss(at_best, batch.outputs[wrong], at_best.new_zeros(len(at_best)))
+    nothing = Distribution.certain(at_best.new_zeros(len(at_best)))
+    loss = network.head.loss(at_best, batch.outputs[wrong], nothing, rng)
     return loss * wrong.float().mean()

@@ -70,7 +70,7 @@ class Trainer:
         self.config, self.out = config, out
         self.progress = Progress()
         self.learner = Learner(
-            NetworkConfig.of_registry(colour=config.colour, trunks=config.trunks),
+            NetworkConfig.of_registry(config.head, config.colour, config.trunks),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,
             config.seed,
@@ -183,6 +183,7 @@ class Trainer:
 
     def _require_same(self, before: dict[str, Any]) -> None:
         """Raise STORE_MISMATCH with the settings that differ from those of the training found."""
+        before = {"training.head": "scalar"} | before  # there was no other before
         now = self._settings()
         differing = [
             f"{name} {before.get(name)!r} there and {now.get(name)!r} here"

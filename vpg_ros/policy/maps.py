@@ -19,13 +19,11 @@ class ValueMaps:
 
     values: primitive → rotations × rows/cell × columns/cell float32, larger is better.
     admissible: same keys and shapes; only these entries may be chosen. cell: pixels a cell side.
-    spread: standard deviations with the same keys and shapes, where the policy has them.
     """
 
     values: FloatMaps
     admissible: BoolMaps
     cell: int = 1
-    spread: FloatMaps | None = None
 
     def best_over_rotations(self, primitive: str) -> NDArray[np.float32]:
         """Best admissible value at every cell, NaN where none is: rows/cell × columns/cell."""

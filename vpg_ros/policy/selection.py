@@ -13,6 +13,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, cell_to_pixel
 
 TRIED_RADIUS = 0.010  # m around a tried action within which it counts as the same
+ROUNDING = 1e-6  # between values that count as equal
 TRIED_ROTATIONS = 1  # rotation steps to either side that count as the same
 
 
@@ -43,13 +44,19 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     return _action_at(maps, heightmap, best[1], best[2])
 
 
+def best_cells(maps: ValueMaps) -> BoolMaps:
+    """The admissible entries whose value is the highest, or rounds to it; none of broken maps."""
+    masked = {name: np.where(maps.admissible[name], v, -np.inf) for name, v in maps.values.items()}
+    highest = max(float(values.max()) for values in masked.values())
+    return {name: maps.admissible[name] & (v >= highest - ROUNDING) for name, v in masked.items()}
+
+
 def _action_at(maps: ValueMaps, heightmap: Heightmap, name: str, index: int) -> Action:
     values = maps.values[name]
     rotation, row, column = (int(i) for i in np.unravel_index(index, values.shape))
-    spread = float(maps.spread[name].flat[index]) if maps.spread else 0.0
     pixel = cell_to_pixel(row, column, maps.cell)
     action = primitives.get(name).action(*pixel, rotation, heightmap)
-    return replace(action, value=float(values.flat[index]), spread=spread)
+    return replace(action, value=float(values.flat[index]))
 
 
 def without_tried(
