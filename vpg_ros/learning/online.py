@@ -38,7 +38,8 @@ class OnlineConfig:
     rate: AdamW's learning rate, low because good weights are to become better. updates: gradient
     steps for each transition at most. start_after: transitions before the first update. save_after:
     transitions between two saves. warm_up: transitions for which all actions are random;
-    exploration: share of random ones afterwards.
+    exploration: share of random ones afterwards. head: value head where there are no weights to
+    begin with, of choices.HEADS.
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class OnlineConfig:
     save_after: int = 20
     warm_up: int = 0
     exploration: float = 0.05
+    head: str = "scalar"
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class OnlineLearning:
 
     def _begin(self, start: Path | None) -> None:
         if start is None:
-            self._learner = self._make(NetworkConfig.of_registry())
+            self._learner = self._make(NetworkConfig.of_registry(self.config.head))
             return
         network, _ = checkpoint.load(start)
         network.config.check_resolution(self._workspace.resolution)
