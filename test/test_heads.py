@@ -13,7 +13,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.policy import heads
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead, ValueHead, make_head
-from vpg_ros.policy.heads.categorical import CategoricalHead, project
+from vpg_ros.policy.heads.categorical import ATOMS, CategoricalHead, project
 from vpg_ros.policy.heads.implicit import COSINES, LEVELS, ImplicitQuantileHead
 from vpg_ros.policy.heads.quantile import QUANTILES, QuantileHead, midpoints, quantile_huber
 
@@ -174,11 +174,12 @@ def test_projection_is_algorithm_1() -> None:
 def test_the_categorical_loss_is_the_cross_entropy_of_the_projection() -> None:
     made = head("categorical")
     assert isinstance(made, CategoricalHead)
-    parameters = torch.randn(1, OUTPUTS * 51)
-    outcome = Distribution(torch.tensor([[0.0, 0.333]]), torch.tensor([[0.25, 0.75]]))
+    parameters = torch.randn(1, OUTPUTS * ATOMS)
+    third = 6.65 / (ATOMS - 1)  # between atoms 6 and 7
+    outcome = Distribution(torch.tensor([[0.0, third]]), torch.tensor([[0.25, 0.75]]))
     loss = made.loss(parameters, torch.tensor([2]), outcome, np.random.default_rng(0))
-    logs = parameters[0, 102:].log_softmax(dim=0)
-    expected = 0.25 * logs[0] + 0.75 * (0.35 * logs[16] + 0.65 * logs[17])
+    logs = parameters[0, 2 * ATOMS :].log_softmax(dim=0)
+    expected = 0.25 * logs[0] + 0.75 * (0.35 * logs[6] + 0.65 * logs[7])
     assert float(loss) == pytest.approx(-float(expected), abs=1e-4)
 
 
@@ -229,7 +230,7 @@ def test_implicit_levels_come_from_the_seed() -> None:
     made, parameters = head("implicit"), torch.randn(4, OUTPUTS * FEATURES)
     outcomes, outputs = Distribution.certain(torch.rand(4)), torch.zeros(4, dtype=torch.long)
     losses = [
-        float(made.loss(parameters, outputs, outcomes, np.random.default_rng(seed)))
+        made.loss(parameters, outputs, outcomes, np.random.default_rng(seed)).item()
         for seed in (1, 1, 2)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -238,7 +239,7 @@ def test_implicit_levels_come_from_the_seed() -> None:
 def test_every_head_counts_as_quantiles_or_categories() -> None:
     assert isinstance(head("quantile"), QuantileHead)
     weights = torch.tensor([0.25, 0.75])
-    numbers = torch.rand(2, 51)
+    numbers = torch.rand(2, ATOMS)
     quantiles = distributional("quantile").distribution(numbers).averaged(weights)
     assert torch.allclose(quantiles.atoms, weights @ numbers)
     categories = distributional("categorical").distribution(numbers).averaged(weights)

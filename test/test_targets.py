@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from vpg_ros.choices import HEADS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.learner import Learner, LearnerConfig, _empty_loss
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay
-from vpg_ros.learning.returns import Returns
+from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
@@ -86,6 +88,50 @@ def test_each_rule_says_what_an_action_is_worth(
 def test_targets_never_leave_the_range_of_values(rule: str) -> None:
     found = targets(OUTCOMES, 1.0, targets=rule, gamma=0.9, push_reward=0.7)
     assert max(found) <= 1.0 + 1e-9
+
+
+def test_a_distribution_is_shifted_and_discounted_whole() -> None:
+    following = Returns((0.0, 0.5, 1.0), (0.2, 0.3, 0.5))
+    learning = learner()
+    learning.replay.add(OUTCOMES[2])
+    learning._next_returns[0] = following
+    target = learning.target(0)
+    assert target.atoms == pytest.approx((0.0, 0.4, 0.8))
+    assert target.probabilities == following.probabilities
+    both = stacked([target, Returns.certain(1.0)], torch.device("cpu"))
+    assert both.mean.tolist() == pytest.approx([0.8 * following.mean, 1.0])
+    assert both.probabilities.sum(dim=1).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
+def test_what_follows_is_the_distribution_at_the_greedy_action(head: str) -> None:
+    """Its mean is the best value of the maps, and it has more than one outcome."""
+    learning = Learner(NetworkConfig.of_registry(head), LearnerConfig(), DEFAULT_WORKSPACE, seed=0)
+    following = learning._following(OUTCOMES[2])
+    height = OUTCOMES[2].next_height.astype(np.float32)
+    heightmap = Heightmap(np.zeros((*SHAPE, 3), np.uint8), height, DEFAULT_WORKSPACE)
+    greedy = learning.policy().decide(heightmap).action
+    assert following.mean == pytest.approx(greedy.value, abs=0.01)  # a map's steps are 1/32 cell
+    assert sum(following.probabilities) == pytest.approx(1, abs=1e-5)
+    assert len(following.atoms) > 20
+    assert Returns.from_plain(following.to_plain()) == following
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_learns_and_goes_on_as_if_never_stopped(head: str) -> None:
+    def fresh() -> Learner:
+        config = LearnerConfig(batch=8, refresh_every=2)
+        made = Learner(NetworkConfig.of_registry(head), config, DEFAULT_WORKSPACE, seed=0)
+        for item in OUTCOMES:
+            made.replay.add(item)
+        made._next_returns[2] = made._following(OUTCOMES[2])
+        return made
+
+    whole, half, resumed = fresh(), fresh(), fresh()
+    losses = [whole.update() for _ in range(4)]
+    assert [half.update() for _ in range(2)] == losses[:2]
+    resumed.restore(half.state())
+    assert [resumed.update() for _ in range(2)] == losses[2:]
 
 
 def test_an_unknown_rule_is_named() -> None:

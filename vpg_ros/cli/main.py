@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "doctor": "check a cell before its first motion",
     "evaluate": "measure a policy in simulation",
     "dataset": "look into recorded transitions",
+    "bench": "measure how long things take",
     "version": "print the version and exit",
 }
 

@@ -15,7 +15,7 @@ from vpg_ros.policy.heads import DistributionalHead, ValueHead
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 Wanted = Callable[[], NDArray[np.bool_]]  # makes a mask: canvas × output × rows × columns
-_CHUNK = 8192  # cells at a time, so that their outcomes stay in the processor's cache
+_CHUNK = 2048  # cells at a time, so that their outcomes stay in the processor's cache
 
 
 def check_measure(head: ValueHead, measure: RiskMeasure) -> None:

@@ -51,7 +51,7 @@ class Distortion(RiskMeasure):
 
     def _distorted(self, probabilities: Tensor) -> Tensor:
         """G of the cumulative probabilities but the last, which is 1: …×K → …×(K − 1)."""
-        return self.cumulative(probabilities.cumsum(dim=-1)[..., :-1].clamp(max=1.0), self.alpha)
+        return self.cumulative(probabilities.cumsum(dim=-1)[..., :-1], self.alpha)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ def _value_at_risk(total: Tensor, alpha: float) -> Tensor:
 
 
 def _wang(total: Tensor, alpha: float) -> Tensor:
-    return torch.special.ndtr(torch.special.ndtri(total) + alpha)
+    return torch.special.ndtr(torch.special.ndtri(total.clamp(max=1.0)) + alpha)
 
 
 def _power(total: Tensor, alpha: float) -> Tensor:
     if alpha < 0:
         return total ** (1 - alpha)
-    return 1 - (1 - total) ** (1 + alpha)
+    return 1 - (1 - total).clamp(min=0.0) ** (1 + alpha)
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from torch.nn import functional
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads.base import Affine, DistributionalHead, by_output
 
-ATOMS = 51
+# 0, 1 and the discounted 0.8 are atoms: the commonest targets lose nothing in the projection. With
+# the paper's 51 a decision takes 1.2 times as long as with a scalar head, with these 1.1 times.
+ATOMS = 21
 
 
 class CategoricalHead(DistributionalHead):
-    """Logits of ATOMS returns, evenly spaced over [0, 1], an output.
-
-    0, 1 and, with a discount of 0.8, the next-best return are atoms themselves, so that certain
-    targets lose nothing in the projection.
-    """
+    """Logits of ATOMS returns, evenly spaced over [0, 1], an output."""
 
     support: Tensor
 
