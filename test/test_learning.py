@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
+from vpg_ros.choices import HEADS
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -28,6 +29,7 @@ from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.maps import pixel_to_cell
 
 CONFIG = NetworkConfig.of_registry()
 
@@ -187,6 +189,24 @@ def graspable() -> list[Transition]:
 def learner(**options: float) -> Learner:
     config = LearnerConfig(decay_updates=40, batch=12, averaging=0.85, **options)  # type: ignore[arg-type]
     return Learner(CONFIG, config, DEFAULT_WORKSPACE, seed=0)
+
+
+@pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
+def test_every_head_tells_good_grasps_it_has_not_seen_from_bad(head: str) -> None:
+    config = LearnerConfig(decay_updates=150, batch=12, averaging=0.85)
+    student = Learner(NetworkConfig.of_registry(head), config, DEFAULT_WORKSPACE, seed=0)
+    examples = graspable()
+    for example in examples[:16]:
+        student.add(example)
+    for _ in range(50):
+        student.update()
+    policy, worth = student.policy(), ([], [])  # type: ignore[var-annotated]
+    for example in examples[16:]:
+        action = example.action
+        values = policy.maps(example.before).values["grasp"]
+        cell = pixel_to_cell(action.row, action.column, CONFIG.cell)
+        worth[example.outcome.success].append(values[action.rotation, *cell])
+    assert np.mean(worth[True]) > np.mean(worth[False]) + 0.5
 
 
 def test_the_learner_tells_good_grasps_from_bad() -> None:
