@@ -7,6 +7,7 @@ SCENE ?= random
 SIM_ARGS ?=
 TESTS ?= test
 PYTEST_ARGS ?=
+TEST_JOBS ?= 2
 REPEAT ?= 1
 ACTIONS ?= 500
 FAULT_ARGS ?=
@@ -30,6 +31,7 @@ help: ## list the targets and variables
 	@echo '  SIM_ARGS    more arguments of "vpg sim"                    [none]'
 	@echo '  TESTS       test files or folders                          [$(TESTS)]'
 	@echo '  PYTEST_ARGS more arguments of pytest                       [none]'
+	@echo '  TEST_JOBS   processes that share the test files            [$(TEST_JOBS)]'
 	@echo '  REPEAT      how often "make faults" makes every fault      [$(REPEAT)]'
 	@echo '  ACTIONS     number of actions of "make soak"               [$(ACTIONS)]'
 	@echo '  FAULT_ARGS  more arguments of either, such as --only arm   [none]'
@@ -44,7 +46,7 @@ sim: setup ## clear a table in simulation
 	@.venv/bin/vpg sim --objects $(OBJECTS) --seed $(SEED) --scene $(SCENE) $(SIM_ARGS)
 
 test: setup ## run all tests, the linters among them
-	@.venv/bin/python -m pytest $(TESTS) $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest $(TESTS) -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup ## run ruff, mypy and the import contract
 	@.venv/bin/ruff check .

@@ -49,7 +49,7 @@ def policy(device: str, checkpoint: Path) -> NetworkPolicy:
     """The shipped policy, or one with random weights."""
     if checkpoint.is_file():
         return load_policy(checkpoint, device)
-    network = ValueNetwork(NetworkConfig.of_registry()).eval()
+    network = ValueNetwork(NetworkConfig.of_repertoire()).eval()
     return NetworkPolicy(network, choose_device(device))
 
 

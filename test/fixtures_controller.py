@@ -65,9 +65,9 @@ class Emulator:
 
 
 @contextmanager
-def emulator(*options: str, script: str | None = None) -> Iterator[Emulator]:
-    """An emulator at an address of its own; ``script`` starts one by another program."""
-    host = free_host()
+def emulator(*options: str, script: str | None = None, host: str = "") -> Iterator[Emulator]:
+    """An emulator at ``host``, or one of its own; ``script`` starts one by another program."""
+    host = host or free_host()
     program = [script] if script else ["-m", "vpg_ros.sim.controller"]
     command = [sys.executable, *program, "--host", host, "--fault-port", str(FAULT_PORT), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

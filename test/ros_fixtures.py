@@ -37,13 +37,16 @@ def ros(parameters: dict[str, Any] | None = None, file: str = "") -> Iterator[No
 
 @contextmanager
 def spinning(*nodes: Node) -> Iterator[None]:
-    """Spin nodes in a thread; they are stopped and destroyed at the end."""
+    """Spin nodes in a thread and start them; they are stopped and destroyed at the end."""
     executor = MultiThreadedExecutor(num_threads=6)
     for node in nodes:
         executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()
     try:
+        for node in nodes:
+            if hasattr(node, "start"):
+                node.start()
         yield
     finally:
         for node in nodes:

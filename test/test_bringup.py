@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+import yaml
 from fixtures_controller import emulator
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -25,6 +26,7 @@ from vpg_ros.cli.main import main
 from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import read_transitions
+from vpg_ros.system import real
 
 PATIENCE = 150.0  # s of wall time for one run on a busy machine
 EASY = ("--scene", "row", "--objects", "2", "--policy", "heuristic")
@@ -202,6 +204,20 @@ def test_a_robot_that_refuses_ends_the_run_by_name(tmp_path):
         assert run.end() == 1
         assert run.summary["error_code"] == ErrorCode.ARM_UNREACHABLE
         assert "127.99.0.1" in run.summary["error_msg"]
+
+
+def test_the_nodes_read_the_parameter_file_that_is_chosen(tmp_path):
+    calibration = tmp_path / "calibration.yaml"
+    calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
+    content = yaml.safe_load(real().parameters_path.read_text())
+    del content["/**/motion_node"]["ros__parameters"]["limits"]["tool_speed"]
+    file = tmp_path / "cell.yaml"
+    file.write_text(yaml.safe_dump(content))
+    options = ("--robot-ip", "127.99.0.1", "--camera", "topics", "--calibration", str(calibration))
+    with running(tmp_path / "run", *options, "--params", str(file), system="real") as run:
+        assert run.end() == 1
+        assert run.summary["error_code"] == ErrorCode.PARAMETER_INVALID
+        assert "limits.tool_speed" in run.summary["error_msg"]
 
 
 def test_a_robot_without_a_camera_is_parked_again(tmp_path):

@@ -103,12 +103,12 @@ def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):
     motion["keep_out"] = ["shelf -0.5 0.3 0.0 -0.2 0.6 1.0"]
     path.write_text(yaml.safe_dump(content))
     host = free_host()
-    _, findings = examine(capsys, "--robot-ip", host, "--parameters", str(path))
+    _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))
     assert findings["safety limits"]["level"] == "fail"
     assert "in shelf" in findings["safety limits"]["found"]
     del motion["limits"]["tool_speed"]
     path.write_text(yaml.safe_dump(content))
-    _, findings = examine(capsys, "--robot-ip", host, "--parameters", str(path))
+    _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))
     assert "limits.tool_speed" in findings["safety limits"]["found"]
 
 

@@ -111,9 +111,11 @@ def test_unexpected_contact_ends_the_motion_and_names_the_force() -> None:
     assert arm.moves == ["linear", "joints"]
 
 
-def test_expected_contact_lets_the_motion_go_on() -> None:
+def test_expected_contact_lets_the_motion_go_on_and_is_told() -> None:
     arm = ObedientArm(linear=MoveEnd.CONTACT)
-    assert run(arm, ObedientGripper(held=0.03), guarded=True).success
+    outcome = run(arm, ObedientGripper(held=0.03), guarded=True)
+    assert outcome.success and outcome.error_code is ErrorCode.OK
+    assert "stopped in 'descend' by 42 N" in outcome.error_msg
 
 
 def test_after_expected_contact_the_arm_backs_off_as_far_as_told() -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from test_store import ROOT, WORKSPACE, transition, vpg
 
-from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning import gym_spaces
 from vpg_ros.learning.store import TransitionWriter
 from vpg_ros.learning.store.export import export_minari
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 minari = pytest.importorskip("minari", reason="requirements/export.txt is not installed")
 
@@ -43,7 +43,7 @@ def assert_exported(dataset: "minari.MinariDataset", episodes: list[list[Transit
             expected = np.stack([gym_spaces.observation(each)[key] for each in maps])
             np.testing.assert_array_equal(found.observations[key], expected)
             assert found.observations[key].dtype == dataset.observation_space[key].dtype
-        names = [primitives.names()[place] for place in found.actions[:, 0]]
+        names = [DEFAULT_REPERTOIRE[place] for place in found.actions[:, 0]]
         assert names == [step.action.primitive for step in steps]
         cells = [(s.action.rotation, s.action.row, s.action.column) for s in steps]
         assert [tuple(cell) for cell in found.actions[:, 1:]] == cells

@@ -23,7 +23,7 @@ from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
-from vpg_ros.learning.rewards import is_clear, reward, scene_changed
+from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
@@ -31,7 +31,7 @@ from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import pixel_to_cell
 
-CONFIG = NetworkConfig.of_registry()
+CONFIG = NetworkConfig.of_repertoire()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -86,6 +86,37 @@ def test_a_moved_object_changes_the_scene_and_noise_does_not() -> None:
     edge = cv2.dilate(ONE.height, np.ones((3, 3))) != cv2.erode(ONE.height, np.ones((3, 3)))
     noisy[edge & (rng.random(edge.shape) < 0.5)] = 0.0
     assert not scene_changed(ONE, replace(ONE, height=noisy))
+
+
+GRASP, PUSH = (
+    primitives.get(name).action(110, column, 0, ONE)
+    for name, column in (("grasp", 110), ("push", 90))
+)
+FAR = scene((110, 110, 20, 20, 0), (40, 40, 20, 20, 0))
+NEAR = scene((110, 110, 20, 20, 0), (110, 84, 20, 20, 0))
+
+
+@pytest.mark.parametrize(
+    ("action", "success", "after", "failed"),
+    [
+        (GRASP, True, EMPTY, False),
+        (GRASP, False, ONE, True),
+        (GRASP, False, NEAR, True),  # it moved something, but picked nothing
+        (PUSH, True, ONE, True),  # it went all the way, but moved nothing
+        (PUSH, True, NEAR, False),
+    ],
+)
+def test_an_action_that_came_to_nothing_is_a_failure(
+    action: Action, success: bool, after: Heightmap, failed: bool
+) -> None:
+    assert failures([], action, Outcome(success), ONE, after) == [action] * failed
+
+
+def test_a_failure_counts_until_something_changes_near_it() -> None:
+    known = [GRASP]
+    assert failures(known, PUSH, Outcome(True), ONE, FAR) == known
+    assert failures(known, PUSH, Outcome(True), ONE, NEAR) == []
+    assert failures(known, PUSH, Outcome(True), ONE, ONE) == [GRASP, PUSH]
 
 
 def test_what_was_not_seen_did_not_change() -> None:
@@ -194,7 +225,7 @@ def learner(**options: float) -> Learner:
 @pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
 def test_every_head_tells_good_grasps_it_has_not_seen_from_bad(head: str) -> None:
     config = LearnerConfig(decay_updates=150, batch=12, averaging=0.85)
-    student = Learner(NetworkConfig.of_registry(head), config, DEFAULT_WORKSPACE, seed=0)
+    student = Learner(NetworkConfig.of_repertoire(head=head), config, DEFAULT_WORKSPACE, seed=0)
     examples = graspable()
     for example in examples[:16]:
         student.add(example)
@@ -235,6 +266,17 @@ def test_a_push_is_worth_what_it_leads_to() -> None:
     best = student.policy().decide(moved).action.value
     targets = [student.target(i).mean for i in range(4)]
     assert targets == pytest.approx([0.8 * best, 0.0, 0.0, 1.0], abs=1e-5)
+
+
+def test_a_push_is_worth_what_it_leaves_near_it() -> None:
+    """The same two blocks left, seen from a push beside one of them and from one far from both."""
+    learning = Learner(CONFIG, LearnerConfig(reach=0.05), DEFAULT_WORKSPACE, seed=0)
+    near, far = (
+        Experience.of(transition(primitives.get("push").action(*at, 0, ONE), True, ONE, FAR), False)
+        for at in ((110, 90), (190, 190))
+    )
+    assert learning._value(near) > 0.05
+    assert learning._value(far) == 0.0
 
 
 def test_learning_continues_exactly_where_it_was_saved(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.devices.description import expand, fixed_frames
@@ -63,6 +64,21 @@ def test_the_camera_is_where_the_calibration_has_it(tmp_path) -> None:
     with pytest.raises(VpgError) as caught:
         robot_description(real(), {"calibration": str(tmp_path / "none.yaml")})
     assert caught.value.code is ErrorCode.CALIBRATION_MISSING
+
+
+def test_robot_and_workspace_are_those_of_the_parameter_file(tmp_path) -> None:
+    content = yaml.safe_load(real().parameters_path.read_text())
+    content["/**"]["ros__parameters"]["workspace"] |= {"origin_x": -0.6, "table_z": 0.05}
+    content["/**/motion_node"]["ros__parameters"] |= {"tool_length": 0.31}
+    file = tmp_path / "cell.yaml"
+    file.write_text(yaml.safe_dump(content))
+    urdf = robot_description(real(), {"params": str(file), "robot_model": "ur10e"})
+    places = origins(urdf)
+    assert places["gripper-tcp"][2] == pytest.approx(0.31)
+    assert places["shoulder_pan_joint"][2] == pytest.approx(kinematics("ur10e").d[0])
+    assert fixed_frames(urdf)["table"].position[2] == pytest.approx(0.05)
+    with pytest.raises(VpgError, match=r"argument params is '.*none\.yaml': no such file"):
+        robot_description(real(), {"params": str(tmp_path / "none.yaml")})
 
 
 def test_the_tray_lies_around_the_workspace() -> None:

@@ -15,7 +15,6 @@ from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from sensor_msgs.msg import Image
 from vpg_msgs.srv import LoadCheckpoint, Select
 
-from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -26,12 +25,13 @@ from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import ValueNetwork
 from vpg_ros.policy.risk import make_risk
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 
 def weights(path: Path, seed: int, head: str = "scalar") -> str:
     """A checkpoint of random weights; its digest."""
     torch.manual_seed(seed)
-    return save(path, ValueNetwork(NetworkConfig.of_registry(head)))
+    return save(path, ValueNetwork(NetworkConfig.of_repertoire(head=head)))
 
 
 def scene(unseen: bool = False) -> Heightmap:
@@ -72,7 +72,7 @@ def test_a_heightmap_becomes_an_action_and_pictures(checkpoints):
     path, digest = checkpoints["a"]
     with graph(path) as client:
         pictures: dict[str, Image] = {}
-        topics = ("overlay", *(f"value_maps/{name}" for name in primitives.names()))
+        topics = ("overlay", *(f"value_maps/{name}" for name in DEFAULT_REPERTOIRE))
         for topic in topics:
             client.create_subscription(
                 Image, topic, lambda image, topic=topic: pictures.update({topic: image}), LATCHED
@@ -80,7 +80,7 @@ def test_a_heightmap_becomes_an_action_and_pictures(checkpoints):
         response = select(client)
         assert response.error_code == ErrorCode.OK, response.error_msg
         action = action_from_msg(response.action)
-        assert action.primitive in primitives.names() and action.checkpoint == digest
+        assert action.primitive in DEFAULT_REPERTOIRE and action.checkpoint == digest
         assert action.policy == "network" and response.decision_ms > 0
         x, y = DEFAULT_WORKSPACE.to_metres(action.row, action.column)
         assert action.pose.position[:2] == pytest.approx((x, y))

@@ -38,6 +38,7 @@ from vpg_ros.nodes.learner_node import LearnerNode
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.policy.baselines import HeuristicPolicy
 from vpg_ros.policy.exploration import Exploration
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE, write_json
 from vpg_ros.system import sim
 
@@ -53,7 +54,7 @@ def scene(row: int, stamp: float) -> Heightmap:
 def transition(step: int, **changes) -> Transition:
     """A grasp of one block, or a push of it, after which it lies elsewhere."""
     before, after = scene(60 + step, float(step)), scene(140 - step, step + 1.0)
-    name = primitives.names()[step % 2]
+    name = DEFAULT_REPERTOIRE[step % 2]
     action = primitives.get(name).action(70 + step, 110, step % 8, before)
     gain = float(name == "grasp" and step % 4 == 0)
     made = Transition("episode", step, before, action, Outcome(bool(gain)), gain, after, False)
@@ -347,4 +348,4 @@ def test_exploration_is_a_share_that_the_seed_decides():
     assert {action.policy for action in run(0, 1.0)} == {"random"}
     assert run(3, 0.5) == run(3, 0.5) != run(4, 0.5)
     assert 10 < sum(action.policy == "random" for action in run(3, 0.5)) < 30
-    assert {action.primitive for action in run(0, 1.0)} == set(primitives.names())
+    assert {action.primitive for action in run(0, 1.0)} == set(DEFAULT_REPERTOIRE)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
-from fixtures_controller import emulator, free_host
+from fixtures_controller import emulator, eventually, free_host
 from nav_msgs.msg import Path
 from rclpy.node import Node
 from rclpy.task import Future
@@ -67,12 +67,6 @@ class Client(Node):
     def recover(self) -> Trigger.Response:
         return call(self, Trigger, "motion_node/recover", Trigger.Request())
 
-    def until(self, phase: str) -> None:
-        deadline = time.monotonic() + 20.0
-        while phase not in self.phases:
-            assert time.monotonic() < deadline, f"never in phase {phase}: {self.phases}"
-            time.sleep(0.002)
-
 
 @contextmanager
 def graph(host: str, **parameters):
@@ -111,6 +105,30 @@ def joints(robot) -> np.ndarray:
     return np.array(robot.state()["joints"])
 
 
+def off_home(robot) -> float:
+    """rad of the joint that is farthest from home."""
+    return float(np.abs(joints(robot) - HOME_JOINTS).max())
+
+
+def approaching(robot, client):
+    """The goal of a grasp whose approach has just begun, at a fifth of its speed until
+    ``robot.recover``: what is asked next comes before its end on a busy machine too."""
+    assert client.park().success
+    robot.fault("slider 0.2")
+    handle = client.send(grasp(scene()))
+    eventually(lambda: off_home(robot) > 0.05)
+    return handle
+
+
+def parks(client, until_then: ErrorCode) -> None:
+    """Parking works before long, and says ``until_then`` as long as it does not."""
+    deadline = time.monotonic() + 30.0
+    while not (parked := client.park()).success:
+        assert VpgError.parse(parked.message).code is until_then
+        assert time.monotonic() < deadline, parked.message
+        time.sleep(0.1)
+
+
 def test_a_grasp_is_carried_out_and_told_phase_by_phase(robot, client):
     answer = client.run(grasp(scene()))
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
@@ -122,9 +140,7 @@ def test_a_grasp_is_carried_out_and_told_phase_by_phase(robot, client):
 
 
 def test_cancelling_stops_the_arm_and_parking_brings_it_home(robot, client):
-    handle = client.send(grasp(scene()))
-    client.until("approach")
-    time.sleep(0.1)
+    handle = approaching(robot, client)
     result(handle.cancel_goal_async())
     answer = result(handle.get_result_async())
     assert answer.status == GoalStatus.STATUS_CANCELED
@@ -133,8 +149,9 @@ def test_cancelling_stops_the_arm_and_parking_brings_it_home(robot, client):
     time.sleep(0.3)
     assert np.abs(joints(robot) - before).max() < 1e-3, "the arm still moves"
     assert "descend" not in client.phases
+    robot.fault("slider 1")
     assert client.park().success
-    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02
+    assert off_home(robot) < 0.02
 
 
 def test_a_goal_cancelled_as_soon_as_it_is_accepted_does_not_run(robot, client):
@@ -177,26 +194,23 @@ def test_a_bad_goal_is_refused_before_anything_moves(robot, client, change, code
 
 
 def test_a_protective_stop_ends_the_goal_and_the_node_lives_on(robot, client):
-    handle = client.send(grasp(scene()))
-    client.until("approach")
+    handle = approaching(robot, client)
     robot.fault("pstop")
     answer = result(handle.get_result_async())
     assert answer.result.error_code == ErrorCode.PROTECTIVE_STOP
-    robot.fault("unlock")
-    robot.until("safety", "NORMAL")
-    parked = client.park()
-    assert parked.success, parked.message
+    robot.recover()
+    parks(client, ErrorCode.PROTECTIVE_STOP)
 
 
 def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client):
-    handle = client.send(grasp(scene()))
-    client.until("approach")
+    handle = approaching(robot, client)
     robot.fault("pstop")
     assert result(handle.get_result_async()).result.error_code == ErrorCode.PROTECTIVE_STOP
-    stopped = joints(robot)
+    assert off_home(robot) > 0.02
+    robot.fault("slider 1")
     recovered = client.recover()
     assert recovered.success, recovered.message
-    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02 < np.abs(stopped - HOME_JOINTS).max()
+    assert off_home(robot) < 0.02
     assert "descend" not in client.phases, "a goal from before the stop was taken up again"
 
 
@@ -212,23 +226,18 @@ def test_recovering_leaves_an_emergency_stop_to_a_person(robot, client):
 
 
 def test_a_cut_link_is_made_anew_and_its_goal_is_over(robot, client):
-    handle = client.send(grasp(scene()))
-    client.until("approach")
+    handle = approaching(robot, client)
     robot.fault("drop")
+    robot.fault("slider 1")
     assert result(handle.get_result_async()).result.error_code == ErrorCode.ARM_LINK_LOST
-    deadline = time.monotonic() + 30.0
-    while not (parked := client.park()).success:
-        assert VpgError.parse(parked.message).code is ErrorCode.ARM_LINK_LOST
-        assert time.monotonic() < deadline, "the link is not made anew"
-        time.sleep(0.1)
-    assert np.abs(joints(robot) - HOME_JOINTS).max() < 0.02
+    parks(client, ErrorCode.ARM_LINK_LOST)
+    assert off_home(robot) < 0.02
     assert "descend" not in client.phases
 
 
 def test_a_lost_link_is_reported():
     with emulator("--time-scale", "4") as robot, graph(robot.host) as client:
-        handle = client.send(grasp(scene()))
-        client.until("approach")
+        handle = approaching(robot, client)
         robot.process.kill()
         answer = result(handle.get_result_async())
         assert answer.result.error_code == ErrorCode.ARM_LINK_LOST

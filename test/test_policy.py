@@ -24,7 +24,8 @@ from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.maps import admissible_cells, cell_to_pixel
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.selection import TRIED_RADIUS, select, without_tried
+from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, doubted, select, without_tried
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 CELL = 2
 
@@ -41,7 +42,7 @@ def scene(*boxes: tuple[float, float, float, float, float]) -> Heightmap:
 def random_network(seed: int = 0) -> ValueNetwork:
     """A network whose batch norms are not trivial."""
     torch.manual_seed(seed)
-    network = ValueNetwork(NetworkConfig.of_registry())
+    network = ValueNetwork(NetworkConfig.of_repertoire())
     with torch.no_grad():
         network(torch.randn(4, network.config.input_channels, 32, 32))
     return network.eval()
@@ -92,7 +93,7 @@ def test_a_value_that_is_no_number_is_never_chosen_from() -> None:
 
 def test_ties_always_go_to_the_same_action() -> None:
     values = {name: np.full((r, 112, 112), 0.5, np.float32) for name, r in
-              NetworkConfig.of_registry().primitives}  # fmt: skip
+              NetworkConfig.of_repertoire().primitives}  # fmt: skip
     admissible = admissible_cells(CLUTTER, tuple(values), CELL)
     chosen = {repr(select(ValueMaps(values, admissible, CELL), CLUTTER)) for _ in range(3)}
     assert len(chosen) == 1
@@ -129,6 +130,20 @@ def test_trying_masks_nothing_far_away_and_no_other_primitive() -> None:
     assert np.hypot(rows * 2 + 1 - 101, columns * 2 + 1 - 91).max() * 0.002 <= TRIED_RADIUS
 
 
+def test_failures_lower_the_values_around_them_and_of_their_primitive_alone() -> None:
+    values = {name: np.ones((8, 112, 112), np.float32) for name in ("grasp", "push")}
+    action = primitives.get("grasp").action(101, 91, 0, CLUTTER)
+    once = doubted(values, [action], CLUTTER, CELL)
+    assert (once["push"] == 1).all()
+    assert once["grasp"][5, 50, 45] == pytest.approx(1 - DOUBT)
+    assert once["grasp"][5, 50, 100] > 0.999
+    row = once["grasp"][0, 50, 45:80]
+    assert (np.diff(row) > 0).all()
+    twice = doubted(values, [action, action], CLUTTER, CELL)
+    assert twice["grasp"][5, 50, 45] == pytest.approx((1 - DOUBT) ** 2)
+    assert (values["grasp"] == 1).all()
+
+
 @pytest.mark.parametrize("chooser", [policy(), RandomPolicy(), HeuristicPolicy()])
 def test_an_empty_table_has_no_action(chooser: NetworkPolicy) -> None:
     with pytest.raises(VpgError) as error:
@@ -161,7 +176,7 @@ def test_unseen_pixels_are_never_acted_on_by_a_grasp() -> None:
 def test_the_random_policy_is_seeded_and_uses_every_primitive() -> None:
     runs = [[RandomPolicy(seed).decide(CLUTTER).action for seed in range(20)] for _ in range(2)]
     assert runs[0] == runs[1]
-    assert {action.primitive for action in runs[0]} == set(primitives.names())
+    assert {action.primitive for action in runs[0]} == set(DEFAULT_REPERTOIRE)
 
 
 @settings(max_examples=25, deadline=None)
@@ -233,7 +248,7 @@ def test_turning_the_scene_turns_the_maps(steps: int) -> None:
     after = scene(*((*c, b[2], b[3], b[4] + degrees) for c, b in zip(centres, boxes, strict=True)))
     before_maps = evaluator.evaluate(evaluator.look(scene(*boxes)))
     after_maps = evaluator.evaluate(evaluator.look(after))
-    for name in primitives.names():
+    for name in DEFAULT_REPERTOIRE:
         for start in range(0, primitives.get(name).rotations, INPUT_ROTATIONS):
             channel = slice(start, start + INPUT_ROTATIONS)
             expected = _turned(before_maps[name][channel], turn)[: INPUT_ROTATIONS - steps]
@@ -361,7 +376,7 @@ def test_weights_that_are_no_numbers(tmp_path: Path) -> None:
 
 def rewritten(path: Path, **changes: object) -> Path:
     """The checkpoint with entries of its configuration replaced."""
-    config = NetworkConfig.of_registry().to_json() | changes
+    config = NetworkConfig.of_repertoire().to_json() | changes
     header = json.dumps({"format": "vpg_ros value network 1", "config": config})
     save_file(load_file(path), path, {"vpg_ros": header})
     return path

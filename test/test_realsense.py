@@ -658,7 +658,7 @@ def test_a_camera_that_cannot_be_had_is_named_before_the_node_is_up(
 ):
     given = looking_down(tmp_path, picture()[0]) | {"realsense.recording": "''"} | parameters
     with ros(given | {"realsense.connect_timeout": 5.0}), pytest.raises(VpgError) as failure:
-        HeightmapNode()
+        HeightmapNode().start()
     assert failure.value.code is ErrorCode[code]
     assert all(word in failure.value.message for word in words), failure.value.message
     assert not children(os.getpid())

@@ -32,11 +32,13 @@ def bare(world, objects):
 """
 
 PRINT = """
+from vpg_ros import primitives
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.system import sim
 
 (scenes,) = (each.choices for each in sim().arguments if each.name == "scene")
-print(*NetworkConfig.of_registry().names, *scenes)
+assert NetworkConfig.of_repertoire().names == ("grasp", "push")
+print(*primitives.names(), *scenes)
 """
 
 

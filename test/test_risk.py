@@ -161,7 +161,7 @@ SCENE = scene()
 
 def network(head: str, trunks: str = "shared") -> Network:
     torch.manual_seed(1)
-    made = make_network(NetworkConfig.of_registry(head, trunks=trunks))
+    made = make_network(NetworkConfig.of_repertoire(head=head, trunks=trunks))
     with torch.no_grad():
         made(torch.randn(4, made.config.input_channels, 32, 32))
     return made.eval()

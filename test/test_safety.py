@@ -93,17 +93,33 @@ def test_retreat_is_checked_too() -> None:
         GATE.check(motion, HOME_JOINTS)
 
 
-@pytest.mark.parametrize("name", primitives.names())
-@pytest.mark.parametrize("corner", [(0, 0), (0, 223), (223, 0), (223, 223), (112, 112)])
-def test_primitives_pass_all_over_the_workspace(name: str, corner: tuple[int, int]) -> None:
+def standing(place: tuple[int, int], tall: float) -> Heightmap:
+    """One pixel that is ``tall`` m high."""
     height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
-    height[corner] = 0.05
+    height[place] = tall
     colour = np.zeros((*DEFAULT_WORKSPACE.shape, 3), np.uint8)
-    heightmap = Heightmap(colour, height, DEFAULT_WORKSPACE)
+    return Heightmap(colour, height, DEFAULT_WORKSPACE)
+
+
+@pytest.mark.parametrize("name", primitives.names())
+@pytest.mark.parametrize("tall", [0.05, 0.16])
+@pytest.mark.parametrize("corner", [(0, 0), (0, 223), (223, 0), (223, 223), (112, 112)])
+def test_primitives_pass_all_over_the_workspace(
+    name: str, tall: float, corner: tuple[int, int]
+) -> None:
+    heightmap = standing(corner, tall)
     primitive = primitives.get(name)
     for rotation in range(0, primitive.rotations, 3):
         action = primitive.action(*corner, rotation, heightmap)
         GATE.check(primitive.motion(action, heightmap), HOME_JOINTS)
+
+
+def test_what_stands_too_tall_in_a_far_corner_is_refused_before_the_arm_moves() -> None:
+    heightmap = standing((0, 0), 0.25)
+    grasp = primitives.get("grasp")
+    with pytest.raises(VpgError, match=r"the ur5 cannot reach \(-0.723, -0.223") as caught:
+        GATE.check(grasp.motion(grasp.action(0, 0, 0, heightmap), heightmap), HOME_JOINTS)
+    assert caught.value.code is ErrorCode.POSE_UNREACHABLE
 
 
 def test_an_empty_box_is_refused() -> None:

@@ -367,7 +367,7 @@ def test_what_a_continued_store_lacks_is_said(tmp_path: Path) -> None:
 def weights_after(transitions: Iterable[Transition]) -> dict[str, NDArray[Any]]:
     """What is learned from transitions, one update after each."""
     learner = Learner(
-        NetworkConfig.of_registry(colour=True), LearnerConfig(batch=4), DEFAULT_WORKSPACE, 3
+        NetworkConfig.of_repertoire(colour=True), LearnerConfig(batch=4), DEFAULT_WORKSPACE, 3
     )
     for each in transitions:
         learner.add(each)

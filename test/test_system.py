@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import new_run_folder
 from vpg_ros.sim import scenes
-from vpg_ros.system import SYSTEMS, Argument, real, sim
+from vpg_ros.system import PARAMS, SYSTEMS, Argument, real, sim
 
 BOTH = pytest.mark.parametrize("system", [make() for make in SYSTEMS.values()], ids=SYSTEMS)
 OUR_NODES = [node.name for node in sim().nodes]
@@ -46,7 +46,7 @@ def test_arguments_set_parameters_that_exist_with_their_type(system):
 def test_every_argument_reaches_a_node(system):
     used = {argument for node in system.nodes for argument in node.parameters.values()}
     used |= {node.only_if[0] for node in system.nodes if node.only_if}
-    assert used == {argument.name for argument in system.arguments}
+    assert used | {PARAMS} == {argument.name for argument in system.arguments}
 
 
 @BOTH

@@ -24,7 +24,7 @@ from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import fold_batch_norm
 
-NETWORK = NetworkConfig.of_registry()
+NETWORK = NetworkConfig.of_repertoire()
 SHAPE = DEFAULT_WORKSPACE.shape
 
 
@@ -106,7 +106,9 @@ def test_a_distribution_is_shifted_and_discounted_whole() -> None:
 @pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
 def test_what_follows_is_the_distribution_at_the_greedy_action(head: str) -> None:
     """Its mean is the best value of the maps, and it has more than one outcome."""
-    learning = Learner(NetworkConfig.of_registry(head), LearnerConfig(), DEFAULT_WORKSPACE, seed=0)
+    learning = Learner(
+        NetworkConfig.of_repertoire(head=head), LearnerConfig(), DEFAULT_WORKSPACE, seed=0
+    )
     following = learning._following(OUTCOMES[2])
     height = OUTCOMES[2].next_height.astype(np.float32)
     heightmap = Heightmap(np.zeros((*SHAPE, 3), np.uint8), height, DEFAULT_WORKSPACE)
@@ -121,7 +123,7 @@ def test_what_follows_is_the_distribution_at_the_greedy_action(head: str) -> Non
 def test_every_head_learns_and_goes_on_as_if_never_stopped(head: str) -> None:
     def fresh() -> Learner:
         config = LearnerConfig(batch=8, refresh_every=2)
-        made = Learner(NetworkConfig.of_registry(head), config, DEFAULT_WORKSPACE, seed=0)
+        made = Learner(NetworkConfig.of_repertoire(head=head), config, DEFAULT_WORKSPACE, seed=0)
         for item in OUTCOMES:
             made.replay.add(item)
         made._next_returns[2] = made._following(OUTCOMES[2])
@@ -198,7 +200,7 @@ def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
 
 
 def test_separate_networks_learn_and_act_as_one(tmp_path: Path) -> None:
-    config = NetworkConfig.of_registry(trunks="separate")
+    config = NetworkConfig.of_repertoire(trunks="separate")
     learning = Learner(config, LearnerConfig(batch=8), DEFAULT_WORKSPACE, seed=0)
     for item in OUTCOMES[:2]:
         learning.replay.add(item)
@@ -221,7 +223,7 @@ def test_separate_networks_learn_and_act_as_one(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_of_trunks_is_named() -> None:
     with pytest.raises(VpgError, match="trunks is 'both'; it must be one of shared, separate"):
-        NetworkConfig.of_registry(trunks="both")
+        NetworkConfig.of_repertoire(trunks="both")
 
 
 # -- acting ahead

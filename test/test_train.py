@@ -341,10 +341,14 @@ def test_other_learner_settings_are_named(refusal: Callable[..., str], tmp_path:
 
 
 def test_other_primitives_are_named(
-    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(_REGISTRY, "nudge", Push())
-    assert "network.primitives" in (line := refusal("--resume")) and "nudge" in line
+    path = tmp_path / "other.yaml"
+    training = SETTINGS["training"] | {"primitives": ["grasp", "push", "nudge"]}
+    path.write_text(yaml.safe_dump(SETTINGS | {"training": training}))
+    line = refusal("--config", str(path), "--resume")
+    assert "network.primitives" in line and "nudge" in line
 
 
 def test_another_workspace_is_named(

@@ -1,5 +1,6 @@
 """The UR driver, through the real ``ur_rtde`` library, against the controller emulator."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,11 @@ from vpg_ros.geometry import Pose, tool_down
 
 pytest.importorskip("rtde_control")
 from vpg_ros.devices.ur import URArm
+from vpg_ros.devices.ur_link import RTDE_PORT
 
+# Commands whose answer ur_rtde takes from a register too early, or mixes up: poses of the tool,
+# step time, torques, contact; and the controller's inverse kinematics, which end its program.
+_ANSWERED_WRONGLY = {25, 26, 27, 28, 30, 38, 43, 44, 46, 58}
 FAKE_WORLD = str(Path(__file__).parent / "fake_world.py")
 FAR = HOME_JOINTS + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
@@ -200,6 +205,24 @@ def test_safety_stops(
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
+def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:
+    """The end of a stop, known to the dashboard, has yet to come in through the link."""
+    robot.recover()
+    arm = URArm(robot.host, link_timeout=10.0)
+    try:
+        robot.fault("pstop")
+        catch_up(robot, arm)
+        robot.fault("hold")
+        robot.fault("unlock")
+        late = threading.Timer(0.3, robot.fault, ["resume"])
+        late.start()
+        arm.unlock(threading.Event())
+        late.join()
+        assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    finally:
+        arm.disconnect()
+
+
 def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
     robot.fault("kill-script")
     assert "program" in outcome(moving, ErrorCode.MOTION_REJECTED)
@@ -280,6 +303,30 @@ def test_nobody_at_the_address() -> None:
     host = free_host()
     sentence = refused(lambda: URArm(host), ErrorCode.ARM_UNREACHABLE)
     assert host in sentence and "30004" in sentence and "robot_ip" in sentence
+
+
+def test_something_that_listens_and_says_nothing() -> None:
+    """The library's constructor would wait for ever, with every other thread of the process."""
+    host = free_host()
+    with socket.create_server((host, RTDE_PORT)):
+        sentence = refused(lambda: URArm(host), ErrorCode.ARM_UNREACHABLE)
+    assert host in sentence and "30004" in sentence
+
+
+def test_nothing_is_asked_of_the_controller_that_the_library_answers_wrongly(
+    robot: Emulator, arm: URArm
+) -> None:
+    goal = tool_down(-0.5, 0.1, 0.2, 0.0)
+    arm.move_to(goal, 3.0, 10.0)
+    arm.move_linear(goal.translated(dz=-0.05), 0.5, 3.0, 30.0)
+    refused(
+        lambda: arm.move_to(tool_down(-3.0, 0.0, 0.1, 0.0), 1.0, 1.0), ErrorCode.POSE_UNREACHABLE
+    )
+    arm.stop()
+    state = robot.state()
+    assert not _ANSWERED_WRONGLY & set(state["commands"])
+    assert state["runtime"] == "PLAYING", "an unreachable pose has ended the control program"
+    assert_near(arm.state().tool, goal.translated(dz=-0.05))
 
 
 def test_an_address_that_is_none() -> None:

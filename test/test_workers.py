@@ -54,7 +54,7 @@ def cluster() -> Iterator[None]:
 
 
 def learner() -> Learner:
-    return Learner(NetworkConfig.of_registry(), QUICK, DEFAULT_WORKSPACE, seed=0)
+    return Learner(NetworkConfig.of_repertoire(), QUICK, DEFAULT_WORKSPACE, seed=0)
 
 
 def two_workers(config: TrainingConfig, learner: Learner) -> Source:
@@ -97,7 +97,7 @@ def test_two_workers_train(cluster: None, tmp_path: Path) -> None:
     before = {k: v.clone() for k, v in trainer.learner.network.state_dict().items()}
     trainer.run()
     assert trainer.progress.actions == CONFIG.actions == len(trainer.learner.replay)
-    assert trainer.learner.updates == CONFIG.actions
+    assert trainer.learner.updates == CONFIG.actions * CONFIG.updates
     assert any(
         not torch.equal(v, before[k]) for k, v in trainer.learner.network.state_dict().items()
     )

@@ -17,7 +17,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.resources import resource
-from vpg_ros.system import SIMULATOR_END, Argument, NodeEntry, System, Value
+from vpg_ros.system import PARAMS, SIMULATOR_END, Argument, NodeEntry, System, Value
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
 PATIENCE = f"{SIMULATOR_END:g}"
@@ -36,7 +36,13 @@ def describe(system: System) -> LaunchDescription:
     nodes = [_node(node, system, kinds) for node in system.nodes]
     variables = [SetEnvironmentVariable(*pair) for pair in system.environment.items()]
     viewers = OpaqueFunction(function=_viewers, args=[system])
-    return LaunchDescription([*arguments, _RVIZ, *variables, *nodes, viewers])
+    files = OpaqueFunction(function=_check_files, args=[system])
+    return LaunchDescription([*arguments, _RVIZ, files, *variables, *nodes, viewers])
+
+
+def _check_files(context: LaunchContext, system: System) -> None:
+    """Raise before any node starts: launch would go on without a parameter file."""
+    system.chosen_parameters(context.launch_configurations)
 
 
 def _argument(argument: Argument) -> DeclareLaunchArgument:
@@ -65,7 +71,7 @@ def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
         package="vpg_ros",
         executable=node.name,
         name=node.name,
-        parameters=[str(system.parameters_path), chosen],
+        parameters=[LaunchConfiguration(PARAMS), chosen],
         ros_arguments=["--enclave", node.enclave],
         condition=_condition(node),
         output="screen",
@@ -91,22 +97,22 @@ def _viewers(context: LaunchContext, system: System) -> list[Node]:
     nodes = []
     if _is_installed("robot_state_publisher"):
         urdf = ParameterValue(robot_description(system, given), value_type=str)
-        nodes.append(_viewer("robot_state_publisher", system, {"robot_description": urdf}))
+        nodes.append(_viewer("robot_state_publisher", {"robot_description": urdf}))
     if given["rviz"] == "true":
         arguments = ["-d", str(resource("config/vpg.rviz"))]
-        nodes.append(_viewer("rviz2", system, {}, arguments))
+        nodes.append(_viewer("rviz2", {}, arguments))
     return nodes
 
 
 def _viewer(
-    name: str, system: System, parameters: dict[str, ParameterValue], arguments: Sequence[str] = ()
+    name: str, parameters: dict[str, ParameterValue], arguments: Sequence[str] = ()
 ) -> Node:
     """A node that only looks on: the system goes on without it."""
     return Node(
         package=name,
         executable=name,
         name=name,
-        parameters=[str(system.parameters_path), parameters],
+        parameters=[LaunchConfiguration(PARAMS), parameters],
         arguments=list(arguments),
     )
 

@@ -94,8 +94,8 @@ class Outcome:
     """What happened when a Motion ran.
 
     success: the primitive's own criterion. gripper_width: m after closing, around what is held if
-    anything was. peak_force: N at the tool. duration: s. error_code, error_msg: OK and "" unless
-    the Motion could not be completed.
+    anything was. peak_force: N at the tool. duration: s. error_code: OK unless the Motion could not
+    be completed. error_msg: why it could not, what was missed, or which contact ended a step early.
     """
 
     success: bool
@@ -104,3 +104,9 @@ class Outcome:
     duration: float = 0.0
     error_code: ErrorCode = ErrorCode.OK
     error_msg: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Success or not, and what there is to say about it."""
+        word = "success" if self.success else "no success"
+        return f"{word}: {self.error_msg}" if self.error_msg else word

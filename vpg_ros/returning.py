@@ -28,18 +28,23 @@ def returned(motion: Motion, heightmap: Heightmap, rng: np.random.Generator) -> 
     A motion that carries nothing away stays as it is, and draws nothing from ``rng``. What is held
     reaches at most as far below the tip as the tip was above the table when it closed.
     """
-    carry = next((step for step in motion.steps if isinstance(step, Carry)), None)
-    if carry is None:
+    if not any(isinstance(step, Carry) for step in motion.steps):
         return motion
+    return put_down(motion, random_place(heightmap, rng), heightmap, DROP)
+
+
+def put_down(motion: Motion, place: Pose, heightmap: Heightmap, drop: float) -> Motion:
+    """``motion`` with its Carry replaced: what is held is let go of ``drop`` m above ``place``."""
+    carry = next(step for step in motion.steps if isinstance(step, Carry))
     index = motion.steps.index(carry)
     before, after = motion.steps[:index], motion.steps[index + 1 :]
     hang = _lowest(before) - heightmap.workspace.table_z
-    place = random_place(heightmap, rng).translated(dz=hang + DROP)
+    place = place.translated(dz=hang + drop)
     above = place.translated(dz=ABOVE)
     release = next(step for step in motion.retreat if isinstance(step, GripperMove))
     steps = (
         *before,
-        replace(carry, pose=above),
+        JointMove(carry.phase, above, carry.speed, carry.acceleration),
         *after,
         LinearMove("lower", place, SPEED, force_limit=CONTACT_FORCE, guarded=True),
         replace(release, phase="let go"),

@@ -17,6 +17,8 @@ from vpg_ros.resources import resource
 
 Value = str | int | float | bool
 
+PARAMS = "params"  # the argument that names the parameter file
+
 # s of wall time that the arm may take to go home, and a task that is asked to end for everything:
 # cancelling its action, parking, and its records. The arm's node outlasts the task and may then
 # have to park the arm itself; the simulator outlasts both.
@@ -107,8 +109,14 @@ class System:
 
     @property
     def parameters_path(self) -> Path:
-        """The parameter file that all nodes read."""
+        """The parameter file that all nodes read unless another one is chosen."""
         return resource(self.parameter_file)
+
+    def chosen_parameters(self, values: Mapping[str, Value]) -> Path:
+        """The parameter file that the arguments name; raises PARAMETER_INVALID for none."""
+        path = Path(str(values[PARAMS]))
+        require(path.is_file(), f"argument {PARAMS} is {str(path)!r}: no such file")
+        return path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -157,6 +165,7 @@ _SHARED = (
         "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
         low=-10.0,
     ),
+    Argument("primitives", str, "", "such as grasp,push; '' takes what the checkpoint values"),
     Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
     Argument("record", bool, True, "store every transition and a report, not a summary alone"),
@@ -173,10 +182,13 @@ _SHARED = (
     ),
 )
 
-_LEARNED = {name: name for name in ("policy", "checkpoint", "device", "risk", "alpha")}
+_LEARNED = {
+    name: name for name in ("policy", "checkpoint", "primitives", "device", "risk", "alpha")
+}
 _LEARNER = {
     "out": "learn_dir",
     "checkpoint": "checkpoint",
+    "primitives": "primitives",
     "seed": "seed",
     "exploration": "exploration",
     "device": "device",
@@ -190,16 +202,24 @@ _CAMERA = {
 _RETURNING = {"return_objects": "return_objects"}
 _TASK = _RETURNING | {
     "max_actions": "max_actions",
+    "primitives": "primitives",
     "record": "record",
     "live_report": "viz",
     "run_dir": "run_dir",
 }
 
 
+def _params(file: str) -> Argument:
+    """The choice of another parameter file than the shipped one."""
+    text = f"parameter file of all nodes; a copy of {file} with the figures of another cell"
+    return Argument(PARAMS, str, str(resource(file)), text)
+
+
 def sim() -> System:
     """Everything in simulation: PyBullet takes the place of camera, arm and gripper."""
     from vpg_ros.sim.scenes import names
 
+    file = "config/sim.yaml"
     arguments = (
         Argument("scene", str, "random", "scene family on the table", names()),
         Argument("objects", int, 10, "number of objects", low=1, high=40),
@@ -210,6 +230,7 @@ def sim() -> System:
         Argument("robot_ip", str, "127.0.0.2", "loopback address of the simulated controller"),
         Argument("gripper", str, "rg2", "gripper at the end of the simulated arm", grippers.NAMES),
         Argument("new_scenes", bool, False, "another scene instead of an end, for max_actions"),
+        _params(file),
         *_SHARED,
     )
     world = (
@@ -226,11 +247,12 @@ def sim() -> System:
         NodeEntry("task_node", _TASK | {name: name for name in task}),
         NodeEntry("learner_node", _LEARNER, only_if=("learn", True)),
     )
-    return System("sim", "config/sim.yaml", arguments, nodes)
+    return System("sim", file, arguments, nodes)
 
 
 def real() -> System:
     """The same nodes on a UR arm; only the simulator is missing."""
+    file = "config/real.yaml"
     arguments = (
         Argument("robot_ip", str, None, "address of the robot's controller"),
         Argument("robot_model", str, "ur5", "arm", MODELS),
@@ -247,6 +269,7 @@ def real() -> System:
         Argument("calibration", str, None, "YAML file with the camera's pose in the base frame"),
         Argument("dry_run", bool, False, "check every motion, move nothing"),
         Argument("seed", int, 0, "seed of everything drawn at random", low=0),
+        _params(file),
         *_SHARED,
     )
     motion = ("robot_ip", "robot_model", "gripper", "dry_run", "seed")
@@ -260,7 +283,7 @@ def real() -> System:
         NodeEntry("task_node", _TASK | {"seed": "seed"}),
         NodeEntry("learner_node", _LEARNER | {"dry_run": "dry_run"}, only_if=("learn", True)),
     )
-    return System("real", "config/real.yaml", arguments, nodes)
+    return System("real", file, arguments, nodes)
 
 
 SYSTEMS = {"sim": sim, "real": real}

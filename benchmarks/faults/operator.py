@@ -7,11 +7,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import rclpy
+from action_msgs.msg import GoalStatus, GoalStatusArray
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_action_status_default
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
 from vpg_msgs.srv import Capture, LoadCheckpoint, Select
@@ -30,6 +32,11 @@ from vpg_ros.nodes.convert import (
 )
 
 _NEVER = threading.Event()
+_UNDER_WAY = {
+    GoalStatus.STATUS_ACCEPTED,
+    GoalStatus.STATUS_EXECUTING,
+    GoalStatus.STATUS_CANCELING,
+}
 
 
 class Operator(Node):
@@ -40,8 +47,11 @@ class Operator(Node):
         self._timeout = timeout
         self.phases: list[str] = []
         feedback = ExecutePrimitive.Impl.FeedbackMessage
-        topic = "execute_primitive/_action/feedback"
-        self.create_subscription(feedback, topic, self._hear, 50)
+        topic = "execute_primitive/_action"
+        self.create_subscription(feedback, f"{topic}/feedback", self._hear, 50)
+        status = qos_profile_action_status_default
+        self.create_subscription(GoalStatusArray, f"{topic}/status", self._follow, status)
+        self.executing = False  # whether motion_node has a goal, anybody's, that has not ended
         self._goals = GoalClient(self, ExecutePrimitive, "execute_primitive")
         self._callers: dict[str, Any] = {}
 
@@ -119,6 +129,9 @@ class Operator(Node):
 
     def _hear(self, message: Any) -> None:
         self.phases.append(message.feedback.phase)
+
+    def _follow(self, message: GoalStatusArray) -> None:
+        self.executing = any(goal.status in _UNDER_WAY for goal in message.status_list)
 
 
 @contextmanager

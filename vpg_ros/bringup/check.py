@@ -13,6 +13,7 @@ def check(system: System, values: Mapping[str, Value]) -> None:
     """Raise the error of the first argument or installed package that cannot work."""
     require_ros()
     require_vpg_msgs()
+    system.chosen_parameters(values)
     checkpoint = str(values["checkpoint"])
     require(
         not checkpoint or Path(checkpoint).is_file(),

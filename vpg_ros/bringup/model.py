@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.devices.description import expand
-from vpg_ros.system import System
+from vpg_ros.system import PARAMS, System
 
 _SLIDING = ' type="prismatic"'
 
@@ -16,17 +16,22 @@ def robot_description(system: System, values: Mapping[str, str]) -> str:
     values: of the arguments, where given. The gripper's fingers are shown closed, because no joint
     state tells where they are. Raises CALIBRATION_MISSING, PARAMETER_INVALID.
     """
+    from vpg_ros.nodes.motion_parameters import Parameters
     from vpg_ros.nodes.parameter_file import load
     from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 
+    path = system.chosen_parameters({PARAMS: str(system.parameters_path), **values})
+    told = {name: values[name] for name in ("robot_model", "gripper") if name in values}
+    motion = load(Parameters, path, "motion_node", {"robot_ip": "", **told})
     calibration = values.get("calibration", "")
     urdf = expand(
         robot=True,
         cell=True,
         frames=True,
-        workspace=load(WorkspaceParameters, system.parameters_path, "heightmap_node", {}).workspace,
-        model=values.get("robot_model", "ur5"),
-        gripper=values.get("gripper", "rg2"),
+        workspace=load(WorkspaceParameters, path, "heightmap_node", {}).workspace,
+        model=motion.robot_model,
+        gripper=motion.gripper,
+        tool_length=motion.kinematics.tool.position[2],
         camera=load_camera_pose(Path(calibration)) if calibration else None,
     )
     return urdf.replace(_SLIDING, ' type="fixed"')

@@ -72,7 +72,7 @@ class _Run:
     def run(self, environment: Mapping[str, str]) -> int:
         """Start, follow, stop; the exit code."""
         nodes = tuple(node for node in self._system.nodes if node.wanted(self._values))
-        parameters = (self._system.parameters_path, self._write_parameters())
+        parameters = (self._system.chosen_parameters(self._values), self._write_parameters())
         events = Events(self._folder / EVENTS_FILE)
         error: VpgError | None = None
         ended: VpgError | None = None

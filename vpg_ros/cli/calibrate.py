@@ -35,7 +35,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--parameters", type=Path, help="file with motion_node's limits (default: real.yaml)")
+    add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
     add("--serial", default="", help="of the RealSense; default: the only one connected")
     add(
         "--mounting",
@@ -116,7 +116,7 @@ def _parameters(options: argparse.Namespace) -> "Parameters":
     require(bool(options.robot_ip), "--robot-ip is not given: the address of the controller")
     names = ("robot_ip", "robot_model", "gripper")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
-    path = options.parameters or resource("config/real.yaml")
+    path = options.params or resource("config/real.yaml")
     return load(Parameters, path, "motion_node", given)
 
 

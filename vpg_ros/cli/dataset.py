@@ -39,6 +39,13 @@ def add_parser(subparsers: "Subparsers") -> None:
         required=True,
         help="folder to make; Minari finds it by name where that ends in -v0",
     )
+    export.add_argument(
+        "--primitives",
+        nargs="+",
+        metavar="NAME",
+        default=["grasp", "push"],
+        help="the repertoire, in which actions have their places (default: grasp push)",
+    )
     export.set_defaults(run=run_export)
 
 
@@ -104,8 +111,9 @@ def run_export(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from vpg_ros.learning.store.export import export_minari
+    from vpg_ros.primitives import repertoire
 
-    episodes, steps = export_minari(options.path, options.out)
+    episodes, steps = export_minari(options.path, options.out, repertoire(options.primitives))
     sentence = f"{steps} transitions in {episodes} episodes are in {options.out}"
     Console().print(sentence, soft_wrap=True, highlight=False)
     return 0

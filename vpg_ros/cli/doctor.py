@@ -26,7 +26,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", required=True, help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--parameters", type=Path, help="file with motion_node's limits (default: real.yaml)")
+    add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
     add("--calibration", type=Path, help="the camera's calibration file")
     add("--serial", default="", help="of the RealSense; default: the only one connected")
     add("--timeout", type=float, default=30.0, help="s for all checks (default %(default)s)")
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     names = ("robot_model", "gripper")
     cell = Cell(
         options.robot_ip,
-        options.parameters or resource("config/real.yaml"),
+        options.params or resource("config/real.yaml"),
         {name: getattr(options, name) for name in names if getattr(options, name)},
         options.calibration,
         options.serial,

@@ -37,7 +37,8 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--primitives",
         nargs="+",
         metavar="NAME",
-        help="choose from these alone: 'grasp' is the grasp-only baseline (default: all)",
+        help="choose from these alone: 'grasp' is the grasp-only baseline (default: what the "
+        "checkpoint values; grasp and push without one)",
     )
     parser.add_argument(
         "--risk",

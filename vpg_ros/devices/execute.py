@@ -48,6 +48,7 @@ class _Run:
     width: float = 0.0
     held: bool = False  # width is that of something held; opening to let go of it is not
     peak_force: float = field(default=0.0)
+    contacts: list[str] = field(default_factory=list)  # that were expected, in words
 
     def steps(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -73,11 +74,13 @@ class _Run:
         self._note(result)
         if result.end is not MoveEnd.CONTACT:
             return
+        contact = (
+            f"stopped in '{step.phase}' by {result.peak_force:.0f} N; "
+            f"the limit is {step.force_limit:.0f} N"
+        )
         if not step.guarded:
-            raise _StepFailed(
-                f"stopped in '{step.phase}' by {result.peak_force:.0f} N; "
-                f"the limit is {step.force_limit:.0f} N"
-            )
+            raise _StepFailed(contact)
+        self.contacts.append(contact)
         if step.back_off > 0:
             self._back_off(step, start, result.pose)
 
@@ -126,6 +129,7 @@ def execute(
         retreat_code, retreat_message = _retreat(run, motion.retreat)
         if code is ErrorCode.OK and retreat_code is not ErrorCode.OK:
             success, code, message = False, retreat_code, retreat_message
+    message = message or ", ".join(run.contacts)
     duration = _stamp(arm, start) - start
     return Outcome(success, width, run.peak_force, duration, code, message)
 

@@ -18,6 +18,7 @@ from vpg_ros.geometry import FloatArray, Pose
 MAX_JOINT_SPEED, MAX_JOINT_ACCELERATION = 3.14, 40.0  # rad/s, rad/s²
 MAX_TOOL_SPEED, MAX_TOOL_ACCELERATION = 3.0, 150.0  # m/s, m/s²
 MAX_PAYLOAD = 20.0  # kg, of the largest model
+_UNLOCK_NEWS = 2.0  # s in which the end of a stop, known to the dashboard, reaches the link
 
 
 class URArm:
@@ -66,12 +67,16 @@ class URArm:
             self._busy.release()
 
     def unlock(self, interrupt: threading.Event) -> None:
-        """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`."""
+        """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
+
+        Returns when the link tells of no stop either. Raises which one it still tells of after 2 s.
+        """
         unlock(self._robot_ip, interrupt)
         try:
             self.state()
         except VpgError:
             self.reconnect()
+        self._link.wait_until_safe(_UNLOCK_NEWS)
 
     def disconnect(self) -> None:
         """End the control program and close the link."""

@@ -151,6 +151,17 @@ class UrLink:
                 "on and release its brakes",
             )
 
+    def wait_until_safe(self, timeout: float) -> None:
+        """Wait until no stop is read; raises what ``check_safety`` does after ``timeout`` s."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self.check_safety(self.read())
+            except VpgError:
+                if not self.alive or time.monotonic() > deadline:
+                    raise
+            time.sleep(_WATCH)
+
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the control interface; its result.
 

@@ -7,6 +7,7 @@ from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.env import CAMERAS
 from vpg_ros.policy.config import TRUNKS
+from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
 
 
@@ -37,18 +38,20 @@ class TrainingConfig:
 
     actions: in all. warm_up: random actions before the policy acts. exploration: share of random
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
-    of from those that pick. updates: gradient steps an action. save_after: actions between
+    of from those that pick. primitives: the repertoire, in the order of the network's outputs.
+    updates: gradient steps an action. save_after: actions between
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
     mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
     a process of its own, one action ahead of the learner, rather than in turns with it. trunks: one
     network "shared" by all primitives, or "separate" ones. head: what a value is, of choices.HEADS.
     """
 
-    actions: int = 2000
+    actions: int = 1500
     seed: int = 0
     warm_up: int = 150
     exploration: float = 0.02
-    other_share: float = 0.7
+    other_share: float = 1.0
+    primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
     updates: int = 2
     save_after: int = 50
     camera: str = "perspective"
@@ -58,8 +61,8 @@ class TrainingConfig:
     trunks: str = "shared"
     head: str = "scalar"
     scenes: tuple[SceneMix, ...] = (
-        SceneMix("random", 0.6, 4, 14),
-        SceneMix("tight", 0.4, 3, 10),
+        SceneMix("random", 0.5, 4, 14),
+        SceneMix("tight", 0.5, 3, 10),
     )
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class TrainingConfig:
         self._require("save_after", self.save_after >= 1, ">= 1")
         self._require("exploration", 0 <= self.exploration <= 1, "in [0, 1]")
         self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
+        repertoire(self.primitives)
         self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
         self._require("trunks", self.trunks in TRUNKS, f"one of {', '.join(TRUNKS)}")
         self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")

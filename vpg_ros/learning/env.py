@@ -12,7 +12,7 @@ from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
-from vpg_ros.learning.rewards import is_clear, reward, scene_changed
+from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
 from vpg_ros.sim import scenes
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera, SimCamera
@@ -32,7 +32,8 @@ class TableEnv:
     """One table at a time; the same scene, seed and actions give the same transitions.
 
     camera: "perspective" with noise and fusion as on the robot, or "ortho", exact and faster.
-    tried: actions since the scene last changed. over: whether the episode has ended.
+    tried: actions that came to nothing where nothing has changed since. over: whether the episode
+    has ended.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class TableEnv:
         self._perspective = SimCamera(self.world)
         self._ortho = OrthoCamera(self.world)
         self._episode = episode
-        self._steps, self._limit = 0, ACTIONS_PER_OBJECT * objects
+        self._steps, self._limit, self._unchanged = 0, ACTIONS_PER_OBJECT * objects, 0
         self.tried = []
         self.over = False
         self._heightmap = self._look()
@@ -80,7 +81,8 @@ class TableEnv:
             self._recover()
         settle(self.world)
         after = self._heightmap = self._look()
-        self._count(action, scene_changed(before, after))
+        self.tried = failures(self.tried, action, outcome, before, after)
+        self._count(scene_changed(before, after))
         done = is_clear(after)
         self.over = self.over or done
         earned = reward(action, outcome, before, after)
@@ -92,10 +94,10 @@ class TableEnv:
         self.world.robot.teleport(HOME_JOINTS)
         self.world.robot.teleport_fingers(START_WIDTH)
 
-    def _count(self, action: Action, changed: bool) -> None:
+    def _count(self, changed: bool) -> None:
         self._steps += 1
-        self.tried = [] if changed else [*self.tried, action]
-        self.over = len(self.tried) >= STUCK_AFTER or self._steps >= self._limit
+        self._unchanged = 0 if changed else self._unchanged + 1
+        self.over = self._unchanged >= STUCK_AFTER or self._steps >= self._limit
 
     def _look(self) -> Heightmap:
         if self._camera_kind == "ortho":

@@ -16,6 +16,7 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.resources import resource
 
 _HEURISTIC = ("grasp",)
@@ -39,8 +40,8 @@ class Player:
     """Who plays, in words that travel to another process.
 
     kind: network, heuristic or random. checkpoint: the network's weights, the shipped ones if
-    None. primitives: the only ones that may be chosen, all if None. risk, alpha: what the network
-    values actions by, as of ``make_risk``.
+    None. primitives: the only ones that may be chosen; if None, all that the network values, or
+    the default repertoire. risk, alpha: what the network values actions by, as of ``make_risk``.
     """
 
     kind: str = "network"
@@ -75,7 +76,7 @@ class Player:
         return Contestant("", known, lambda seed: HeuristicPolicy())
 
     def _random(self) -> Contestant:
-        names = self.primitives or primitives.names()
+        names = self.primitives or DEFAULT_REPERTOIRE
         return Contestant("", names, lambda seed: RandomPolicy(seed, names))
 
 

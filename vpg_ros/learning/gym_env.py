@@ -18,6 +18,7 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
     Observation: ``height`` rows×columns float32 m (0 where unseen), ``seen`` rows×columns 0 or 1,
     ``colour`` rows×columns×3 uint8. Action: (primitive, rotation, row, column); a symmetric
     primitive takes its rotation modulo half a turn. Reset options: ``scene`` and ``objects``.
+    names: the repertoire, whose places actions give.
     transition: what the last step returned, in full.
     """
 
@@ -29,13 +30,15 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         objects: int = 10,
         camera: str = "perspective",
         render_mode: str | None = None,
+        names: tuple[str, ...] = primitives.DEFAULT_REPERTOIRE,
     ) -> None:
+        self.names = primitives.repertoire(names)
         self.render_mode = render_mode
         self._env = TableEnv(camera)
         self._scene, self._objects = scene, objects
         workspace = self._env.workspace
         self.observation_space = gym_spaces.observation_space(workspace)  # type: ignore[assignment]
-        self.action_space = gym_spaces.action_space(workspace)
+        self.action_space = gym_spaces.action_space(workspace, self.names)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -51,7 +54,7 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
     def step(self, action: ActionIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Carry out an action; ``info`` says whether it succeeded, and the error if any."""
         index, rotation, row, column = (int(value) for value in action)
-        primitive = primitives.get(primitives.names()[index])
+        primitive = primitives.get(self.names[index])
         turned = rotation % primitive.rotations
         transition = self._env.step(primitive.action(row, column, turned, self._heightmap))
         self._heightmap = transition.after

@@ -6,12 +6,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.primitives.base import FULL_TURN_ROTATIONS
 
 Observation = dict[str, NDArray[Any]]
@@ -32,9 +32,11 @@ def observation_space(workspace: Workspace) -> spaces.Dict:
     )
 
 
-def action_space(workspace: Workspace) -> spaces.MultiDiscrete:
-    """(primitive, rotation, row, column), the primitive by its place among the registered names."""
-    return spaces.MultiDiscrete([len(primitives.names()), FULL_TURN_ROTATIONS, *workspace.shape])
+def action_space(
+    workspace: Workspace, names: tuple[str, ...] = DEFAULT_REPERTOIRE
+) -> spaces.MultiDiscrete:
+    """(primitive, rotation, row, column), the primitive by its place in the repertoire."""
+    return spaces.MultiDiscrete([len(names), FULL_TURN_ROTATIONS, *workspace.shape])
 
 
 def observation(heightmap: Heightmap) -> Observation:
@@ -46,12 +48,13 @@ def observation(heightmap: Heightmap) -> Observation:
     }
 
 
-def action_index(action: Action, workspace: Workspace) -> ActionIndex:
+def action_index(
+    action: Action, workspace: Workspace, names: tuple[str, ...] = DEFAULT_REPERTOIRE
+) -> ActionIndex:
     """An action in ``action_space``; raises STORE_MISMATCH for one that has no place there."""
-    names = primitives.names()
     place = names.index(action.primitive) if action.primitive in names else -1
     index = np.array([place, action.rotation, action.row, action.column], np.int64)
-    if not action_space(workspace).contains(index):
+    if not action_space(workspace, names).contains(index):
         sentence = (
             f"action is {action.primitive!r} at rotation {action.rotation}, row {action.row}, "
             f"column {action.column}; it must be one of {', '.join(names)} on {workspace}"

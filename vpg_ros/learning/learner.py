@@ -27,7 +27,7 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 
@@ -42,7 +42,9 @@ class LearnerConfig:
     rate, final_rate: AdamW's learning rate, falling along a cosine over decay_updates. batch:
     samples an update, of which newest_share come from the ``newest`` experiences. gamma: discount.
     clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
-    refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    refresh_every: updates between two re-evaluations of the oldest bootstrapped target. reach: m
+    around an action within which the scene it leaves counts for its value: what waits elsewhere
+    waited there before, and would hide whether the action did any good.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
@@ -63,7 +65,8 @@ class LearnerConfig:
     clip: float = 5.0
     averaging: float = 0.99
     weight_decay: float = 1e-2
-    refresh_every: int = 8
+    refresh_every: int = 2
+    reach: float = 0.15
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -79,6 +82,7 @@ class LearnerConfig:
             self.targets in RULES,
             f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
         )
+        require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         for name in ("push_reward", "empty_table", "priority"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
@@ -195,7 +199,7 @@ class Learner:
         return following.after(earned, self.config.gamma)
 
     def _following(self, experience: Experience) -> Returns:
-        """What the best admissible action of the scene an experience led to comes to."""
+        """What the best admissible action within ``reach`` in the scene it led to comes to."""
         network = self._average if self.config.target_network else self._network
         config = network.config
         height = experience.next_height.astype(np.float32)
@@ -203,6 +207,10 @@ class Learner:
         colour = experience.next_colour if config.colour else unused
         heightmap = Heightmap(colour, height, self._workspace)
         allowed = admissible_cells(heightmap, config.names, config.cell, self.config.mask)
+        near = cells_within(
+            self.config.reach, experience.row, experience.column, heightmap, config.cell
+        )
+        allowed = {name: mask & near for name, mask in allowed.items()}
         evaluator = Evaluator(network, self._device)
         scene = evaluator.look(heightmap)
         best = _best(evaluator.evaluate(scene, admissible=allowed), allowed)

@@ -24,6 +24,7 @@ from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy import checkpoint
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 LOSSES = 50  # updates whose mean loss is given
 
@@ -38,8 +39,8 @@ class OnlineConfig:
     rate: AdamW's learning rate, low because good weights are to become better. updates: gradient
     steps for each transition at most. start_after: transitions before the first update. save_after:
     transitions between two saves. warm_up: transitions for which all actions are random;
-    exploration: share of random ones afterwards. head: value head where there are no weights to
-    begin with, of choices.HEADS.
+    exploration: share of random ones afterwards. primitives, head: repertoire and value head (of
+    choices.HEADS) of a network that begins with random weights; any other knows its own.
     """
 
     seed: int = 0
@@ -49,6 +50,7 @@ class OnlineConfig:
     save_after: int = 20
     warm_up: int = 0
     exploration: float = 0.05
+    primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
     head: str = "scalar"
 
 
@@ -218,7 +220,8 @@ class OnlineLearning:
 
     def _begin(self, start: Path | None) -> None:
         if start is None:
-            self._learner = self._make(NetworkConfig.of_registry(self.config.head))
+            config = NetworkConfig.of_repertoire(self.config.primitives, self.config.head)
+            self._learner = self._make(config)
             return
         network, _ = checkpoint.load(start)
         network.config.check_resolution(self._workspace.resolution)

@@ -26,17 +26,25 @@ def import_ray() -> ModuleType:
     return ray
 
 
-def connect(ray: ModuleType, count: int, address: str | None) -> None:
+def connect(ray: ModuleType, count: int, address: str | None) -> bool:
     """Join the cluster at ``address``, or start one for ``count`` workers on this machine.
 
+    Returns False where this process was part of one already, which is not this call's to shut down.
     Raises PARAMETER_INVALID when no cluster answers, PROCESS_DIED when none can be started.
     """
-    if address is None:
+    new = not ray.is_initialized()
+    if address is not None:
+        _join(ray, address, new)
+    elif new:
         _start_local(ray, count)
-        return
+    return new
+
+
+def _join(ray: ModuleType, address: str, new: bool) -> None:
     try:
         _knock(address)
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        if new:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise VpgError(
             ErrorCode.PARAMETER_INVALID,

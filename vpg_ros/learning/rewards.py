@@ -3,8 +3,11 @@
 The task node, the environment and the learner all use these functions.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vpg_ros import primitives
 from vpg_ros.action import Action
@@ -16,6 +19,7 @@ CLEAR_AREA = 1.2e-4  # m² standing on the table below which it is clear: a fift
 CHANGED_AREA = 1e-4  # m² that rose or fell by OBJECT_HEIGHT
 # Depth flickers by one pixel along edges; what changed is at least this many pixels wide.
 CHANGED_WIDTH = 3
+NEAR = 0.05  # m around an action within which a change makes it worth another try
 PICK_REWARD = 1.0
 
 
@@ -26,11 +30,23 @@ def is_clear(heightmap: Heightmap) -> bool:
 
 def scene_changed(before: Heightmap, after: Heightmap) -> bool:
     """Whether more than CHANGED_AREA, seen both times, differs by OBJECT_HEIGHT or more."""
-    difference = np.abs(after.height - before.height)  # NaN where either is unseen: not counted
-    changed = (difference > OBJECT_HEIGHT).astype(np.uint8)
-    square = np.ones((CHANGED_WIDTH, CHANGED_WIDTH), np.uint8)
-    wide = cv2.morphologyEx(changed, cv2.MORPH_OPEN, square)
-    return bool(np.count_nonzero(wide) * _pixel_area(before) > CHANGED_AREA)
+    return _is_enough(_changed_pixels(before, after), before)
+
+
+def failures(
+    known: Sequence[Action], action: Action, outcome: Outcome, before: Heightmap, after: Heightmap
+) -> list[Action]:
+    """The actions that came to nothing where nothing has changed since, oldest first.
+
+    known: those before ``action``, which led from ``before`` to ``after``. An action came to
+    nothing when it picked nothing or, where it does not pick, changed nothing.
+    """
+    changed = _changed_pixels(before, after)
+    picks = primitives.get(action.primitive).picks
+    worked = outcome.success if picks else _is_enough(changed, before)
+    radius = NEAR / before.workspace.resolution
+    kept = [each for each in known if not _is_enough(_around(each, changed, radius), before)]
+    return kept if worked else [*kept, action]
 
 
 def reward(action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> float:
@@ -40,6 +56,25 @@ def reward(action: Action, outcome: Outcome, before: Heightmap, after: Heightmap
     heightmaps do not enter yet; they are what any other reward would be made of.
     """
     return PICK_REWARD if outcome.success and primitives.get(action.primitive).picks else 0.0
+
+
+def _changed_pixels(before: Heightmap, after: Heightmap) -> NDArray[np.uint8]:
+    """Where the height differs by OBJECT_HEIGHT or more, without what flickers: rows×columns."""
+    difference = np.abs(after.height - before.height)  # NaN where either is unseen: not counted
+    changed = (difference > OBJECT_HEIGHT).astype(np.uint8)
+    square = np.ones((CHANGED_WIDTH, CHANGED_WIDTH), np.uint8)
+    return np.asarray(cv2.morphologyEx(changed, cv2.MORPH_OPEN, square), dtype=np.uint8)
+
+
+def _around(action: Action, changed: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+    """The part of ``changed`` within ``radius`` pixels of an action."""
+    disc = np.zeros_like(changed)
+    cv2.circle(disc, (action.column, action.row), round(radius), 1, cv2.FILLED)
+    return np.asarray(changed * disc, dtype=np.uint8)
+
+
+def _is_enough(changed: NDArray[np.uint8], heightmap: Heightmap) -> bool:
+    return bool(np.count_nonzero(changed) * _pixel_area(heightmap) > CHANGED_AREA)
 
 
 def _pixel_area(heightmap: Heightmap) -> float:

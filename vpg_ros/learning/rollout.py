@@ -80,6 +80,7 @@ class Rollout:
     def _choose(self, heightmap: Heightmap, rng: np.random.Generator, actions: int) -> Action:
         exploring = actions < self._config.warm_up
         if exploring or rng.random() < self._config.exploration:
-            share, masked = self._config.other_share, self._config.mask
-            return explore(rng, share, heightmap, self._env.tried, masked).action
+            config, tried = self._config, self._env.tried
+            share, names = config.other_share, config.primitives
+            return explore(rng, share, heightmap, tried, config.mask, names).action
         return self._policy().decide(heightmap, self._env.tried).action

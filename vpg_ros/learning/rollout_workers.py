@@ -82,9 +82,7 @@ class RolloutWorkers:
         require(count >= 1, f"workers is {count}; it must be >= 1")
         self._ray = import_ray()
         self._config, self._learner = config, learner
-        self._owns_ray = not self._ray.is_initialized()
-        if self._owns_ray:
-            connect(self._ray, count, address)
+        self._owns_ray = connect(self._ray, count, address)
         self._tasks: dict[Any, _Task] = {}  # by the reference to its result
         self._number = self._actions = self._deaths = self.replaced = 0
         self._weights: tuple[int, Any] = (-1, None)  # updates, and the reference to them

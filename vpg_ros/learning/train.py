@@ -70,7 +70,9 @@ class Trainer:
         self.config, self.out = config, out
         self.progress = Progress()
         self.learner = Learner(
-            NetworkConfig.of_registry(config.head, config.colour, config.trunks),
+            NetworkConfig.of_repertoire(
+                config.primitives, config.head, config.colour, config.trunks
+            ),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,
             config.seed,
@@ -164,6 +166,7 @@ class Trainer:
             "workspace": asdict(DEFAULT_WORKSPACE),
         }
         flat = {f"{part}.{key}": v for part in parts for key, v in parts[part].items()}
+        del flat["training.primitives"]  # network.primitives says it, and always has
         plain: dict[str, Any] = json.loads(json.dumps(flat))
         return plain
 

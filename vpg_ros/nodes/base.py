@@ -73,6 +73,9 @@ class VpgNode(Node):
         """
         return name in self.get_node_names() and not self.hurry.is_set()
 
+    def start(self) -> None:
+        """What comes before the node is ready, with its callbacks served; raises why it fails."""
+
     def work(self) -> int:
         """What the main thread does until the node ends; returns the exit code."""
         self.stop.wait()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from geometry_msgs.msg import PoseStamped
+from rclpy.subscription import Subscription
 
 from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.devices.realsense import RealSense
@@ -47,10 +48,13 @@ class TopicCamera:
         self._node = node
         self._pose: Pose | None = None
         self._pose_known = threading.Event()
+        self._subscription: Subscription | None = None
         if calibration:
             self._set_pose(load_camera_pose(Path(calibration)))
         else:
-            node.create_subscription(PoseStamped, POSE_TOPIC, self._receive_pose, LATCHED)
+            self._subscription = node.create_subscription(
+                PoseStamped, POSE_TOPIC, self._receive_pose, LATCHED
+            )
         self._source = FrameSource(node, sync_tolerance)
 
     def read(self, timeout: float) -> Frame:
@@ -71,6 +75,8 @@ class TopicCamera:
 
     def close(self) -> None:
         """See :class:`NodeCamera`."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
 
     def _receive_pose(self, message: PoseStamped) -> None:
         self._set_pose(pose_from_msg(message.pose))

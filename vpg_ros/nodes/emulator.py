@@ -9,7 +9,7 @@ import time
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.sim.controller.link import RobotCommand, RobotState, WorldEnd
 
-START_TIMEOUT = 20.0  # s of wall time until it listens
+START_TIMEOUT = 60.0  # s of wall time until it listens
 EXCHANGE_TIMEOUT = 5.0  # s of wall time for one answer
 
 

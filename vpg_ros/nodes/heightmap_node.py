@@ -2,7 +2,8 @@
 
 Service ``capture`` (vpg_msgs/Capture) waits for a frame newer than the request and answers with its
 heightmap, which is also published, latched, on ``heightmap``. The images are those of any driver's
-topics, or of a RealSense camera that this node drives itself.
+topics, or of a RealSense camera that this node drives itself. A managed node (:mod:`.managed`): the
+camera is connected when it is configured, and looked through while it is active.
 """
 
 from dataclasses import astuple, dataclass
@@ -16,9 +17,9 @@ from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.frame import Intrinsics
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
-from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.cameras import POSE_TOPIC, NodeCamera, RealSenseCamera, TopicCamera
 from vpg_ros.nodes.convert import heightmap_to_msg
+from vpg_ros.nodes.managed import ManagedNode
 from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.realsense_parameters import RealSenseParameters
@@ -64,7 +65,7 @@ class Parameters(RealSenseParameters, WorkspaceParameters):
     )
 
 
-class HeightmapNode(VpgNode):
+class HeightmapNode(ManagedNode):
     """See the module's text."""
 
     def __init__(self) -> None:
@@ -77,22 +78,30 @@ class HeightmapNode(VpgNode):
         self._intrinsics: Intrinsics | None = None
         self._last_error: VpgError | None = None
         self._captures = 0
-        self._camera = self._connect()
+        self._camera: NodeCamera | None = None
         self._publisher = self.create_publisher(HeightmapMsg, "heightmap", LATCHED)
+        self.report_diagnostics("camera", self._state)
+
+    def offer(self) -> None:
+        """``capture``."""
         # A group of its own, so that a waiting capture does not hold up the images it waits for.
         group = MutuallyExclusiveCallbackGroup()
         self.create_service(Capture, "capture", self._capture, callback_group=group)
-        self.report_diagnostics("camera", self._state)
 
-    def close(self) -> None:
-        """Let go of the camera."""
-        self._camera.close()
-
-    def _connect(self) -> NodeCamera:
+    def connect(self) -> None:
+        """Open the camera; another than before may be on the same port."""
         settings = self._settings
+        self._intrinsics = None
         if settings.camera == "realsense":
-            return RealSenseCamera(self, settings.calibration, settings)
-        return TopicCamera(self, settings.calibration, settings.sync_tolerance)
+            self._camera = RealSenseCamera(self, settings.calibration, settings)
+        else:
+            self._camera = TopicCamera(self, settings.calibration, settings.sync_tolerance)
+
+    def release(self) -> None:
+        """Let go of the camera."""
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
 
     def _capture(self, request: Capture.Request, response: Capture.Response) -> Capture.Response:
         """Serve ``capture``."""
@@ -107,7 +116,7 @@ class HeightmapNode(VpgNode):
 
     def _fresh(self, timeout: float) -> HeightmapMsg:
         """Heightmap of a frame newer than now, published and returned."""
-        frame = self._camera.read(timeout)
+        frame = self.in_use(self._camera).read(timeout)
         self._require_same_camera(frame.intrinsics)
         heightmap = fuse(frame, self._workspace, self._fusion)
         self._require_seen(heightmap)
@@ -141,8 +150,10 @@ class HeightmapNode(VpgNode):
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
-        error, camera = self._camera.state()
-        return error or self._last_error, {"captures": str(self._captures), "camera": camera}
+        camera = self._camera
+        error, found = (self.trouble, "none") if camera is None else camera.state()
+        values = {"state": self.state, "captures": str(self._captures), "camera": found}
+        return error or self._last_error, values
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from sensor_msgs.msg import Image
 from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
-from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.choices import DEVICES, POLICIES, RISKS
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -34,7 +33,7 @@ from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_to_msg,
 )
-from vpg_ros.nodes.parameters import parameter
+from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
@@ -42,6 +41,7 @@ from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.exploration import Exploration
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, RiskMeasure, make_risk
+from vpg_ros.primitives import parse_repertoire
 from vpg_ros.resources import resource
 from vpg_ros.viz.overlay import action_overlay
 
@@ -59,6 +59,10 @@ class Parameters:
         choices=POLICIES,
     )
     checkpoint: str = parameter("weights of the network; '' takes the shipped ones", "")
+    primitives: str = parameter(
+        PRIMITIVES + "to choose from; '': what the checkpoint values, or grasp, push without one",
+        "",
+    )
     device: str = parameter(
         "where the network runs; auto: CUDA where present",
         "auto",
@@ -104,7 +108,7 @@ class InferenceNode(VpgNode):
         self._exploration = Exploration(self._settings.seed)
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
-        self._maps = {name: self._map_publisher(name) for name in primitives.names()}
+        self._maps = {name: self._map_publisher(name) for name in self._repertoire}
         # Loading has a group of its own: requests are served with the old weights meanwhile.
         selecting, loading = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
         self.create_service(Select, "select", self._select, callback_group=selecting)
@@ -118,7 +122,7 @@ class InferenceNode(VpgNode):
         seed, checkpoint = self._settings.seed, self._settings.checkpoint
         makers: dict[str, Callable[[], Policy]] = {
             "heuristic": HeuristicPolicy,
-            "random": lambda: RandomPolicy(seed),
+            "random": lambda: RandomPolicy(seed, parse_repertoire(self._settings.primitives)),
             "network": lambda: self._network(
                 Path(checkpoint) if checkpoint else resource(SHIPPED_WEIGHTS)
             ),
@@ -128,7 +132,14 @@ class InferenceNode(VpgNode):
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""
         workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
-        return load_policy(path, self._settings.device, workspace)
+        policy = load_policy(path, self._settings.device, workspace)
+        return policy.restricted_to(parse_repertoire(self._settings.primitives, policy.names))
+
+    @property
+    def _repertoire(self) -> tuple[str, ...]:
+        """What is chosen from, at random too; a heuristic that only grasps explores more."""
+        known = self._policy.names if isinstance(self._policy, NetworkPolicy) else None
+        return known or parse_repertoire(self._settings.primitives)
 
     def _select(self, request: Select.Request, response: Select.Response) -> Select.Response:
         """Serve ``select``; whatever goes wrong is answered, never raised."""
@@ -148,7 +159,7 @@ class InferenceNode(VpgNode):
         """The decision of the policy there is now under the risk there is now, or a random one."""
         share = float(self.get_parameter("exploration").value)
         policy = self._under(self._risk(), self._policy)
-        return self._exploration.decide(policy, share, heightmap, tried)
+        return self._exploration.decide(policy, share, heightmap, tried, self._repertoire)
 
     def _risk(self, changes: Mapping[str, Any] | None = None) -> RiskMeasure:
         """The measure that the parameters name, with changes to them; raises PARAMETER_INVALID."""
@@ -187,6 +198,8 @@ class InferenceNode(VpgNode):
     def _publish_pictures(self, heightmap: Heightmap, decision: Decision) -> None:
         for name in decision.maps.values:
             values = decision.maps.best_over_rotations(name)
+            if name not in self._maps:  # weights that were loaded later value more
+                self._maps[name] = self._map_publisher(name)
             self._maps[name].publish(image_to_msg(values, heightmap.stamp))
         overlay = action_overlay(heightmap, decision.action, decision.maps)
         self._overlay.publish(image_to_msg(overlay, heightmap.stamp))

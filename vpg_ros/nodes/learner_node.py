@@ -23,11 +23,12 @@ from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.calls import Interrupted
 from vpg_ros.nodes.convert import transition_from_msg
 from vpg_ros.nodes.learner_clients import InferenceClient
-from vpg_ros.nodes.parameters import parameter
+from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
 from vpg_ros.policy.device import choose_device
+from vpg_ros.primitives import parse_repertoire
 from vpg_ros.resources import resource
 
 IDLE = 0.05  # s between two looks for something to do
@@ -49,6 +50,7 @@ class Parameters(WorkspaceParameters):
     )
     checkpoint: str = parameter("weights to begin with; '' takes the shipped ones", "")
     from_nothing: bool = parameter("begin with random weights instead of a checkpoint", False)
+    primitives: str = parameter(PRIMITIVES + "that random weights begin with; '': grasp, push", "")
     head: str = parameter(
         "with from_nothing: what is learned of a value, its mean (scalar) or its distribution",
         _DEFAULTS.head,
@@ -90,6 +92,7 @@ class Parameters(WorkspaceParameters):
             self.save_after,
             self.warm_up,
             self.exploration,
+            parse_repertoire(self.primitives),
             self.head,
         )
 

@@ -29,6 +29,9 @@ from vpg_ros.errors import ErrorCode, VpgError
 
 T = TypeVar("T")
 
+# How a description of the parameter ``primitives`` begins, wherever there is one.
+PRIMITIVES = "names of primitives, separated by commas, "
+
 _TYPES = {
     bool: Parameter.Type.BOOL,
     int: Parameter.Type.INTEGER,

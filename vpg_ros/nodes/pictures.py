@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from vpg_ros import primitives
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import image_from_msg, stamp_from_msg
 from vpg_ros.nodes.qos import LATCHED
@@ -16,13 +15,14 @@ OVERLAY = "overlay"
 
 
 class Pictures:
-    """Value maps and overlay of the newest decision, found by its heightmap's stamp."""
+    """Value maps of ``primitives`` and overlay of the newest decision, found by the map's stamp."""
 
-    def __init__(self, node: VpgNode) -> None:
+    def __init__(self, node: VpgNode, primitives: tuple[str, ...]) -> None:
         self._lock = threading.Lock()
         self._images: dict[str, Image] = {}
         self._subscribe(node, OVERLAY)
-        for name in primitives.names():
+        self._primitives = primitives
+        for name in primitives:
             self._subscribe(node, f"value_maps/{name}")
 
     def _subscribe(self, node: VpgNode, topic: str) -> None:
@@ -38,7 +38,7 @@ class Pictures:
 
     def maps(self, stamp: float) -> dict[str, NDArray[np.float32]]:
         """Primitive → best value at every cell, of the same decision."""
-        found = {name: self._get(f"value_maps/{name}", stamp) for name in primitives.names()}
+        found = {name: self._get(f"value_maps/{name}", stamp) for name in self._primitives}
         return {name: image for name, image in found.items() if image is not None}
 
     def _get(self, topic: str, stamp: float) -> Any:

@@ -98,7 +98,7 @@ def _line(step: DecisionRecord, number: int) -> dict[str, Any]:
         "value": round(action.value, 4),
         "success": outcome.success,
         "reward": transition.reward,
-        "outcome": outcome.error_msg or ("success" if outcome.success else "no success"),
+        "outcome": outcome.verdict,
         "error_code": int(outcome.error_code),
         "action_seconds": round(outcome.duration, 3),
         "decision_ms": round(step.decision_ms or 0.0, 2),

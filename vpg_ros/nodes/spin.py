@@ -102,7 +102,6 @@ def _spin(node: VpgNode, threads: int) -> int:
     executor.add_node(node)
     thread = threading.Thread(target=_spin_executor, args=(executor, node), daemon=True)
     thread.start()
-    node.get_logger().info("ready")
     code = _work(node)
     executor.shutdown(timeout_sec=1.0)
     thread.join(1.0)
@@ -112,10 +111,10 @@ def _spin(node: VpgNode, threads: int) -> int:
 
 
 def _work(node: VpgNode) -> int:
-    """The node's own work, then its close, whatever happened; the exit code."""
+    """The node's start and own work, then its close, whatever happened; the exit code."""
     code = 1
     try:
-        code = node.work()
+        code = _started_work(node)
     except Exception as error:
         node.fail(error)
     node.stop.set()
@@ -127,6 +126,18 @@ def _work(node: VpgNode) -> int:
         _report(node.get_name(), node.failure)
         return code or 1
     return code
+
+
+def _started_work(node: VpgNode) -> int:
+    """The exit code; 0 where the start was cut short by a stop."""
+    try:
+        node.start()
+    except VpgError:
+        if node.stop.is_set():
+            return 0
+        raise
+    node.get_logger().info("ready")
+    return node.work()
 
 
 def _spin_executor(executor: MultiThreadedExecutor, node: VpgNode) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from vpg_ros.action import Action, Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.rewards import is_clear, reward, scene_changed
+from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
 from vpg_ros.motion import Outcome
 from vpg_ros.nodes.calls import Interrupted
 from vpg_ros.nodes.task_parameters import Parameters
@@ -195,7 +195,7 @@ class Task:
         """Reward, hand on, and decide whether to go on."""
         action, before, after = self._choice.action, self._before, self._after
         changed = scene_changed(before, after)
-        self._tried = [] if changed else [*self._tried, action]
+        self._tried = failures(self._tried, action, self._outcome, before, after)
         self._unchanged = 0 if changed else self._unchanged + 1
         clear = is_clear(after)
         gain = reward(action, self._outcome, before, after)

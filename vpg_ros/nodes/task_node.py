@@ -27,6 +27,7 @@ from vpg_ros.nodes.task_clients import Clients
 from vpg_ros.nodes.task_machine import Task
 from vpg_ros.nodes.task_parameters import Parameters
 from vpg_ros.nodes.task_table import State
+from vpg_ros.primitives import parse_repertoire
 from vpg_ros.run_folder import new_run_folder
 from vpg_ros.system import TASK_END
 from vpg_ros.viz.report import DecisionRecord
@@ -44,7 +45,7 @@ class TaskNode(VpgNode):
         self._records = RunRecords(folder, record, live, about)
         # ~/stop and Ctrl-C end the task in the same way: through the node's stop flag.
         self._cell = Clients(self, self._settings, self.stop)
-        self._pictures = Pictures(self)
+        self._pictures = Pictures(self, parse_repertoire(self._settings.primitives))
         self._transitions = self.create_publisher(TransitionMsg, "transition", LATCHED)
         self._progress = self.create_publisher(String, "~/progress", LATCHED)
         self.create_service(Trigger, "~/stop", self._request_stop)
@@ -100,11 +101,9 @@ class TaskNode(VpgNode):
         picked = transition.reward > 0
         step = DecisionRecord(transition, picked, decision_ms, seconds, maps, overlay)
         self._records.add(step, self._summary())
-        outcome = transition.outcome
-        verdict = "success" if outcome.success else outcome.error_msg or "no success"
         self.get_logger().info(
             f"action {self._records.figures['actions']}: {transition.action.primitive}, value "
-            f"{transition.action.value:.2f}, {verdict}, {seconds:.1f} s"
+            f"{transition.action.value:.2f}, {transition.outcome.verdict}, {seconds:.1f} s"
         )
 
     def _summary(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vpg_ros.nodes.parameters import parameter
+from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.system import PARK_TIME
 
 
@@ -16,6 +16,7 @@ class Parameters:
     run_dir: str = parameter("folder of the records; '' makes one under runs/", "")
     record: bool = parameter("store every transition and write a report", True)
     live_report: bool = parameter("rewrite report.html after every action", False)
+    primitives: str = parameter(PRIMITIVES + "whose value maps are recorded; '': grasp, push", "")
     max_actions: int = parameter("stop after this many actions", 100, low=1)
     max_unchanged: int = parameter(
         "stop after this many actions in a row that changed nothing", 8, low=1

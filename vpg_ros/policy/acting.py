@@ -28,6 +28,9 @@ from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbou
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
+# Cells a side over which values are averaged: what stands alone among worse values is more often an
+# error of the network than a place that only a perfect aim would find.
+SMOOTHING = 5
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 
@@ -76,9 +79,11 @@ class Evaluator:
     ) -> FloatMaps:
         """A risk measure of the value of every primitive at every cell.
 
-        Arrays are rotations × rows/cell × columns/cell; 0 farther than MARGIN from anything that
-        stands on the table. admissible: where the values are needed, everywhere if None; elsewhere
-        they may be wrong. Raises PARAMETER_INVALID where the head does not know the measure.
+        A value is the mean over the SMOOTHING × SMOOTHING cells around its own, as of an action
+        that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
+        farther than MARGIN from anything that stands on the table. admissible: where the values are
+        needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
+        head does not know the measure.
         """
         rows, columns = self._shape(scene)
         if not scene.views:
@@ -91,24 +96,30 @@ class Evaluator:
                 for member, features in zip(self._network.members, scene.features, strict=True)
             ]
             values = torch.cat(parts, dim=1).cpu().numpy()
-        return self._by_primitive(_restored(values, scene.views, self.config.cell, (rows, columns)))
+        restored = _restored(values, scene.views, self.config.cell, (rows, columns))
+        return self._by_primitive(_smoothed(restored))
 
     def distribution(
         self, scene: Scene, primitive: str, rotation: int, row: int, column: int
     ) -> Distribution | None:
-        """The returns expected of an action at a cell; None of a scalar head or an empty table."""
+        """The returns expected of an action at a cell; None of a scalar head or an empty table.
+
+        The average over the cells that its value is the mean of.
+        """
         member = self._network.part(primitive)
         if not scene.views or not isinstance(member.head, DistributionalHead):
             return None
         turns, view = divmod(rotation, INPUT_ROTATIONS)
         output = member.config.channels(primitive)[turns]
         features = scene.features[self._network.members.index(member)][view]
-        cells, weights = neighbours(scene.views[view], self.config.cell, row, column)
-        points = torch.stack([features[:, r, c] for r, c in cells]).float()
+        around = np.arange(SMOOTHING) - SMOOTHING // 2
+        near = np.meshgrid(row + around, column + around, indexing="ij")
+        (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
+        points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
         with torch.inference_mode():
             weight, bias = (part[output] for part in member.head.affine())
             each = member.head.distribution(functional.linear(points, weight, bias))
-            return each.averaged(torch.tensor(weights, device=points.device).float())
+            return each.averaged(torch.from_numpy(weights).to(points))
 
     def _shape(self, scene: Scene) -> tuple[int, int]:
         rows, columns = scene.heightmap.workspace.shape
@@ -128,8 +139,9 @@ class Evaluator:
             for name in admissible.keys() & set(config.names):
                 for turns, channel in enumerate(config.channels(name)):
                     for k, view in enumerate(views):
-                        actions = admissible[name][k + turns * INPUT_ROTATIONS]
-                        result[k, channel] = cells_behind(view, cell, actions)
+                        actions = admissible[name][k + turns * INPUT_ROTATIONS].astype(np.uint8)
+                        near = cv2.dilate(actions, np.ones((SMOOTHING, SMOOTHING), np.uint8))
+                        result[k, channel] = cells_behind(view, cell, near > 0)
             return result
 
         return mask
@@ -142,6 +154,13 @@ class Evaluator:
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate([turned[:, channel] for channel in channels])
         return result
+
+
+def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """… × rows × columns, each map by itself."""
+    maps = values.reshape(-1, *values.shape[-2:])
+    means = [cv2.blur(each, (SMOOTHING, SMOOTHING)) for each in maps]
+    return np.stack(means).reshape(values.shape)
 
 
 def _restored(

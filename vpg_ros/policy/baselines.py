@@ -13,18 +13,22 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.maps import FloatMaps, ValueMaps, admissible_cells
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.selection import select, without_tried
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 CELL = 2  # pixels, the grid the network decides on too
 
 
 class RandomPolicy:
-    """Uniform over primitives, then over each one's actions: the admissible ones, if masked."""
+    """Uniform over ``names``, then over each one's actions: the admissible ones, if masked."""
 
     name = "random"
     checkpoint = ""
 
     def __init__(
-        self, seed: int = 0, names: tuple[str, ...] | None = None, masked: bool = True
+        self,
+        seed: int = 0,
+        names: tuple[str, ...] = DEFAULT_REPERTOIRE,
+        masked: bool = True,
     ) -> None:
         self._rng = np.random.default_rng(seed)
         self._names, self._masked = names, masked
@@ -32,7 +36,7 @@ class RandomPolicy:
     def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
         """A random admissible action; its value is 0."""
         require_seen(heightmap)
-        names = self._names or primitives.names()
+        names = self._names
         allowed = admissible_cells(heightmap, names, CELL, self._masked)
         admissible = without_tried(allowed, tried, heightmap, CELL)
         order = self._rng.permutation(len(names))

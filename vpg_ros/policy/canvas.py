@@ -62,8 +62,9 @@ def planes(
 
     height: rows×columns, m, NaN where unseen. Returns planes × rows × columns.
     """
-    unseen = np.isnan(height)
-    layers = [np.nan_to_num(height, nan=0.0) / HEIGHT_SCALE, unseen]
+    single = np.asarray(height, dtype=np.float32)
+    unseen = np.isnan(single)
+    layers = [np.where(unseen, np.float32(0.0), single) / np.float32(HEIGHT_SCALE), unseen]
     if colour is not None:
         layers += list(np.moveaxis(colour, 2, 0) / COLOUR_SCALE)
     return np.stack(layers, dtype=np.float32)

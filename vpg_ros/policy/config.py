@@ -5,6 +5,7 @@ from typing import Any
 
 from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 TRUNKS = ("shared", "separate")
 INPUT_ROTATIONS = 8  # the heightmap is turned by k · 2π/16, k < 8; outputs hold the other half
@@ -36,11 +37,15 @@ class NetworkConfig:
         )
 
     @staticmethod
-    def of_registry(
-        head: str = "scalar", colour: bool = False, trunks: str = "shared"
+    def of_repertoire(
+        names: tuple[str, ...] = DEFAULT_REPERTOIRE,
+        head: str = "scalar",
+        colour: bool = False,
+        trunks: str = "shared",
     ) -> "NetworkConfig":
-        """The configuration for all registered primitives."""
-        pairs = tuple((name, primitives.get(name).rotations) for name in primitives.names())
+        """The configuration for the primitives ``names``; raises as ``repertoire``."""
+        chosen = primitives.repertoire(names)
+        pairs = tuple((name, primitives.get(name).rotations) for name in chosen)
         return NetworkConfig(pairs, head=head, colour=colour, trunks=trunks)
 
     def only(self, name: str) -> "NetworkConfig":

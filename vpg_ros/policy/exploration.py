@@ -10,6 +10,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.baselines import RandomPolicy
 from vpg_ros.policy.policy import Decision, Policy
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 OTHER_SHARE = 0.4  # of the random actions of Exploration
 
@@ -20,15 +21,17 @@ def explore(
     heightmap: Heightmap,
     tried: Sequence[Action] = (),
     masked: bool = True,
+    names: tuple[str, ...] = DEFAULT_REPERTOIRE,
 ) -> Decision:
     """A random decision; raises as RandomPolicy.
 
-    other_share: chance that it is drawn from all primitives instead of from those that pick, which
-    alone teach most of what there is to learn at first. masked: as of RandomPolicy.
+    other_share: chance that it is drawn from all of ``names`` instead of from those that pick,
+    which alone teach most of what there is to learn at first. masked: as of RandomPolicy.
     """
     others = rng.random() < other_share
-    names = tuple(n for n in primitives.names() if others or primitives.get(n).picks)
-    return RandomPolicy(int(rng.integers(2**31)), names, masked).decide(heightmap, tried)
+    picking = tuple(name for name in names if primitives.get(name).picks)
+    chosen = names if others or not picking else picking
+    return RandomPolicy(int(rng.integers(2**31)), chosen, masked).decide(heightmap, tried)
 
 
 class Exploration:
@@ -39,15 +42,23 @@ class Exploration:
         self._decisions = 0
 
     def decide(
-        self, policy: Policy, share: float, heightmap: Heightmap, tried: Sequence[Action] = ()
+        self,
+        policy: Policy,
+        share: float,
+        heightmap: Heightmap,
+        tried: Sequence[Action] = (),
+        names: tuple[str, ...] = DEFAULT_REPERTOIRE,
     ) -> Decision:
-        """A random decision with probability ``share``, else that of ``policy``; raises as it."""
+        """With probability ``share`` a random decision among ``names``, else that of ``policy``.
+
+        Raises as ``policy``.
+        """
         rng = np.random.default_rng((self._seed, self._decisions))
         self._decisions += 1
         if rng.random() >= share:
             return policy.decide(heightmap, tried)
         try:
-            return explore(rng, OTHER_SHARE, heightmap, tried)
+            return explore(rng, OTHER_SHARE, heightmap, tried, names=names)
         except VpgError as error:
             if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
                 raise

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, require
+from vpg_ros.geometry import FloatArray
 from vpg_ros.heightmap import Heightmap
 
 FloatMaps = dict[str, NDArray[np.float32]]
@@ -39,6 +40,21 @@ def cell_to_pixel(row: int, column: int, cell: int) -> tuple[int, int]:
 def pixel_to_cell(row: int, column: int, cell: int) -> tuple[int, int]:
     """The cell that holds a heightmap pixel."""
     return row // cell, column // cell
+
+
+def squared_distances(row: int, column: int, shape: tuple[int, int], cell: int) -> FloatArray:
+    """Of every cell's own pixel from the pixel (row, column), pixels²; shape: rows, columns."""
+    rows, columns = (np.arange(count) * cell + cell // 2 for count in shape)
+    return np.asarray((rows[:, None] - row) ** 2.0 + (columns[None, :] - column) ** 2.0)
+
+
+def cells_within(
+    reach: float, row: int, column: int, heightmap: Heightmap, cell: int
+) -> NDArray[np.bool_]:
+    """Which cells are at most ``reach`` m from a pixel: rows/cell × columns/cell."""
+    rows, columns = (size // cell for size in heightmap.workspace.shape)
+    radius = reach / heightmap.workspace.resolution
+    return np.asarray(squared_distances(row, column, (rows, columns), cell) <= radius**2)
 
 
 def admissible_cells(

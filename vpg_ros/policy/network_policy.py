@@ -16,7 +16,7 @@ from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.reading import check_measure
 from vpg_ros.policy.risk import MEAN, RiskMeasure
-from vpg_ros.policy.selection import best_cells, select, without_tried
+from vpg_ros.policy.selection import best_cells, doubted, select, without_tried
 
 
 class NetworkPolicy:
@@ -65,11 +65,13 @@ class NetworkPolicy:
         return policy
 
     def maps(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> ValueMaps:
-        """Value maps with ``tried`` masked out; raises HEIGHTMAP_INVALID, CHECKPOINT_MISMATCH.
+        """Value maps with ``tried`` masked out and what is near doubted.
 
-        Only where an action is admissible need the values be right.
+        Only where an action is admissible need the values be right. Raises HEIGHTMAP_INVALID,
+        CHECKPOINT_MISMATCH.
         """
-        return self._value(self._look(heightmap), self._admissible(heightmap, tried), self.risk)
+        scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
+        return self._value(scene, admissible, self.risk, tried)
 
     def full_maps(
         self, heightmap: Heightmap, measures: Mapping[str, RiskMeasure]
@@ -95,19 +97,19 @@ class NetworkPolicy:
         the highest mean.
         """
         scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
-        maps = self._value(scene, admissible, self.risk)
-        action = self._best(scene, maps, heightmap)
+        maps = self._value(scene, admissible, self.risk, tried)
+        action = self._best(scene, maps, tried)
         expected = self._distribution(scene, action)
         spread = 0.0 if expected is None else float(expected.std)
         action = replace(action, spread=spread, policy=self.name, checkpoint=self.checkpoint)
         return Decision(action, maps)
 
-    def _best(self, scene: Scene, maps: ValueMaps, heightmap: Heightmap) -> Action:
+    def _best(self, scene: Scene, maps: ValueMaps, tried: Sequence[Action]) -> Action:
         """The action of the highest value and, among equals, of the highest mean."""
         equals = best_cells(maps)
         if self.risk == MEAN or sum(int(mask.sum()) for mask in equals.values()) <= 1:
-            return select(maps, heightmap)
-        action = select(self._value(scene, equals, MEAN), heightmap)
+            return select(maps, scene.heightmap)
+        action = select(self._value(scene, equals, MEAN, tried), scene.heightmap)
         row, column = pixel_to_cell(action.row, action.column, maps.cell)
         value = maps.values[action.primitive][action.rotation, row, column]
         return replace(action, value=float(value))
@@ -123,11 +125,17 @@ class NetworkPolicy:
         return without_tried(allowed, tried, heightmap, cell)
 
     def _value(
-        self, scene: Scene, admissible: BoolMaps, measure: RiskMeasure, full: bool = False
+        self,
+        scene: Scene,
+        admissible: BoolMaps,
+        measure: RiskMeasure,
+        tried: Sequence[Action] = (),
+        full: bool = False,
     ) -> ValueMaps:
         wanted = None if full else admissible
         values = self._evaluator.evaluate(scene, measure, wanted)
-        chosen = {name: values[name] for name in self.names}
+        own = {name: values[name] for name in self.names}
+        chosen = doubted(own, tried, scene.heightmap, self.config.cell)
         return ValueMaps(chosen, admissible, self.config.cell)
 
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:

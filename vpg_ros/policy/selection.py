@@ -1,4 +1,4 @@
-"""From value maps to one action: masks, argmax, no repetition on an unchanged scene."""
+"""From value maps to one action: masks, argmax, nothing again that came to nothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +10,21 @@ from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.maps import BoolMaps, ValueMaps, cell_to_pixel
+from vpg_ros.policy.maps import (
+    BoolMaps,
+    FloatMaps,
+    ValueMaps,
+    cell_to_pixel,
+    cells_within,
+    squared_distances,
+)
 
 TRIED_RADIUS = 0.010  # m around a tried action within which it counts as the same
 ROUNDING = 1e-6  # between values that count as equal
 TRIED_ROTATIONS = 1  # rotation steps to either side that count as the same
+# Where an action came to nothing, what is like it is likely to as well: its value falls by this
+# share at the same place, and by less the farther away, with this standard deviation, m.
+DOUBT, DOUBT_REACH = 0.5, 0.03
 
 
 def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
@@ -64,18 +74,33 @@ def without_tried(
 ) -> BoolMaps:
     """``admissible`` less the tried actions and their neighbours in place and rotation."""
     result = {name: mask.copy() for name, mask in admissible.items()}
-    radius = TRIED_RADIUS / heightmap.workspace.resolution
     for action in tried:
         if action.primitive in result:
-            _forbid(result[action.primitive], action, radius, cell)
+            near = cells_within(TRIED_RADIUS, action.row, action.column, heightmap, cell)
+            _forbid(result[action.primitive], action, near)
     return result
 
 
-def _forbid(mask: NDArray[np.bool_], action: Action, radius: float, cell: int) -> None:
-    """Clear the neighbourhood of ``action`` (``radius`` in pixels) in place."""
-    rotations, rows, columns = mask.shape
-    r = np.arange(rows) * cell + cell // 2 - action.row
-    c = np.arange(columns) * cell + cell // 2 - action.column
-    near = r[:, None] ** 2 + c[None, :] ** 2 <= radius**2
+def doubted(
+    values: FloatMaps, tried: Sequence[Action], heightmap: Heightmap, cell: int
+) -> FloatMaps:
+    """``values`` less what the tried actions' failures say of their primitives.
+
+    What is below 0, as risk measures may be, falls farther.
+    """
+    result = dict(values)
+    reach = DOUBT_REACH / heightmap.workspace.resolution
+    for action in tried:
+        if action.primitive in result:
+            old = result[action.primitive]
+            distances = squared_distances(action.row, action.column, old.shape[1:], cell)
+            doubt = DOUBT * np.exp(-distances / (2 * reach**2))
+            fallen = np.where(old < 0, old * (1 + doubt), old * (1 - doubt))
+            result[action.primitive] = np.asarray(fallen, dtype=np.float32)
+    return result
+
+
+def _forbid(mask: NDArray[np.bool_], action: Action, near: NDArray[np.bool_]) -> None:
+    """Clear the rotations beside that of ``action`` where it is ``near``, in place."""
     for step in range(-TRIED_ROTATIONS, TRIED_ROTATIONS + 1):
-        mask[(action.rotation + step) % rotations][near] = False
+        mask[(action.rotation + step) % len(mask)][near] = False

@@ -10,7 +10,7 @@ from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import Motion
+from vpg_ros.motion import Motion, Outcome
 
 # Directions a full turn is divided into (Zeng et al. 2018, section IV).
 FULL_TURN_ROTATIONS = 16
@@ -49,6 +49,13 @@ class Primitive(ABC):
     @abstractmethod
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """The steps that carry out ``action`` on the scene of ``heightmap``."""
+
+    def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
+        """Whether the primitive did what it is for, as far as arm and camera can tell.
+
+        Here: every step was completed, which is all there is to a grasp.
+        """
+        return outcome.success
 
     def action(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Action:
         """The action at a pixel and rotation, not yet valued."""

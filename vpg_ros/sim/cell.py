@@ -33,7 +33,8 @@ def static_drawables(workspace: Workspace) -> tuple[Drawable, ...]:
 class Cell:
     """The static bodies, and the areas that decide what became of an object.
 
-    boxes: M×2×3, lower and upper corners of the axis-aligned box around each shape, m.
+    boxes: M×2×3, lower and upper corners of the axis-aligned box around each shape, m. floor:
+    [[min x, min y], [max x, max y]] inside the tray's rim, m.
     """
 
     def __init__(self, client: Any, workspace: Workspace) -> None:
@@ -42,6 +43,7 @@ class Cell:
             _add_static(client, link, pose)
         self.boxes = np.array([box for link, pose in links for box in _boxes(link, pose)])
         shapes = {link.name: link.shapes for link, _ in links}
+        self.floor = _between(shapes["tray_rim"])
         self._tray = _enclosed(shapes["tray_rim"])
         self._bin = _enclosed(shapes["bin"])
 
@@ -77,6 +79,13 @@ def _enclosed(walls: tuple[Shape, ...]) -> FloatArray:
     """[[min x, min y], [max x, max y]] between four walls, to the middle of each wall."""
     centres = np.array([wall.pose.position[:2] for wall in walls if isinstance(wall, Box)])
     return np.array([centres.min(axis=0), centres.max(axis=0)])
+
+
+def _between(walls: tuple[Shape, ...]) -> FloatArray:
+    """[[min x, min y], [max x, max y]] between the faces of four walls."""
+    boxes = [wall for wall in walls if isinstance(wall, Box)]
+    thickness = min(min(wall.size[:2]) for wall in boxes)
+    return _enclosed(walls) + np.array([[thickness / 2], [-thickness / 2]])
 
 
 def _contains(area: FloatArray, x: float, y: float) -> bool:

@@ -12,13 +12,14 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpg_ros import __version__, primitives
+from vpg_ros import __version__
 from vpg_ros.action import Transition
 from vpg_ros.atomic import FULL
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning import gym_spaces
 from vpg_ros.learning.store.reader import read_transitions
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 if TYPE_CHECKING:
     from minari.data_collector import EpisodeBuffer
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 _INFO_AT_START = {"success": False, "error": ""}  # of what precedes an episode's first action
 
 
-def export_minari(store: Path, out: Path) -> tuple[int, int]:
+def export_minari(
+    store: Path, out: Path, names: tuple[str, ...] = DEFAULT_REPERTOIRE
+) -> tuple[int, int]:
     """Write a dataset to the folder ``out``, which must not exist yet; its episodes and steps.
+
+    names: the repertoire, in which an action's primitive has its place.
 
     The dataset appears whole or not at all, and is read by ``minari.MinariDataset(out / "data")``.
     An observation is the heightmap that an action was chosen on; an episode's last one is what its
@@ -44,8 +49,8 @@ def export_minari(store: Path, out: Path) -> tuple[int, int]:
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence)
     workspace = first.before.workspace
     with _appearing_whole(out) as part:
-        storage = _new_storage(part / "data", workspace, _dataset_id(out.name))
-        _fill(storage, read_transitions(store, workspace))
+        storage = _new_storage(part / "data", workspace, names, _dataset_id(out.name))
+        _fill(storage, read_transitions(store, workspace), names)
         return storage.total_episodes, storage.total_steps
 
 
@@ -79,14 +84,16 @@ def _dataset_id(name: str) -> str:
     return (re.sub(r"[^-\w]", "_", base) or "transitions") + (version or "-v0")
 
 
-def _new_storage(path: Path, workspace: Workspace, dataset_id: str) -> "MinariStorage":
+def _new_storage(
+    path: Path, workspace: Workspace, names: tuple[str, ...], dataset_id: str
+) -> "MinariStorage":
     import minari
     from minari.dataset.minari_storage import MinariStorage
 
     storage = MinariStorage.new(
         path,
         gym_spaces.observation_space(workspace),
-        gym_spaces.action_space(workspace),
+        gym_spaces.action_space(workspace, names),
         jpeg_encoding=False,  # which would change the colours
     )
     about = {
@@ -94,19 +101,21 @@ def _new_storage(path: Path, workspace: Workspace, dataset_id: str) -> "MinariSt
         "minari_version": minari.__version__,
         "description": f"Transitions recorded by vpg_ros {__version__}",
         "workspace": vars(workspace),
-        "primitives": list(primitives.names()),
+        "primitives": list(names),
     }
     storage.update_metadata(about)
     return storage
 
 
-def _fill(storage: "MinariStorage", transitions: Iterable[Transition]) -> None:
+def _fill(
+    storage: "MinariStorage", transitions: Iterable[Transition], names: tuple[str, ...]
+) -> None:
     """Write step by step, since an episode can be larger than memory."""
     episode, length = 0, 0
     for now, then in pairwise(chain(transitions, [None])):
         assert now is not None
         ends = then is None or not _continues(now, then)
-        storage.update_episodes([_step(episode, now, length == 0, ends)])
+        storage.update_episodes([_step(episode, now, names, length == 0, ends)])
         length += 1
         if ends:
             # Minari itself counts only the steps that it was given last.
@@ -119,7 +128,9 @@ def _continues(now: Transition, then: Transition) -> bool:
     return not now.done and (then.episode, then.step) == (now.episode, now.step + 1)
 
 
-def _step(episode: int, transition: Transition, begins: bool, ends: bool) -> "EpisodeBuffer":
+def _step(
+    episode: int, transition: Transition, names: tuple[str, ...], begins: bool, ends: bool
+) -> "EpisodeBuffer":
     """One step; the first one brings an info more, the last one an observation more."""
     from minari.data_collector import EpisodeBuffer
 
@@ -130,7 +141,7 @@ def _step(episode: int, transition: Transition, begins: bool, ends: bool) -> "Ep
     return EpisodeBuffer(
         id=episode,
         observations={key: [each[key] for each in observations] for key in observations[0]},
-        actions=[gym_spaces.action_index(transition.action, transition.before.workspace)],
+        actions=[gym_spaces.action_index(transition.action, transition.before.workspace, names)],
         rewards=[float(transition.reward)],
         terminations=[transition.done],
         truncations=[ends and not transition.done],

@@ -12,6 +12,7 @@ from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
 
 Builder = Callable[[World, int], None]
+Goal = Callable[[World, int], bool]
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,27 @@ class _Family:
     build: Builder
     min_objects: int
     max_objects: int
+    solved: Goal
 
 
 _FAMILIES: dict[str, _Family] = {}
 
 
-def scene(name: str, max_objects: int, min_objects: int = 1) -> Callable[[Builder], Builder]:
-    """Decorator: make a function that puts N objects into a world known as scene ``name``."""
+def all_picked(world: World, objects: int) -> bool:
+    """Whether all objects that a scene began with came to rest in the bin."""
+    return world.picked == objects
+
+
+def scene(
+    name: str, max_objects: int, min_objects: int = 1, solved: Goal = all_picked
+) -> Callable[[Builder], Builder]:
+    """Decorator: make a function that puts N objects into a world known as scene ``name``.
+
+    solved: whether a world that began with N objects is as the scene asks for.
+    """
 
     def register(builder: Builder) -> Builder:
-        _FAMILIES[name] = _Family(builder, min_objects, max_objects)
+        _FAMILIES[name] = _Family(builder, min_objects, max_objects, solved)
         return builder
 
     return register
@@ -70,6 +82,12 @@ def build(world: World, name: str, objects: int) -> None:
             "ask for fewer",
         )
     world.picked = world.lost = 0
+
+
+def is_solved(world: World, name: str, objects: int) -> bool:
+    """Whether scene ``name``, built with ``objects`` objects, is solved; raises as ``check``."""
+    check(name, objects)
+    return _FAMILIES[name].solved(world, objects)
 
 
 def upright(spec: ObjectSpec, x: float, y: float, yaw: float, table_z: float) -> Pose:

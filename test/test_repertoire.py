@@ -1,0 +1,126 @@
+"""The repertoire: what is registered beside it changes nothing, what is named in it is used."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vpg_ros import primitives
+from vpg_ros.action import Action
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.config import SceneMix, TrainingConfig
+from vpg_ros.learning.config_file import read_config
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.gym_env import TableGym
+from vpg_ros.learning.rollout import Rollout
+from vpg_ros.policy import RandomPolicy
+from vpg_ros.policy.checkpoint import load_policy, save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.exploration import explore
+from vpg_ros.policy.network import make_network
+from vpg_ros.primitives.base import _REGISTRY
+from vpg_ros.primitives.push import Push
+
+THREE = ("push", "nudge", "grasp")
+
+
+class Nudge(Push):
+    """Another primitive."""
+
+    name = "nudge"
+
+
+@pytest.fixture
+def nudge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_REGISTRY, "nudge", Nudge())
+
+
+def scene() -> Heightmap:
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[90:110, 100:120] = 0.04
+    return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+
+
+def explored(names: tuple[str, ...] = primitives.DEFAULT_REPERTOIRE) -> list[Action]:
+    rng = np.random.default_rng(0)
+    return [explore(rng, 0.8, scene(), names=names).action for _ in range(30)]
+
+
+def test_registering_a_primitive_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_there_is() -> tuple[object, ...]:
+        actions = [RandomPolicy(seed).decide(scene()).action for seed in range(10)]
+        torch.manual_seed(0)
+        weights = make_network(NetworkConfig.of_repertoire()).state_dict()
+        gym = TableGym(camera="ortho")
+        return actions, explored(), {k: v.tolist() for k, v in weights.items()}, gym.action_space
+
+    before = all_there_is()
+    monkeypatch.setitem(_REGISTRY, "nudge", Nudge())
+    assert all_there_is() == before
+
+
+@pytest.mark.usefixtures("nudge")
+def test_what_the_repertoire_names_is_tried() -> None:
+    assert {action.primitive for action in explored()} == {"grasp", "push"}
+    assert {action.primitive for action in explored(THREE)} == set(THREE)
+    assert {action.primitive for action in explored(("push", "nudge"))} == {"push", "nudge"}
+    mixes = (SceneMix("row", 1.0, 3, 3),)
+    config = TrainingConfig(
+        warm_up=6, other_share=1.0, primitives=("nudge",), camera="ortho", scenes=mixes
+    )
+    rollout = Rollout(config, lambda: pytest.fail("greedy"))
+    steps = [step for step, _ in zip(rollout.episode(0, 0), range(3), strict=False)]
+    assert {step.action.primitive for step in steps} == {"nudge"}
+
+
+@pytest.mark.usefixtures("nudge")
+def test_a_checkpoint_knows_its_repertoire(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save(path, make_network(NetworkConfig.of_repertoire(THREE)))
+    policy = load_policy(path, "cpu")
+    assert policy.names == THREE
+    assert tuple(policy.decide(scene()).maps.values) == THREE
+    assert Player("network", path).load().names == THREE
+
+
+@pytest.mark.usefixtures("nudge")
+def test_an_action_of_gymnasium_is_a_place_in_the_repertoire() -> None:
+    table = TableGym("row", 1, camera="ortho", names=THREE)
+    assert table.action_space.nvec[0] == 3
+    table.reset(seed=0)
+    table.step(np.array([1, 0, 50, 50]))
+    assert table.transition.action.primitive == "nudge"
+
+
+def test_the_settings_of_a_training_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "train.yaml"
+    path.write_text("training:\n  primitives: [push]\n")
+    training, _ = read_config(path)
+    assert training == replace(TrainingConfig(), primitives=("push",))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", ("grasp", "push")), ("push", ("push",)), (" push,grasp ", ("push", "grasp"))],
+)
+def test_a_repertoire_is_written_as_names_and_commas(text: str, names: tuple[str, ...]) -> None:
+    assert primitives.parse_repertoire(text) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "sentence"),
+    [
+        (("push", "throw"), ErrorCode.UNKNOWN_PRIMITIVE, "'throw'.*known primitives: .*grasp"),
+        (("push", "push"), ErrorCode.PARAMETER_INVALID, "'push, push'.*each once"),
+        ((), ErrorCode.PARAMETER_INVALID, "at least one"),
+    ],
+)
+def test_no_repertoire(names: tuple[str, ...], code: ErrorCode, sentence: str) -> None:
+    for make in (primitives.repertoire, lambda names: TrainingConfig(primitives=names)):
+        with pytest.raises(VpgError, match=sentence) as error:
+            make(names)
+        assert error.value.code is code

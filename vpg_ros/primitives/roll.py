@@ -1,0 +1,94 @@
+"""Roll: rest the two fingertips lightly on top of a round object and draw it along.
+
+Between the tips the object cannot escape to either side, and they need no room beside it: what
+lies in a corner comes out of it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpg_ros.action import Action
+from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome
+from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.region import Region
+from vpg_ros.primitives.sweep import end_of_sweep, under_tool
+
+LENGTH = 0.10  # m that it is drawn along
+MIN_LENGTH = 0.05  # m of it that must lie on the workspace
+LARGEST = 0.060  # m of diameter
+# Of a ball's diameter: between the fingertips, and from the table up to where they then touch it.
+WIDTH_SHARE = 0.6
+HEIGHT_SHARE = (1 + np.sqrt(1 - WIDTH_SHARE**2)) / 2
+TOP_RADIUS = 0.010  # m around the pixel in which nothing is higher: it is the top
+TOP_SLACK = 0.002  # m by which it may be, after all
+APPROACH_HEIGHT = 0.06  # m
+TOUCH_SPEED, DRAW_SPEED = 0.05, 0.08  # m/s
+TOUCH_FORCE = 8.0  # N at which the fingertips rest on it
+DRAW_FORCE = 30.0  # N at which something is in the way
+RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
+_LEFT = Region(0.008, 0.008, 0.008)  # that is empty when the object has gone
+_REACHED = Region(-0.02, LENGTH + 0.06, 0.05)  # where it may be then
+_ARRIVED_AREA = 5e-5  # m² more than before that show that it is
+
+
+@register
+class Roll(Primitive):
+    """Draws what lies under the pixel along the rotation's direction."""
+
+    name = "roll"
+
+    def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
+        """On the tops of small objects, with workspace ahead."""
+        highest = under_tool(heightmap, TOP_RADIUS)
+        tops = heightmap.occupied & (heightmap.filled >= highest - TOP_SLACK)
+        tops &= heightmap.filled <= LARGEST
+        return np.stack([tops & self._has_room(k, heightmap) for k in range(self.rotations)])
+
+    def _has_room(self, rotation: int, heightmap: Heightmap) -> NDArray[np.bool_]:
+        """Where MIN_LENGTH ahead still lies on the workspace: rows×columns."""
+        workspace, angle = heightmap.workspace, self.angle(rotation)
+        rows, columns = np.indices(workspace.shape)
+        reach = MIN_LENGTH / workspace.resolution
+        row, column = rows + reach * np.sin(angle), columns + reach * np.cos(angle)
+        inside = (row >= 0) & (row < workspace.rows)
+        return inside & (column >= 0) & (column < workspace.columns)
+
+    def pose(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Pose:
+        """Fingertips where they touch a ball as high as what is there, closing axis ahead."""
+        workspace = heightmap.workspace
+        x, y = workspace.to_metres(row, column)
+        z = workspace.table_z + HEIGHT_SHARE * _top(row, column, heightmap)
+        return tool_down(x, y, z, self.angle(rotation))
+
+    def motion(self, action: Action, heightmap: Heightmap) -> Motion:
+        """Open a little, touch the top from above, draw along (clipped to the workspace), rise."""
+        start = action.pose
+        end = end_of_sweep(start, action.angle, LENGTH, heightmap)
+        width = WIDTH_SHARE * _top(action.row, action.column, heightmap)
+        steps = (
+            GripperMove("open", width),
+            JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
+            LinearMove("touch", start, TOUCH_SPEED, force_limit=TOUCH_FORCE, guarded=True),
+            LinearMove("draw", end, DRAW_SPEED, force_limit=DRAW_FORCE, guarded=True),
+        )
+        above = end.translated(dz=APPROACH_HEIGHT)
+        rise = LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True)
+        return Motion(self.name, steps, (rise, HomeMove("home")))
+
+    def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
+        """Whether its place is empty now, and something new lies ahead of it."""
+        gone = _LEFT.top(action, after) < OBJECT_HEIGHT
+        more = _REACHED.area(action, after) - _REACHED.area(action, before)
+        return gone and more > _ARRIVED_AREA
+
+
+def _top(row: int, column: int, heightmap: Heightmap) -> float:
+    """Height of what lies at a pixel, m, within what fingertips can touch."""
+    reach = round(TOP_RADIUS / heightmap.workspace.resolution)
+    rows = slice(max(0, row - reach), row + reach + 1)
+    columns = slice(max(0, column - reach), column + reach + 1)
+    top = float(heightmap.filled[rows, columns].max())
+    return float(np.clip(top, OBJECT_HEIGHT, LARGEST))
