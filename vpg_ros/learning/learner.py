@@ -44,7 +44,10 @@ class LearnerConfig:
     clip: largest gradient norm. averaging: decay of the weights' moving average, which acts.
     refresh_every: updates between two re-evaluations of the oldest bootstrapped target. reach: m
     around an action within which the scene it leaves counts for its value: what waits elsewhere
-    waited there before, and would hide whether the action did any good.
+    waited there before, and would hide whether the action did any good. realised: whether what
+    the policy really did next within reach, and what came of it, is taken for that scene's value
+    (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a hundred
+    thousand places finds the one that is valued too high.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
@@ -67,6 +70,7 @@ class LearnerConfig:
     weight_decay: float = 1e-2
     refresh_every: int = 2
     reach: float = 0.15
+    realised: bool = True
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -116,6 +120,8 @@ class Learner:
             self._network.parameters(), lr=config.rate, weight_decay=config.weight_decay
         )
         self._next_returns: dict[int, Returns] = {}  # oldest evaluation first
+        self._follow_ups: dict[int, int] = {}  # bootstrapped experience → what the policy did next
+        self._last: Transition | None = None
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
 
@@ -135,9 +141,26 @@ class Learner:
             f"reward of step {transition.step} is {transition.reward}; it must be finite",
         )
         experience = Experience.of(transition, self._network.config.colour)
+        index = len(self.replay)
         self.replay.add(experience)
+        if self._answers_last(transition) and self._next_returns.pop(index - 1, None) is not None:
+            self._follow_ups[index - 1] = index
         if self._rule.bootstraps(experience):
-            self._next_returns[len(self.replay) - 1] = self._following(experience)
+            self._next_returns[index] = self._following(experience)
+        self._last = transition
+
+    def _answers_last(self, transition: Transition) -> bool:
+        """Whether the policy chose this action because of what the last one left within reach."""
+        last = self._last
+        if not self.config.realised or last is None:
+            return False
+        action, before = transition.action, last.action
+        distance = math.hypot(action.row - before.row, action.column - before.column)
+        return (
+            (last.episode, last.step + 1) == (transition.episode, transition.step)
+            and action.policy == NetworkPolicy.name
+            and distance * self._workspace.resolution <= self.config.reach
+        )
 
     def update(self) -> float:
         """One gradient step; returns the loss. Raises STORE_UNREADABLE when nothing is stored."""
@@ -196,6 +219,8 @@ class Learner:
         experience = self.replay[index]
         earned = self._rule.earned(experience, self.config.push_reward) / self._bound
         following = self._next_returns.get(index, NOTHING)
+        if index in self._follow_ups:
+            following = self.target(self._follow_ups[index])
         return following.after(earned, self.config.gamma)
 
     def _following(self, experience: Experience) -> Returns:
@@ -252,6 +277,7 @@ class Learner:
             "updates": self.updates,
             "rng": self._rng.bit_generator.state,
             "next_values": [(i, each.to_plain()) for i, each in self._next_returns.items()],
+            "follow_ups": list(self._follow_ups.items()),
             "experiences": len(self.replay),
             "errors": self.replay.errors,
         }
@@ -264,6 +290,7 @@ class Learner:
         self.updates = state["updates"]
         self._rng.bit_generator.state = state["rng"]
         self._next_returns = {i: Returns.from_plain(each) for i, each in state["next_values"]}
+        self._follow_ups = dict(state["follow_ups"])
         self.replay.note_errors(range(len(self.replay)), state["errors"])
 
 
