@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
+from vpg_ros.choices import HEADS
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -22,12 +23,14 @@ from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.maps import pixel_to_cell
 
 CONFIG = NetworkConfig.of_repertoire()
 
@@ -220,6 +223,24 @@ def learner(**options: float) -> Learner:
     return Learner(CONFIG, config, DEFAULT_WORKSPACE, seed=0)
 
 
+@pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
+def test_every_head_tells_good_grasps_it_has_not_seen_from_bad(head: str) -> None:
+    config = LearnerConfig(decay_updates=150, batch=12, averaging=0.85)
+    student = Learner(NetworkConfig.of_repertoire(head=head), config, DEFAULT_WORKSPACE, seed=0)
+    examples = graspable()
+    for example in examples[:16]:
+        student.add(example)
+    for _ in range(50):
+        student.update()
+    policy, worth = student.policy(), ([], [])  # type: ignore[var-annotated]
+    for example in examples[16:]:
+        action = example.action
+        values = policy.maps(example.before).values["grasp"]
+        cell = pixel_to_cell(action.row, action.column, CONFIG.cell)
+        worth[example.outcome.success].append(values[action.rotation, *cell])
+    assert np.mean(worth[True]) > np.mean(worth[False]) + 0.5
+
+
 def test_the_learner_tells_good_grasps_from_bad() -> None:
     student = learner()
     examples = graspable()
@@ -244,7 +265,7 @@ def test_a_push_is_worth_what_it_leads_to() -> None:
         student.add(transition(push, True, after=after))
     student.add(transition(act("grasp", 110, 110, 0), True, after=EMPTY))
     best = student.policy().decide(moved).action.value
-    targets = [student.target(i) for i in range(4)]
+    targets = [student.target(i).mean for i in range(4)]
     assert targets == pytest.approx([0.8 * best, 0.0, 0.0, 1.0], abs=1e-5)
 
 
@@ -255,8 +276,39 @@ def test_a_push_is_worth_what_it_leaves_near_it() -> None:
         Experience.of(transition(primitives.get("push").action(*at, 0, ONE), True, ONE, FAR), False)
         for at in ((110, 90), (190, 190))
     )
-    assert learning._value(near) > 0.05
-    assert learning._value(far) == 0.0
+    assert learning._following(near).mean > 0.05
+    assert learning._following(far).mean == 0.0
+
+
+def chain(*steps: tuple[str, int, bool, str]) -> list[float]:
+    """Targets after (primitive, column, success, who chose it) in turn; all of them move things."""
+    learning = Learner(CONFIG, LearnerConfig(), DEFAULT_WORKSPACE, seed=0)
+    learning._following = lambda experience: Returns.certain(0.5)  # type: ignore[method-assign]
+    for number, (name, column, success, policy) in enumerate(steps):
+        action = replace(primitives.get(name).action(110, column, 0, ONE), policy=policy)
+        step = replace(transition(action, success, ONE, FAR), step=number)
+        learning.add(step)
+    return [learning.target(index).mean for index in range(len(steps))]
+
+
+@pytest.mark.parametrize("success", [False, True])
+def test_a_push_is_worth_what_the_policy_then_did_near_it(success: bool) -> None:
+    targets = chain(("push", 90, True, "network"), ("grasp", 110, success, "network"))
+    assert targets == pytest.approx([0.8 * success, float(success)])
+
+
+def test_pushes_in_a_row_are_worth_less_each() -> None:
+    push, grasp = ("push", 90, True, "network"), ("grasp", 110, True, "network")
+    assert chain(push, push, grasp) == pytest.approx([0.64, 0.8, 1.0])
+
+
+@pytest.mark.parametrize(
+    "follow_up", [("grasp", 110, False, "random"), ("grasp", 200, False, "network")]
+)
+def test_what_chance_did_next_or_the_policy_elsewhere_says_nothing_of_a_push(
+    follow_up: tuple[str, int, bool, str],
+) -> None:
+    assert chain(("push", 90, True, "network"), follow_up)[0] == pytest.approx(0.4)
 
 
 def test_learning_continues_exactly_where_it_was_saved(tmp_path: Path) -> None:

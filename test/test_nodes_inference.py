@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from sensor_msgs.msg import Image
 from vpg_msgs.srv import LoadCheckpoint, Select
@@ -19,16 +21,17 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.nodes.convert import action_from_msg, heightmap_to_msg, image_from_msg
 from vpg_ros.nodes.inference_node import InferenceNode
 from vpg_ros.nodes.qos import LATCHED
-from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.risk import make_risk
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 
-def weights(path: Path, seed: int) -> str:
+def weights(path: Path, seed: int, head: str = "scalar") -> str:
     """A checkpoint of random weights; its digest."""
     torch.manual_seed(seed)
-    return save(path, ValueNetwork(NetworkConfig.of_repertoire()))
+    return save(path, ValueNetwork(NetworkConfig.of_repertoire(head=head)))
 
 
 def scene(unseen: bool = False) -> Heightmap:
@@ -177,6 +180,57 @@ def test_a_start_with_bad_weights_ends_with_one_sentence(tmp_path, content, code
         path.write_text(content)
     text = sentence(run_process("inference_node", f"checkpoint:={path}"))
     assert str(path) in text and f"[error {code.value}]" in text
+
+
+def change(client, **values):
+    """Set parameters of the node together; what it says to them."""
+    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    kind, name = SetParametersAtomically, "inference_node/set_parameters_atomically"
+    return call(client, kind, name, kind.Request(parameters=parameters)).result
+
+
+@pytest.fixture(scope="module")
+def quantiles(tmp_path_factory):
+    path = tmp_path_factory.mktemp("quantiles") / "weights"
+    weights(path, 0, "quantile")
+    return path
+
+
+def test_the_risk_is_changed_on_the_live_node(quantiles):
+    offline = load_policy(quantiles, "cpu")
+    with graph(quantiles, risk="wang", alpha=0.5) as client:
+        for name, alpha in (("wang", 0.5), ("cvar", 0.1), ("mean", 0.1)):
+            if name != "wang":
+                assert change(client, risk=name, alpha=alpha).successful
+            action = action_from_msg(select(client).action)
+            expected = offline.with_risk(make_risk(name, alpha)).decide(scene()).action
+            assert action.value == pytest.approx(expected.value, abs=1e-5)
+            assert action.spread == pytest.approx(expected.spread, abs=1e-4) and action.spread > 0
+            assert (action.row, action.column) == (expected.row, expected.column)
+
+
+def test_a_risk_that_cannot_be_is_refused_and_the_old_one_stays(quantiles, checkpoints):
+    with graph(quantiles, risk="cvar", alpha=0.2) as client:
+        before = select(client).action
+        for values, reason in (
+            ({"risk": "luck"}, "risk is 'luck'"),
+            ({"alpha": 1.5}, "alpha is 1.5; for the risk 'cvar'"),
+            ({"risk": "var", "alpha": 0.0}, "alpha is 0.0; for the risk 'var'"),
+        ):
+            answer = change(client, **values)
+            assert not answer.successful and reason in answer.reason
+        refused = load(client, checkpoints["a"][0])
+        assert refused.error_code == ErrorCode.PARAMETER_INVALID
+        assert "scalar head" in refused.error_msg
+        assert select(client).action == before
+
+
+@pytest.mark.parametrize("policy", ["network", "heuristic"])
+def test_what_knows_no_risk_says_so(policy, checkpoints):
+    with graph(checkpoints["a"][0], policy=policy) as client:
+        answer = change(client, risk="cvar")
+        assert not answer.successful and "risk is 'cvar'" in answer.reason
+        assert select(client).error_code == ErrorCode.OK
 
 
 @pytest.mark.parametrize("policy", ["heuristic", "random"])

@@ -246,8 +246,8 @@ def test_turning_the_scene_turns_the_maps(steps: int) -> None:
     centres = [spin @ (np.array(box[:2]) - 111.5) + 111.5 for box in boxes]
     degrees = np.rad2deg(turn)
     after = scene(*((*c, b[2], b[3], b[4] + degrees) for c, b in zip(centres, boxes, strict=True)))
-    before_maps, _ = evaluator.evaluate(scene(*boxes))
-    after_maps, _ = evaluator.evaluate(after)
+    before_maps = evaluator.evaluate(evaluator.look(scene(*boxes)))
+    after_maps = evaluator.evaluate(evaluator.look(after))
     for name in DEFAULT_REPERTOIRE:
         for start in range(0, primitives.get(name).rotations, INPUT_ROTATIONS):
             channel = slice(start, start + INPUT_ROTATIONS)

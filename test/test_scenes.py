@@ -98,7 +98,7 @@ def test_objects_in_a_row_stand_apart(world):
 
 
 def test_an_unknown_scene_is_named_with_those_there_are(world):
-    with pytest.raises(VpgError, match=r"'heap'.*packed, random, row, tight") as error:
+    with pytest.raises(VpgError, match=r"'heap'.*packed, random, row, .*tight") as error:
         scenes.build(world, "heap", 3)
     assert error.value.code is ErrorCode.SCENE_UNKNOWN
 
@@ -106,7 +106,7 @@ def test_an_unknown_scene_is_named_with_those_there_are(world):
 @pytest.mark.parametrize("name", scenes.names())
 @pytest.mark.parametrize("objects", [-1, 0, 1000])
 def test_a_scene_says_how_many_objects_it_takes(world, name, objects):
-    allowed = "exactly" if name.startswith("challenging") else "1 to"
+    allowed = "exactly" if name.startswith("challenging") else "(exactly|[1-9] to)"
     sentence = f"objects is {objects}; scene '{name}' takes {allowed} [0-9]+$"
     with pytest.raises(VpgError, match=sentence) as error:
         scenes.build(world, name, objects)

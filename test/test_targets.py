@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from vpg_ros.choices import HEADS
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.learner import Learner, LearnerConfig, _empty_loss
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
@@ -47,12 +50,11 @@ def learner(**options: object) -> Learner:
 def targets(items: list[Experience], following: float, **options: object) -> list[float]:
     """Targets of the items when the scene that each leaves is worth ``following``."""
     learning = learner(**options)
-    learning._value = lambda experience: following  # type: ignore[method-assign]
     for item in items:
         learning.replay.add(item)
         if learning._rule.bootstraps(item):
-            learning._next_values[len(learning.replay) - 1] = following
-    return [learning.target(index) for index in range(len(items))]
+            learning._next_returns[len(learning.replay) - 1] = Returns.certain(following)
+    return [learning.target(index).mean for index in range(len(items))]
 
 
 OUTCOMES = [
@@ -86,6 +88,52 @@ def test_each_rule_says_what_an_action_is_worth(
 def test_targets_never_leave_the_range_of_values(rule: str) -> None:
     found = targets(OUTCOMES, 1.0, targets=rule, gamma=0.9, push_reward=0.7)
     assert max(found) <= 1.0 + 1e-9
+
+
+def test_a_distribution_is_shifted_and_discounted_whole() -> None:
+    following = Returns((0.0, 0.5, 1.0), (0.2, 0.3, 0.5))
+    learning = learner()
+    learning.replay.add(OUTCOMES[2])
+    learning._next_returns[0] = following
+    target = learning.target(0)
+    assert target.atoms == pytest.approx((0.0, 0.4, 0.8))
+    assert target.probabilities == following.probabilities
+    both = stacked([target, Returns.certain(1.0)], torch.device("cpu"))
+    assert both.mean.tolist() == pytest.approx([0.8 * following.mean, 1.0])
+    assert both.probabilities.sum(dim=1).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("head", [name for name in HEADS if name != "scalar"])
+def test_what_follows_is_the_distribution_at_the_greedy_action(head: str) -> None:
+    """Its mean is the best value of the maps, and it has more than one outcome."""
+    learning = Learner(
+        NetworkConfig.of_repertoire(head=head), LearnerConfig(), DEFAULT_WORKSPACE, seed=0
+    )
+    following = learning._following(OUTCOMES[2])
+    height = OUTCOMES[2].next_height.astype(np.float32)
+    heightmap = Heightmap(np.zeros((*SHAPE, 3), np.uint8), height, DEFAULT_WORKSPACE)
+    greedy = learning.policy().decide(heightmap).action
+    assert following.mean == pytest.approx(greedy.value, abs=0.01)  # a map's steps are 1/32 cell
+    assert sum(following.probabilities) == pytest.approx(1, abs=1e-5)
+    assert len(following.atoms) > 20
+    assert Returns.from_plain(following.to_plain()) == following
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_learns_and_goes_on_as_if_never_stopped(head: str) -> None:
+    def fresh() -> Learner:
+        config = LearnerConfig(batch=8, refresh_every=2)
+        made = Learner(NetworkConfig.of_repertoire(head=head), config, DEFAULT_WORKSPACE, seed=0)
+        for item in OUTCOMES:
+            made.replay.add(item)
+        made._next_returns[2] = made._following(OUTCOMES[2])
+        return made
+
+    whole, half, resumed = fresh(), fresh(), fresh()
+    losses = [whole.update() for _ in range(4)]
+    assert [half.update() for _ in range(2)] == losses[:2]
+    resumed.restore(half.state())
+    assert [resumed.update() for _ in range(2)] == losses[2:]
 
 
 def test_an_unknown_rule_is_named() -> None:
@@ -138,12 +186,14 @@ def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
     best = parameters.detach()[0, batch.outputs[0]].flatten().argmax()
     batch.empty.fill_(True)
     (gradient,) = torch.autograd.grad(
-        _empty_loss(network, parameters, batch), parameters, retain_graph=True
+        _empty_loss(network, parameters, batch, np.random.default_rng(0)),
+        parameters,
+        retain_graph=True,
     )
     at_best = gradient[0, batch.outputs[0]].flatten()
     assert at_best[best] > 0 and int((at_best != 0).sum()) == 1
     batch.empty.fill_(False)
-    assert float(_empty_loss(network, parameters, batch)) == 0
+    assert float(_empty_loss(network, parameters, batch, np.random.default_rng(0))) == 0
 
 
 # -- separate networks

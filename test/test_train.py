@@ -187,6 +187,12 @@ def test_a_training_that_is_over_only_reports(
     assert str(whole / "weights.safetensors") in capsys.readouterr().out
 
 
+def test_a_trainings_head_is_one_word(settings: Path, tmp_path: Path) -> None:
+    assert train(settings, tmp_path, "--head", "quantile", "--actions", "6") == 0
+    assert load_policy(tmp_path / "weights.safetensors").config.head == "quantile"
+    assert train(settings, tmp_path, "--resume", "--actions", "6") == 1  # another head
+
+
 def steps(successes: list[bool]) -> Progress:
     progress = Progress()
     for number, success in enumerate(successes):

@@ -12,7 +12,8 @@ class Action:
     """A primitive at a pixel and a rotation, and its pose in the base frame.
 
     rotation: index k of the primitive's rotations; angle: rad about base +z. row, column: pixel of
-    the heightmap. value, spread: the policy's mean and standard deviation (0 where it has none).
+    the heightmap. value: what the policy makes of the return, its mean unless it was told to heed a
+    risk. spread: the return's standard deviation (0 where the policy has none).
     policy, checkpoint: who chose it, and the digest of the weights it used ("" where none).
     probability: with which it was chosen among all admissible ones, 0 where that is not known.
     """

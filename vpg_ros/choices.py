@@ -2,5 +2,7 @@
 
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
+HEADS = ("scalar", "categorical", "quantile", "implicit")
+RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
 OFFLINE_ALGORITHMS = ("awac", "bc", "cql", "double-dqn", "dqn", "filtered-bc", "iql")

@@ -36,7 +36,7 @@ def new_run_folder(chosen: str = "") -> Path:
     return path.resolve()
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vpg_ros.choices import DEVICES, POLICIES
+from vpg_ros.choices import DEVICES, POLICIES, RISKS
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -157,6 +157,14 @@ def _value(argument: Argument, given: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
+    Argument("risk", str, "mean", "what the network values actions by", RISKS),
+    Argument(
+        "alpha",
+        float,
+        0.25,
+        "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
+        low=-10.0,
+    ),
     Argument("primitives", str, "", "such as grasp,push; '' takes what the checkpoint values"),
     Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
@@ -174,7 +182,9 @@ _SHARED = (
     ),
 )
 
-_LEARNED = {name: name for name in ("policy", "checkpoint", "primitives", "device")}
+_LEARNED = {
+    name: name for name in ("policy", "checkpoint", "primitives", "device", "risk", "alpha")
+}
 _LEARNER = {
     "out": "learn_dir",
     "checkpoint": "checkpoint",

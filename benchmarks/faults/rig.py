@@ -268,7 +268,8 @@ class Rig:
     def _process(
         self, name: str, changes: Mapping[str, Any], log: str, variables: Mapping[str, str]
     ) -> NodeProcess:
-        always = {"pybullet_node": {"fault_port": FAULT_PORT}, "motion_node": LIMITS}
+        patient = {"connect_timeout": min(600.0, READY * self.patience)}
+        always = {"pybullet_node": {"fault_port": FAULT_PORT}, "motion_node": LIMITS | patient}
         own = self._system.node_parameters(self._values)[name] | always.get(name, {}) | changes
         path = self.folder / f"{log}.json"  # JSON is YAML
         write_json(path, {f"/**/{name}": {"ros__parameters": own}})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import POLICIES
+from vpg_ros.choices import POLICIES, RISKS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,20 @@ def add_parser(subparsers: "Subparsers") -> None:
         metavar="NAME",
         help="choose from these alone: 'grasp' is the grasp-only baseline (default: what the "
         "checkpoint values; grasp and push without one)",
+    )
+    parser.add_argument(
+        "--risk",
+        choices=RISKS,
+        default="mean",
+        help="what the network values actions by; all but the mean (default) need weights with a "
+        "distributional head",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=0.25,
+        help="of the risk: the share of worst returns that counts (cvar, var; in (0, 1]), or how "
+        "careful to be (wang, power, mean_std; 0 is the mean); default 0.25",
     )
     parser.add_argument(
         "--scenes",
@@ -94,7 +108,7 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
 
     chosen = tuple(options.primitives) if options.primitives else None
     return Evaluation(
-        player=Player(options.policy, options.checkpoint, chosen),
+        player=Player(options.policy, options.checkpoint, chosen, options.risk, options.alpha),
         scenes=options.scenes,
         objects=options.objects,
         runs=options.runs,
@@ -148,7 +162,8 @@ def figures_table(figures: Mapping[str, Any]) -> "Table":
 def _title(figures: Mapping[str, Any]) -> str:
     weights = f" {figures['checkpoint']}" if figures["checkpoint"] else ""
     chosen = ", ".join(figures["primitives"])
-    return f"{figures['policy']}{weights} ({chosen}) on {figures['scenes']}"
+    risk = f", {figures['risk']} {figures['alpha']:g}" if "risk" in figures else ""
+    return f"{figures['policy']}{weights} ({chosen}{risk}) on {figures['scenes']}"
 
 
 def _shares(figures: Mapping[str, Any]) -> list[str]:

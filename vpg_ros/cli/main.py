@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "evaluate": "measure a policy in simulation",
     "experiment": "run a study and write its tables",
     "dataset": "make, mend and look into recorded transitions",
+    "bench": "measure how long things take",
     "version": "print the version and exit",
 }
 

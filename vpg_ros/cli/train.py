@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpg_ros.choices import HEADS
 from vpg_ros.errors import ErrorCode, VpgError, require
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--camera",
         choices=("perspective", "ortho"),
         help="noisy camera and fusion as on the robot (default), or exact maps, faster",
+    )
+    parser.add_argument(
+        "--head",
+        choices=HEADS,
+        help="what is learned of a value: its mean (scalar, default), or its distribution",
     )
     parser.add_argument(
         "--workers",
@@ -133,7 +139,7 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
     # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    given = {name: getattr(options, name) for name in ("actions", "seed", "camera")}
+    given = {name: getattr(options, name) for name in ("actions", "seed", "camera", "head")}
     overrides = {name: value for name, value in given.items() if value is not None}
     if options.init:
         overrides["warm_up"] = 0

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.env import CAMERAS
 from vpg_ros.policy.config import TRUNKS
@@ -42,7 +43,7 @@ class TrainingConfig:
     two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
     mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
     a process of its own, one action ahead of the learner, rather than in turns with it. trunks: one
-    network "shared" by all primitives, or "separate" ones.
+    network "shared" by all primitives, or "separate" ones. head: what a value is, of choices.HEADS.
     """
 
     actions: int = 1500
@@ -58,6 +59,7 @@ class TrainingConfig:
     mask: bool = True
     ahead: bool = True
     trunks: str = "shared"
+    head: str = "scalar"
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.5, 4, 14),
         SceneMix("tight", 0.5, 3, 10),
@@ -72,6 +74,7 @@ class TrainingConfig:
         repertoire(self.primitives)
         self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
         self._require("trunks", self.trunks in TRUNKS, f"one of {', '.join(TRUNKS)}")
+        self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")
         self._require("scenes", len(self.scenes) > 0, "a list of at least one scene")
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:

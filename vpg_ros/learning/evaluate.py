@@ -15,6 +15,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
+from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.resources import resource
 
@@ -40,12 +41,14 @@ class Player:
 
     kind: network, heuristic or random. checkpoint: the network's weights, the shipped ones if
     None. primitives: the only ones that may be chosen; if None, all that the network values, or
-    the default repertoire.
+    the default repertoire. risk, alpha: what the network values actions by, as of ``make_risk``.
     """
 
     kind: str = "network"
     checkpoint: Path | None = None
     primitives: tuple[str, ...] | None = None
+    risk: str = MEAN.name
+    alpha: float = DEFAULT_ALPHA
 
     def load(self) -> Contestant:
         """Raises as ``load_policy``, UNKNOWN_PRIMITIVE, and PARAMETER_INVALID for another kind."""
@@ -54,11 +57,16 @@ class Player:
         loaders = {"network": self._network, "heuristic": self._heuristic, "random": self._random}
         known = ", ".join(loaders)
         require(self.kind in loaders, f"policy is {self.kind!r}; known policies: {known}")
+        require(
+            self.kind == "network" or self.risk == MEAN.name,
+            f"risk is {self.risk!r}; the {self.kind} policy knows no risk, leave it at {MEAN.name}",
+        )
         return loaders[self.kind]()
 
     def _network(self) -> Contestant:
         # On the CPU, so that the same weights play the same runs whether there is a GPU or not.
         policy = load_policy(self.checkpoint or resource(SHIPPED_WEIGHTS), "cpu")
+        policy = policy.with_risk(make_risk(self.risk, self.alpha))
         chosen = policy if self.primitives is None else policy.restricted_to(self.primitives)
         return Contestant(chosen.checkpoint, chosen.names, lambda seed: chosen)
 

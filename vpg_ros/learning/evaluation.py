@@ -14,6 +14,7 @@ from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.figures import Run, summary
 from vpg_ros.learning.run_log import RunLog
 from vpg_ros.learning.workers import Task, play
+from vpg_ros.policy.risk import MEAN
 
 Report = Callable[[Run], None]
 
@@ -61,7 +62,14 @@ class Evaluation:
             "checkpoint": contestant.checkpoint,
             "primitives": list(contestant.names),
             "camera": self.camera,
+            **self._risk(),
         }
+
+    def _risk(self) -> dict[str, Any]:
+        """The risk measure, where it is not the mean: logs of the mean alone do not name it."""
+        if self.player.risk == MEAN.name:
+            return {}
+        return {"risk": self.player.risk, "alpha": self.player.alpha}
 
 
 def evaluate(

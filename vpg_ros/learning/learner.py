@@ -2,12 +2,14 @@
 
 By default an action that picks is worth the chance that it does; any other is worth gamma times
 the best value of the scene it leaves (Zeng et al. 2018, without a push reward: the value of a push
-is then the discounted time to the next grasp). ``targets`` has the other rules.
+is then the discounted time to the next grasp). ``targets`` has the other rules. A distributional
+head learns the distribution of that: of the 0s and 1s that picks come to, and of the discounted
+returns that it expects of the next scene's greedy action (Bellemare et al. 2017, equation 5).
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,14 +24,17 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.descent import Descent, DescentConfig
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import value_maps
+from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.maps import ValueMaps, cells_within
+from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
+NOTHING = Returns.certain(0.0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,11 @@ class LearnerConfig(DescentConfig):
     batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
     discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
     reach: m around an action within which the scene it leaves counts for its value: what waits
-    elsewhere waited there before, and would hide whether the action did any good.
+    elsewhere waited there before, and would hide whether the action did any good. realised:
+    whether what the policy really did next within reach, and what came of it, is taken for that
+    scene's value (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a
+    hundred thousand places finds the one that is valued too high. Of experiences that are merely
+    remembered nothing is known but the scene they led to.
 
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
@@ -57,6 +66,7 @@ class LearnerConfig(DescentConfig):
     gamma: float = 0.8
     refresh_every: int = 2
     reach: float = 0.15
+    realised: bool = True
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -110,7 +120,9 @@ class Learner:
         self._rng = np.random.default_rng(seed)
         self._descent = Descent(network_config, config, device)
         self._network, self._average = self._descent.network, self._descent.average
-        self._next_values: dict[int, float] = {}  # oldest evaluation first
+        self._next_returns: dict[int, Returns] = {}  # oldest evaluation first
+        self._follow_ups: dict[int, int] = {}  # bootstrapped experience → what the policy did next
+        self._last: Transition | None = None
         self._next_value, self._penalty = next_value, penalty
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
@@ -135,8 +147,25 @@ class Learner:
             math.isfinite(transition.reward),
             f"reward of step {transition.step} is {transition.reward}; it must be finite",
         )
+        index = len(self.replay)
         self.remember(Experience.of(transition, self._network.config.colour))
-        self.target(len(self.replay) - 1)  # values the scene it led to now
+        if self._answers_last(transition) and self._next_returns.pop(index - 1, None) is not None:
+            self._follow_ups[index - 1] = index
+        self._last = transition
+        self.target(index)  # values the scene it led to now
+
+    def _answers_last(self, transition: Transition) -> bool:
+        """Whether the policy chose this action because of what the last one left within reach."""
+        last = self._last
+        if not self.config.realised or last is None:
+            return False
+        action, before = transition.action, last.action
+        distance = math.hypot(action.row - before.row, action.column - before.column)
+        return (
+            (last.episode, last.step + 1) == (transition.episode, transition.step)
+            and action.policy == NetworkPolicy.name
+            and distance * self._workspace.resolution <= self.config.reach
+        )
 
     def remember(self, experience: Experience) -> None:
         """Keep an experience; the scene it led to is valued when it is first learned from."""
@@ -173,50 +202,72 @@ class Learner:
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
         parameters = network(batch.inputs.contiguous(memory_format=torch.channels_last))
         at_actions = parameters[batch.samples, :, batch.rows, batch.columns]
-        targets = torch.tensor([self.target(i) for i in chosen], device=self._device)
+        targets = stacked([self.target(i) for i in chosen], self._device)
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
-        self.replay.note_errors(chosen, (values - targets).abs().tolist())
-        loss = network.head.loss(at_actions, batch.outputs, targets)
+        self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
+        loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
         if self.config.empty_table > 0 and primitives.get(name).picks:
-            loss = loss + self.config.empty_table * _empty_loss(network, parameters, batch)
+            loss = loss + self.config.empty_table * _empty_loss(
+                network, parameters, batch, self._rng
+            )
         return loss
 
-    def target(self, index: int) -> float:
+    def target(self, index: int) -> Returns:
         """What the value of a stored experience's action is drawn towards."""
         experience = self.replay[index]
         earned = self._rule.earned(experience, self.config.push_reward) / self._bound
+        return self._next(index).after(earned, self.config.gamma)
+
+    def _next(self, index: int) -> Returns:
+        """What counts of what came after a stored experience."""
+        experience = self.replay[index]
+        if index in self._follow_ups:
+            return self.target(self._follow_ups[index])
         if not self._rule.bootstraps(experience):
-            return earned
-        if index not in self._next_values:
-            self._next_values[index] = self._value(experience)
-        return earned + self.config.gamma * self._next_values[index]
+            return NOTHING
+        if index not in self._next_returns:
+            self._next_returns[index] = self._following(experience)
+        return self._next_returns[index]
 
-    def _value(self, experience: Experience) -> float:
-        """The value of the scene an experience led to."""
+    def _following(self, experience: Experience) -> Returns:
+        """What the scene that an experience led to comes to."""
+        scene = experience.after(self._workspace)
         if self._next_value is not None:
-            return self._next_value(experience.after(self._workspace))
-        return self._best_value(experience)
+            return Returns.certain(self._next_value(scene))
+        config = self._network.config
+        allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
+        near = cells_within(
+            self.config.reach, experience.row, experience.column, scene, config.cell
+        )
+        return self._best_of(scene, {name: mask & near for name, mask in allowed.items()})
 
-    def _best_value(self, experience: Experience) -> float:
-        """That of the best admissible action within ``reach``."""
+    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
+        """What the best allowed action comes to."""
         network = self._average if self.config.target_network else self._network
-        maps = self._nearby(network, experience)
-        chooser = self._nearby(self._network, experience) if self.config.double else maps
-        return maps.value_at_best_of(chooser)
+        evaluator = Evaluator(network, self._device)
+        scene = evaluator.look(heightmap)
+        values = evaluator.evaluate(scene, admissible=allowed)
+        chooser = self._learning_values(heightmap, allowed) if self.config.double else values
+        best = _best(chooser, allowed)
+        if best is None:
+            return NOTHING
+        name, place = best
+        returns = evaluator.distribution(scene, name, *place)
+        return (
+            Returns.certain(float(values[name][place])) if returns is None else Returns.of(returns)
+        )
 
-    def _nearby(self, network: Network, experience: Experience) -> ValueMaps:
-        """The values of the next scene, admissible within ``reach`` alone."""
-        scene, config = experience.after(self._workspace), self.config
-        maps = value_maps(network, self._device, scene, config.mask)
-        near = cells_within(config.reach, experience.row, experience.column, scene, maps.cell)
-        return replace(maps, admissible={n: m & near for n, m in maps.admissible.items()})
+    def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
+        """The values of the learning weights."""
+        evaluator = Evaluator(self._network, self._device)
+        return evaluator.evaluate(evaluator.look(heightmap), admissible=allowed)
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""
-        index = next(iter(self._next_values), None)
+        index = next(iter(self._next_returns), None)
         if index is not None:
-            del self._next_values[index]
-            self._next_values[index] = self._value(self.replay[index])
+            del self._next_returns[index]
+            self._next_returns[index] = self._following(self.replay[index])
 
     def start_from(self, network: Network) -> None:
         """Take over the weights of a network of the same configuration."""
@@ -227,7 +278,8 @@ class Learner:
         return {
             **self._descent.state(),
             "rng": self._rng.bit_generator.state,
-            "next_values": list(self._next_values.items()),
+            "next_values": [(i, each.to_plain()) for i, each in self._next_returns.items()],
+            "follow_ups": list(self._follow_ups.items()),
             "experiences": len(self.replay),
             "errors": self.replay.errors,
         }
@@ -236,11 +288,27 @@ class Learner:
         """Continue exactly where ``state`` was taken; the replay is loaded by the caller."""
         self._descent.restore(state)
         self._rng.bit_generator.state = state["rng"]
-        self._next_values = dict(state["next_values"])
+        self._next_returns = {i: Returns.from_plain(each) for i, each in state["next_values"]}
+        self._follow_ups = dict(state.get("follow_ups", ()))  # earlier versions have none
         self.replay.note_errors(range(len(self.replay)), state["errors"])
 
 
-def _empty_loss(network: ValueNetwork, parameters: torch.Tensor, batch: Batch) -> torch.Tensor:
+def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
+    """Primitive, and rotation, row and column, of the highest admissible value; None of none."""
+    highest: float | None = None
+    best: tuple[str, tuple[int, int, int]] | None = None
+    for name, mask in allowed.items():
+        masked = np.where(mask, values[name], -np.inf)
+        rotation, row, column = np.unravel_index(int(masked.argmax()), masked.shape)
+        value = float(masked[rotation, row, column])
+        if mask.any() and (highest is None or value > highest):
+            highest, best = value, (name, (int(rotation), int(row), int(column)))
+    return best
+
+
+def _empty_loss(
+    network: ValueNetwork, parameters: torch.Tensor, batch: Batch, rng: np.random.Generator
+) -> torch.Tensor:
     """Loss towards 0 at each sample's best-valued place, of those that are empty table.
 
     That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
@@ -251,5 +319,6 @@ def _empty_loss(network: ValueNetwork, parameters: torch.Tensor, batch: Batch) -
     if not bool(wrong.any()):
         return parameters.new_zeros(())
     at_best = parameters.flatten(2)[batch.samples, :, best][wrong]
-    loss = network.head.loss(at_best, batch.outputs[wrong], at_best.new_zeros(len(at_best)))
+    nothing = Distribution.certain(at_best.new_zeros(len(at_best)))
+    loss = network.head.loss(at_best, batch.outputs[wrong], nothing, rng)
     return loss * wrong.float().mean()

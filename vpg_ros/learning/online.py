@@ -39,8 +39,8 @@ class OnlineConfig:
     rate: AdamW's learning rate, low because good weights are to become better. updates: gradient
     steps for each transition at most. start_after: transitions before the first update. save_after:
     transitions between two saves. warm_up: transitions for which all actions are random;
-    exploration: share of random ones afterwards. primitives: the repertoire of a network that
-    begins with random weights; any other knows its own.
+    exploration: share of random ones afterwards. primitives, head: repertoire and value head (of
+    choices.HEADS) of a network that begins with random weights; any other knows its own.
     """
 
     seed: int = 0
@@ -51,6 +51,7 @@ class OnlineConfig:
     warm_up: int = 0
     exploration: float = 0.05
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
+    head: str = "scalar"
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class OnlineLearning:
 
     def _begin(self, start: Path | None) -> None:
         if start is None:
-            self._learner = self._make(NetworkConfig.of_repertoire(self.config.primitives))
+            config = NetworkConfig.of_repertoire(self.config.primitives, self.config.head)
+            self._learner = self._make(config)
             return
         network, _ = checkpoint.load(start)
         network.config.check_resolution(self._workspace.resolution)

@@ -58,6 +58,11 @@ def reward(action: Action, outcome: Outcome, before: Heightmap, after: Heightmap
     return PICK_REWARD if outcome.success and primitives.get(action.primitive).picks else 0.0
 
 
+def worked(action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
+    """Whether an action did what its primitive is for: the reward of a task that asks for that."""
+    return primitives.get(action.primitive).worked(action, outcome, before, after)
+
+
 def _changed_pixels(before: Heightmap, after: Heightmap) -> NDArray[np.uint8]:
     """Where the height differs by OBJECT_HEIGHT or more, without what flickers: rows×columns."""
     difference = np.abs(after.height - before.height)  # NaN where either is unseen: not counted

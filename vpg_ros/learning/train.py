@@ -39,6 +39,8 @@ __all__ = [
 MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 TRANSITIONS = "transitions"  # folder of the store
+# Settings that trainings of earlier versions do not name: there was nothing else to choose.
+EARLIER = {"training.head": "scalar", "learner.double": False}
 
 
 def act_here(config: TrainingConfig, learner: Learner) -> Source:
@@ -75,7 +77,7 @@ class Trainer:
         self.progress = Progress()
         self.learner = Learner(
             NetworkConfig.of_repertoire(
-                config.primitives, colour=config.colour, trunks=config.trunks
+                config.primitives, config.head, config.colour, config.trunks
             ),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,
@@ -195,7 +197,7 @@ class Trainer:
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        require_same(self.out, json.loads(state["settings"]), self._settings())
+        require_same(self.out, EARLIER | json.loads(state["settings"]), self._settings())
         self.learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self.learner.restore(state["learner"])
         self.progress = Progress.of(state["progress"])

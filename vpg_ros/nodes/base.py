@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -48,9 +48,11 @@ class VpgNode(Node):
         self.failure: Exception | None = None
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 
-    def read_parameters(self, kind: type[T]) -> T:
-        """Declare and read the parameters of ``kind`` (see :mod:`.parameters`)."""
-        return parameters.read(self, kind)
+    def read_parameters(
+        self, kind: type[T], check: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> T:
+        """Declare and read the parameters of ``kind`` (see :func:`.parameters.read`)."""
+        return parameters.read(self, kind, check)
 
     def now(self) -> float:
         """The node's clock, s: simulated time where ``use_sim_time`` is set."""

@@ -3,14 +3,16 @@
 Service ``select`` (vpg_msgs/Select) answers with the policy's action; the action, the value maps
 (``value_maps/<primitive>``, best over rotations) and an overlay picture are published as well.
 Service ``load_checkpoint`` (vpg_msgs/LoadCheckpoint) replaces the weights: requests in progress
-finish with the old ones, none is dropped, and on an error the old ones stay. Parameter
-``exploration``, a share of random actions, may be set while the node runs.
+finish with the old ones, none is dropped, and on an error the old ones stay. Parameters
+``exploration``, a share of random actions, and ``risk`` and ``alpha``, what the network values
+actions by, may be set while the node runs; the next decision heeds them.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -20,8 +22,8 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DEVICES, POLICIES
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.choices import DEVICES, POLICIES, RISKS
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.nodes.base import VpgNode
@@ -38,6 +40,7 @@ from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.exploration import Exploration
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, RiskMeasure, make_risk
 from vpg_ros.primitives import parse_repertoire
 from vpg_ros.resources import resource
 from vpg_ros.viz.overlay import action_overlay
@@ -69,6 +72,19 @@ class Parameters:
     exploration: float = parameter(
         "share of random actions", 0.0, low=0.0, high=1.0, changeable=True
     )
+    risk: str = parameter(
+        "what the network values actions by; all but the mean need a distributional head",
+        MEAN.name,
+        choices=RISKS,
+        changeable=True,
+    )
+    alpha: float = parameter(
+        "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
+        DEFAULT_ALPHA,
+        low=-10.0,
+        high=10.0,
+        changeable=True,
+    )
     threads: int = parameter("CPU threads of the network; 0: as many as cores", 0, low=0, high=256)
     resolution: float = parameter(
         "m per pixel of the heightmaps that will come, checked against the weights at the start",
@@ -84,10 +100,11 @@ class InferenceNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("inference_node")
-        self._settings = self.read_parameters(Parameters)
+        self._settings = self.read_parameters(Parameters, self._check)
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
         self._policy = self._first_policy()
+        self._under(self._risk(), self._policy)
         self._exploration = Exploration(self._settings.seed)
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
@@ -139,9 +156,30 @@ class InferenceNode(VpgNode):
         return response
 
     def _decide(self, heightmap: Heightmap, tried: list[Action]) -> Decision:
-        """The decision of the policy there is now, or a random one."""
+        """The decision of the policy there is now under the risk there is now, or a random one."""
         share = float(self.get_parameter("exploration").value)
-        return self._exploration.decide(self._policy, share, heightmap, tried, self._repertoire)
+        policy = self._under(self._risk(), self._policy)
+        return self._exploration.decide(policy, share, heightmap, tried, self._repertoire)
+
+    def _risk(self, changes: Mapping[str, Any] | None = None) -> RiskMeasure:
+        """The measure that the parameters name, with changes to them; raises PARAMETER_INVALID."""
+        names = ("risk", "alpha")
+        values = {name: self.get_parameter(name).value for name in names} | dict(changes or {})
+        return make_risk(values["risk"], values["alpha"])
+
+    def _under(self, risk: RiskMeasure, policy: Policy) -> Policy:
+        """The policy under a risk measure; raises PARAMETER_INVALID where it knows no such."""
+        if isinstance(policy, NetworkPolicy):
+            return policy.with_risk(risk)
+        require(
+            risk.name == MEAN.name,
+            f"risk is {risk.name!r}; the {policy.name} policy knows no risk, leave it at mean",
+        )
+        return policy
+
+    def _check(self, changes: Mapping[str, Any]) -> None:
+        """Refuse a risk that the policy does not know, or an alpha that the risk does not take."""
+        self._under(self._risk(changes), self._policy)
 
     def _answer(
         self, response: Select.Response | LoadCheckpoint.Response, error: Exception, what: str
@@ -171,7 +209,9 @@ class InferenceNode(VpgNode):
     ) -> LoadCheckpoint.Response:
         """Serve ``load_checkpoint``: build the new policy, then swap in one assignment."""
         try:
-            self._policy = self._network(Path(request.path))
+            policy = self._network(Path(request.path))
+            self._under(self._risk(), policy)
+            self._policy = policy
         except _EXPECTED as error:
             self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint

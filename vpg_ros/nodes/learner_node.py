@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from vpg_msgs.msg import Transition as TransitionMsg
 
 from vpg_ros.action import Transition
-from vpg_ros.choices import DEVICES
+from vpg_ros.choices import DEVICES, HEADS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.nodes.base import VpgNode
@@ -51,6 +51,11 @@ class Parameters(WorkspaceParameters):
     checkpoint: str = parameter("weights to begin with; '' takes the shipped ones", "")
     from_nothing: bool = parameter("begin with random weights instead of a checkpoint", False)
     primitives: str = parameter(PRIMITIVES + "that random weights begin with; '': grasp, push", "")
+    head: str = parameter(
+        "with from_nothing: what is learned of a value, its mean (scalar) or its distribution",
+        _DEFAULTS.head,
+        choices=HEADS,
+    )
     seed: int = parameter("seed of samples and random weights", _DEFAULTS.seed, low=0)
     rate: float = parameter("learning rate of AdamW", _DEFAULTS.rate, low=1e-6, high=0.1)
     updates_per_transition: int = parameter(
@@ -88,6 +93,7 @@ class Parameters(WorkspaceParameters):
             self.warm_up,
             self.exploration,
             parse_repertoire(self.primitives),
+            self.head,
         )
 
     @property

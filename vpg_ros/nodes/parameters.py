@@ -7,6 +7,7 @@ allowed. Fields without a default are required: nothing that keeps people safe h
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
@@ -81,10 +82,11 @@ def parameter(
     return field(default=default, metadata={"rules": rules})
 
 
-def read(node: Node, kind: type[T]) -> T:
+def read(node: Node, kind: type[T], check: Callable[[Mapping[str, Any]], None] | None = None) -> T:
     """Declare every parameter of ``kind`` on ``node`` and return the values given.
 
     Raises PARAMETER_INVALID for one that is missing, of another type or outside its range.
+    check: raises VpgError for new values, by name, that go together with nothing else there is.
     """
     hints = get_type_hints(kind)
     entries = fields(kind)  # type: ignore[arg-type]
@@ -92,17 +94,26 @@ def read(node: Node, kind: type[T]) -> T:
     rules = {
         entry.metadata["rules"].name or entry.name: entry.metadata["rules"] for entry in entries
     }
-    node.add_on_set_parameters_callback(lambda changes: _changed(changes, rules))
+    node.add_on_set_parameters_callback(lambda changes: _changed(changes, rules, check))
     return kind(**values)
 
 
-def _changed(changes: list[Any], rules: dict[str, _Rules]) -> SetParametersResult:
-    """Refuse a new value that is not among the choices; ranges are rclpy's to check."""
+def _changed(
+    changes: list[Any],
+    rules: dict[str, _Rules],
+    check: Callable[[Mapping[str, Any]], None] | None,
+) -> SetParametersResult:
+    """Refuse a value that is not among the choices or fails the check; ranges are rclpy's."""
     for change in changes:
         choices = rules[change.name].choices if change.name in rules else ()
         if choices and change.value not in choices:
             reason = f"{change.name} is {change.value!r}; allowed: {', '.join(map(repr, choices))}"
             return SetParametersResult(successful=False, reason=reason)
+    try:
+        if check is not None:
+            check({change.name: change.value for change in changes})
+    except VpgError as error:
+        return SetParametersResult(successful=False, reason=error.message)
     return SetParametersResult(successful=True)
 
 

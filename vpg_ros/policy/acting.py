@@ -1,22 +1,50 @@
 """Running the network over a heightmap: one forward pass for all primitives and rotations."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
-from vpg_ros.policy.maps import FloatMaps, ValueMaps, admissible_cells
-from vpg_ros.policy.network import DOWNSAMPLING, Network, channels_last, fold_batch_norm
+from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.heads import DistributionalHead
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells
+from vpg_ros.policy.network import (
+    DOWNSAMPLING,
+    Network,
+    ValueNetwork,
+    channels_last,
+    fold_batch_norm,
+)
+from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbours, read
+from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
 # Cells a side over which values are averaged: what stands alone among worse values is more often an
 # error of the network than a place that only a perfect aim would find.
 SMOOTHING = 5
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A heightmap as the network sees it.
+
+    views: one canvas for each input rotation, none if nothing stands on the table. features: of
+    each of the network's members, canvas × F × rows × columns.
+    """
+
+    heightmap: Heightmap
+    views: tuple[Canvas, ...]
+    features: tuple[Tensor, ...]
 
 
 class Evaluator:
@@ -26,42 +54,97 @@ class Evaluator:
         self.config = network.config
         self._device = device
         self._dtype = fastest_dtype(device)
-        self._network = channels_last(fold_batch_norm(network).to(device, self._dtype))
+        self._network = channels_last(fold_batch_norm(network).to(device))
+        for member in self._network.members:
+            for layer in member.children():
+                # Sums over many outcomes need all their digits.
+                if not isinstance(layer, DistributionalHead):
+                    layer.to(self._dtype)
 
-    def evaluate(self, heightmap: Heightmap) -> tuple[FloatMaps, FloatMaps | None]:
-        """Values, and their spread where the head has one, of every primitive at every cell.
-
-        A value is the mean over the SMOOTHING × SMOOTHING cells around its own, as of an action
-        that is carried out with that much error. Arrays are rotations × rows/cell ×
-        columns/cell; 0 farther than MARGIN from anything that stands on the table.
-        """
-        views = canvases(heightmap, self.config.cell)
+    def look(self, heightmap: Heightmap) -> Scene:
+        """The network's features of a heightmap: nearly all the work."""
+        views = tuple(canvases(heightmap, self.config.cell))
         if not views:
-            empty = np.zeros((INPUT_ROTATIONS, self.config.outputs, *self._shape(heightmap)))
-            return self._by_primitive(empty.astype(np.float32)), None
-        mean, spread = self._forward(heightmap, views)
-        shape = self._shape(heightmap)
-        values = self._by_primitive(_smoothed(_restored(mean, views, self.config.cell, shape)))
-        if spread is None:
-            return values, None
-        return values, self._by_primitive(_restored(spread, views, self.config.cell, shape))
-
-    def _shape(self, heightmap: Heightmap) -> tuple[int, int]:
-        rows, columns = heightmap.workspace.shape
-        return rows // self.config.cell, columns // self.config.cell
-
-    def _forward(
-        self, heightmap: Heightmap, views: list[Canvas]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Mean and spread on the canvases: canvas × output × rows × columns."""
+            return Scene(heightmap, (), ())
         pixels = planes(heightmap.height, heightmap.colour if self.config.colour else None)
         inputs = np.stack([render(pixels, view, self.config.cell) for view in views])
         batch = torch.from_numpy(inputs).to(self._device, self._dtype)
+        batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            parameters = self._network(batch.contiguous(memory_format=torch.channels_last)).float()
-            mean = self._network.head.mean(parameters).cpu().numpy()
-            spread = self._network.head.spread(parameters)
-        return mean, None if spread is None else spread.cpu().numpy()
+            features = tuple(member.features(batch) for member in self._network.members)
+        return Scene(heightmap, views, features)
+
+    def evaluate(
+        self, scene: Scene, measure: RiskMeasure = MEAN, admissible: BoolMaps | None = None
+    ) -> FloatMaps:
+        """A risk measure of the value of every primitive at every cell.
+
+        A value is the mean over the SMOOTHING × SMOOTHING cells around its own, as of an action
+        that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
+        farther than MARGIN from anything that stands on the table. admissible: where the values are
+        needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
+        head does not know the measure.
+        """
+        rows, columns = self._shape(scene)
+        if not scene.views:
+            check_measure(self._network.members[0].head, measure)
+            empty = np.zeros((INPUT_ROTATIONS, self.config.outputs, rows, columns))
+            return self._by_primitive(empty.astype(np.float32))
+        with torch.inference_mode():
+            parts = [
+                read(member.head, features, measure, self._wanted(member, scene, admissible))
+                for member, features in zip(self._network.members, scene.features, strict=True)
+            ]
+            values = torch.cat(parts, dim=1).cpu().numpy()
+        restored = _restored(values, scene.views, self.config.cell, (rows, columns))
+        return self._by_primitive(_smoothed(restored))
+
+    def distribution(
+        self, scene: Scene, primitive: str, rotation: int, row: int, column: int
+    ) -> Distribution | None:
+        """The returns expected of an action at a cell; None of a scalar head or an empty table.
+
+        The average over the cells that its value is the mean of.
+        """
+        member = self._network.part(primitive)
+        if not scene.views or not isinstance(member.head, DistributionalHead):
+            return None
+        turns, view = divmod(rotation, INPUT_ROTATIONS)
+        output = member.config.channels(primitive)[turns]
+        features = scene.features[self._network.members.index(member)][view]
+        around = np.arange(SMOOTHING) - SMOOTHING // 2
+        near = np.meshgrid(row + around, column + around, indexing="ij")
+        (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
+        points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
+        with torch.inference_mode():
+            weight, bias = (part[output] for part in member.head.affine())
+            each = member.head.distribution(functional.linear(points, weight, bias))
+            return each.averaged(torch.from_numpy(weights).to(points))
+
+    def _shape(self, scene: Scene) -> tuple[int, int]:
+        rows, columns = scene.heightmap.workspace.shape
+        return rows // self.config.cell, columns // self.config.cell
+
+    def _wanted(
+        self, member: ValueNetwork, scene: Scene, admissible: BoolMaps | None
+    ) -> Wanted | None:
+        """The cells of the canvases that values of admissible actions are made of."""
+        if admissible is None:
+            return None
+        config, cell, views = member.config, self.config.cell, scene.views
+
+        def mask() -> NDArray[np.bool_]:
+            size = (views[0].rows, views[0].columns)
+            result = np.zeros((INPUT_ROTATIONS, config.outputs, *size), np.bool_)
+            for name in admissible.keys() & set(config.names):
+                for turns, channel in enumerate(config.channels(name)):
+                    for k, view in enumerate(views):
+                        actions = admissible[name][k + turns * INPUT_ROTATIONS].astype(np.uint8)
+                        near = cv2.dilate(actions, np.ones((SMOOTHING, SMOOTHING), np.uint8))
+                        result[k, channel] = cells_behind(view, cell, near > 0)
+            return result
+
+        return mask
 
     def _by_primitive(self, turned: NDArray[np.float32]) -> FloatMaps:
         """Input rotation × output × … → primitive → rotations × …."""
@@ -82,7 +165,8 @@ def value_maps(
     """
     config = network.config
     allowed = admissible_cells(heightmap, config.names, config.cell, masked)
-    values, _ = Evaluator(network, device).evaluate(heightmap)
+    evaluator = Evaluator(network, device)
+    values = evaluator.evaluate(evaluator.look(heightmap))
     return ValueMaps(values, allowed, config.cell)
 
 
@@ -94,7 +178,7 @@ def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _restored(
-    values: NDArray[np.float32], views: list[Canvas], cell: int, shape: tuple[int, int]
+    values: NDArray[np.float32], views: Sequence[Canvas], cell: int, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     return np.stack(
         [restore(value, view, cell, shape) for value, view in zip(values, views, strict=True)]

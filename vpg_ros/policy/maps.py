@@ -20,28 +20,16 @@ class ValueMaps:
 
     values: primitive → rotations × rows/cell × columns/cell float32, larger is better.
     admissible: same keys and shapes; only these entries may be chosen. cell: pixels a cell side.
-    spread: standard deviations with the same keys and shapes, where the policy has them.
     """
 
     values: FloatMaps
     admissible: BoolMaps
     cell: int = 1
-    spread: FloatMaps | None = None
 
     def best_over_rotations(self, primitive: str) -> NDArray[np.float32]:
         """Best admissible value at every cell, NaN where none is: rows/cell × columns/cell."""
         masked = np.where(self.admissible[primitive], self.values[primitive], -np.inf).max(axis=0)
         return np.where(np.isfinite(masked), masked, np.nan).astype(np.float32)
-
-    def value_at_best_of(self, chooser: "ValueMaps") -> float:
-        """The value here of the admissible action that ``chooser`` values highest; 0 if none is."""
-        best, value = -np.inf, 0.0
-        for name, values in chooser.values.items():
-            masked = np.where(chooser.admissible[name], values, -np.inf)
-            index = int(np.argmax(masked))
-            if masked.flat[index] > best:
-                best, value = float(masked.flat[index]), float(self.values[name].flat[index])
-        return value
 
 
 def cell_to_pixel(row: int, column: int, cell: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.heads import ValueHead, make_head
+from vpg_ros.policy.heads import make_head
 
 DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
 LEAK = 0.05  # a plain ReLU dies at these learning rates and leaves a flat plateau of values
@@ -35,15 +35,24 @@ class ValueNetwork(nn.Module):
         """The network that values a primitive: this one."""
         return self
 
+    @property
+    def members(self) -> tuple["ValueNetwork", ...]:
+        """The networks whose outputs follow each other: this one."""
+        return (self,)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters of the values for actions along the inputs' +x."""
+        parameters: Tensor = self.head(self.features(inputs))
+        return parameters
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the head reads: B×widths[0]×H×W."""
         fine = self.encode_fine(inputs)
         middle = self.encode_middle(functional.max_pool2d(fine, 2))
         coarse = self.encode_coarse(functional.max_pool2d(middle, 2))
         middle = self.decode_middle(middle + _doubled(self.lift_middle(coarse)))
-        fine = self.decode_fine(fine + _doubled(self.lift_fine(middle)))
-        parameters: Tensor = self.head(fine)
-        return parameters
+        features: Tensor = self.decode_fine(fine + _doubled(self.lift_fine(middle)))
+        return features
 
 
 class SeparateNetworks(nn.Module):
@@ -54,20 +63,20 @@ class SeparateNetworks(nn.Module):
         self.config = config
         self.parts = nn.ModuleDict({name: ValueNetwork(config.only(name)) for name in config.names})
 
-    @property
-    def head(self) -> ValueHead:
-        """Reads means, spreads and losses from parameters; the same for all parts."""
-        return self.part(self.config.names[0]).head
-
     def part(self, name: str) -> ValueNetwork:
         """The network of one primitive."""
         network = self.parts[name]
         assert isinstance(network, ValueNetwork)
         return network
 
+    @property
+    def members(self) -> tuple[ValueNetwork, ...]:
+        """The networks whose outputs follow each other."""
+        return tuple(self.part(name) for name in self.config.names)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters of all primitives, in the order of the configuration."""
-        return torch.cat([self.part(name)(inputs) for name in self.config.names], dim=1)
+        return torch.cat([member(inputs) for member in self.members], dim=1)
 
 
 Network = ValueNetwork | SeparateNetworks

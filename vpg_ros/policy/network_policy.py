@@ -1,7 +1,7 @@
 """The learned policy."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -9,18 +9,22 @@ import torch
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.acting import Evaluator
-from vpg_ros.policy.maps import ValueMaps, admissible_cells
+from vpg_ros.policy.acting import Evaluator, Scene
+from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
-from vpg_ros.policy.selection import doubted, select, without_tried
+from vpg_ros.policy.reading import check_measure
+from vpg_ros.policy.risk import MEAN, RiskMeasure
+from vpg_ros.policy.selection import best_cells, doubted, select, without_tried
 
 
 class NetworkPolicy:
-    """Takes the admissible action that the network values highest.
+    """Takes the admissible action that the network values highest under a risk measure.
 
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
-    unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
+    unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow. risk: the
+    mean unless ``with_risk`` of another.
     """
 
     name = "network"
@@ -33,9 +37,11 @@ class NetworkPolicy:
         masked: bool = True,
     ) -> None:
         self.checkpoint = checkpoint
+        self.risk = MEAN
         self._masked = masked
         self.config = network.config
         self.names = network.config.names
+        self._heads = tuple(member.head for member in network.members)
         self._evaluator = Evaluator(network, device)
 
     def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
@@ -51,23 +57,87 @@ class NetworkPolicy:
         policy.names = names
         return policy
 
+    def with_risk(self, risk: RiskMeasure) -> "NetworkPolicy":
+        """The same network under ``risk``; raises PARAMETER_INVALID where its head has no such."""
+        check_measure(self._heads[0], risk)
+        policy = copy.copy(self)
+        policy.risk = risk
+        return policy
+
     def maps(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> ValueMaps:
         """Value maps with ``tried`` masked out and what is near doubted.
 
-        Raises HEIGHTMAP_INVALID, CHECKPOINT_MISMATCH.
+        Only where an action is admissible need the values be right. Raises HEIGHTMAP_INVALID,
+        CHECKPOINT_MISMATCH.
         """
-        require_seen(heightmap)
-        self.config.check_resolution(heightmap.workspace.resolution)
-        cell = self.config.cell
-        admissible = admissible_cells(heightmap, self.names, cell, self._masked)
-        all_values, all_spread = self._evaluator.evaluate(heightmap)
-        own = {name: all_values[name] for name in self.names}
-        values = doubted(own, tried, heightmap, cell)
-        spread = all_spread and {name: all_spread[name] for name in self.names}
-        return ValueMaps(values, without_tried(admissible, tried, heightmap, cell), cell, spread)
+        scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
+        return self._value(scene, admissible, self.risk, tried)
+
+    def full_maps(
+        self, heightmap: Heightmap, measures: Mapping[str, RiskMeasure]
+    ) -> dict[str, ValueMaps]:
+        """Maps of any measures, right everywhere: to look at. Raises as ``maps``."""
+        scene, admissible = self._look(heightmap), self._admissible(heightmap)
+        return {
+            name: self._value(scene, admissible, measure, full=True)
+            for name, measure in measures.items()
+        }
+
+    def distributions(
+        self, heightmap: Heightmap, actions: Sequence[Action]
+    ) -> list[Distribution | None]:
+        """The returns expected of actions; None where the head is scalar."""
+        scene = self._look(heightmap)
+        return [self._distribution(scene, action) for action in actions]
 
     def decide(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> Decision:
-        """The best action that is not a repetition of ``tried``."""
-        maps = self.maps(heightmap, tried)
-        action = select(maps, heightmap)
-        return Decision(replace(action, policy=self.name, checkpoint=self.checkpoint), maps)
+        """The best action that is not a repetition of ``tried``.
+
+        Among equally good ones, of which a careful policy sees many where all may fail, the one of
+        the highest mean.
+        """
+        scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
+        maps = self._value(scene, admissible, self.risk, tried)
+        action = self._best(scene, maps, tried)
+        expected = self._distribution(scene, action)
+        spread = 0.0 if expected is None else float(expected.std)
+        action = replace(action, spread=spread, policy=self.name, checkpoint=self.checkpoint)
+        return Decision(action, maps)
+
+    def _best(self, scene: Scene, maps: ValueMaps, tried: Sequence[Action]) -> Action:
+        """The action of the highest value and, among equals, of the highest mean."""
+        equals = best_cells(maps)
+        if self.risk == MEAN or sum(int(mask.sum()) for mask in equals.values()) <= 1:
+            return select(maps, scene.heightmap)
+        action = select(self._value(scene, equals, MEAN, tried), scene.heightmap)
+        row, column = pixel_to_cell(action.row, action.column, maps.cell)
+        value = maps.values[action.primitive][action.rotation, row, column]
+        return replace(action, value=float(value))
+
+    def _look(self, heightmap: Heightmap) -> Scene:
+        require_seen(heightmap)
+        self.config.check_resolution(heightmap.workspace.resolution)
+        return self._evaluator.look(heightmap)
+
+    def _admissible(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> BoolMaps:
+        cell = self.config.cell
+        allowed = admissible_cells(heightmap, self.names, cell, self._masked)
+        return without_tried(allowed, tried, heightmap, cell)
+
+    def _value(
+        self,
+        scene: Scene,
+        admissible: BoolMaps,
+        measure: RiskMeasure,
+        tried: Sequence[Action] = (),
+        full: bool = False,
+    ) -> ValueMaps:
+        wanted = None if full else admissible
+        values = self._evaluator.evaluate(scene, measure, wanted)
+        own = {name: values[name] for name in self.names}
+        chosen = doubted(own, tried, scene.heightmap, self.config.cell)
+        return ValueMaps(chosen, admissible, self.config.cell)
+
+    def _distribution(self, scene: Scene, action: Action) -> Distribution | None:
+        row, column = pixel_to_cell(action.row, action.column, self.config.cell)
+        return self._evaluator.distribution(scene, action.primitive, action.rotation, row, column)

@@ -20,6 +20,7 @@ from vpg_ros.policy.maps import (
 )
 
 TRIED_RADIUS = 0.010  # m around a tried action within which it counts as the same
+ROUNDING = 1e-6  # between values that count as equal
 TRIED_ROTATIONS = 1  # rotation steps to either side that count as the same
 # Where an action came to nothing, what is like it is likely to as well: its value falls by this
 # share at the same place, and by less the farther away, with this standard deviation, m.
@@ -53,13 +54,19 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     return _action_at(maps, heightmap, best[1], best[2])
 
 
+def best_cells(maps: ValueMaps) -> BoolMaps:
+    """The admissible entries whose value is the highest, or rounds to it; none of broken maps."""
+    masked = {name: np.where(maps.admissible[name], v, -np.inf) for name, v in maps.values.items()}
+    highest = max(float(values.max()) for values in masked.values())
+    return {name: maps.admissible[name] & (v >= highest - ROUNDING) for name, v in masked.items()}
+
+
 def _action_at(maps: ValueMaps, heightmap: Heightmap, name: str, index: int) -> Action:
     values = maps.values[name]
     rotation, row, column = (int(i) for i in np.unravel_index(index, values.shape))
-    spread = float(maps.spread[name].flat[index]) if maps.spread else 0.0
     pixel = cell_to_pixel(row, column, maps.cell)
     action = primitives.get(name).action(*pixel, rotation, heightmap)
-    return replace(action, value=float(values.flat[index]), spread=spread)
+    return replace(action, value=float(values.flat[index]))
 
 
 def without_tried(
@@ -77,15 +84,19 @@ def without_tried(
 def doubted(
     values: FloatMaps, tried: Sequence[Action], heightmap: Heightmap, cell: int
 ) -> FloatMaps:
-    """``values`` (none below 0) less what the tried actions' failures say of their primitives."""
+    """``values`` less what the tried actions' failures say of their primitives.
+
+    What is below 0, as risk measures may be, falls farther.
+    """
     result = dict(values)
     reach = DOUBT_REACH / heightmap.workspace.resolution
     for action in tried:
         if action.primitive in result:
             old = result[action.primitive]
             distances = squared_distances(action.row, action.column, old.shape[1:], cell)
-            near = np.exp(-distances / (2 * reach**2))
-            result[action.primitive] = np.asarray(old * (1 - DOUBT * near), dtype=np.float32)
+            doubt = DOUBT * np.exp(-distances / (2 * reach**2))
+            fallen = np.where(old < 0, old * (1 + doubt), old * (1 - doubt))
+            result[action.primitive] = np.asarray(fallen, dtype=np.float32)
     return result
 
 

@@ -52,6 +52,7 @@ class OfflineConfig:
             newest_share=0.0,
             gamma=self.gamma,
             refresh_every=2,
+            realised=False,
             targets=targets,
             push_reward=self.push_reward,
             augment=self.augment,

@@ -66,8 +66,10 @@ def _maps(network: Network, scene: Heightmap) -> dict[str, Tensor]:
     batch = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
     low = fastest_dtype(torch.device("cpu"))
     with torch.autocast("cpu", low, enabled=low is torch.bfloat16):
-        parameters = network(batch)
-    turned = network.head.mean(parameters.float())
+        parameters = [member(batch) for member in network.members]
+    heads = (member.head for member in network.members)
+    means = [head.mean(each.float()) for head, each in zip(heads, parameters, strict=True)]
+    turned = torch.cat(means, dim=1)
     return _by_primitive(_restored(turned, views, scene, config), config)
 
 

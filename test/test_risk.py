@@ -1,0 +1,238 @@
+"""Risk measures: against closed forms, and as heads fold and policies use them."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from vpg_ros import primitives
+from vpg_ros.choices import HEADS, RISKS
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.policy.checkpoint import load_policy, save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.heads import DistributionalHead, make_head
+from vpg_ros.policy.maps import pixel_to_cell
+from vpg_ros.policy.network import Network, make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import DEVIATION, MEAN, MEASURES, Distortion, make_risk
+from vpg_ros.policy.selection import select
+
+CPU = torch.device("cpu")
+DISTRIBUTIONAL = [name for name in HEADS if name != "scalar"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+# -- the measures
+
+FINE = (np.arange(20000) + 0.5) / 20000
+NORMAL = Distribution(
+    torch.tensor(stats.norm.ppf(FINE, 0.5, 0.1)), torch.full((20000,), 1 / 20000).double()
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "expected"),
+    [
+        ("mean", 0.25, 0.5),
+        # Mean of a normal distribution's lower tail: μ − σ φ(Φ⁻¹(α)) / α.
+        ("cvar", 0.2, 0.5 - 0.1 * stats.norm.pdf(stats.norm.ppf(0.2)) / 0.2),
+        ("cvar", 1.0, 0.5),
+        ("var", 0.1, stats.norm.ppf(0.1, 0.5, 0.1)),
+        # Wang's transform shifts a normal distribution by α σ (Wang 2000).
+        ("wang", 0.75, 0.5 - 0.075),
+        ("wang", -0.75, 0.5 + 0.075),
+        # The lowest, or highest, of two draws: μ ∓ σ / √π.
+        ("power", 1.0, 0.5 - 0.1 / np.sqrt(np.pi)),
+        ("power", -1.0, 0.5 + 0.1 / np.sqrt(np.pi)),
+        ("mean_std", 1.5, 0.5 - 0.15),
+    ],
+)
+def test_measures_of_a_normal_distribution(name: str, alpha: float, expected: float) -> None:
+    assert float(make_risk(name, alpha).of(NORMAL)) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0.5, 0.4), (0.3, 0.0), (0.2, 0.0), (1.0, 0.7)])
+def test_the_tail_of_a_pick_that_works_in_7_of_10(alpha: float, expected: float) -> None:
+    pick = Distribution(torch.tensor([0.0, 1.0]), torch.tensor([[0.3, 0.7]]))
+    assert float(make_risk("cvar", alpha).of(pick)) == pytest.approx(expected, abs=1e-6)
+
+
+@st.composite
+def some(draw: st.DrawFn) -> Distribution:
+    atoms = sorted(draw(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=8)))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    shares = rng.dirichlet(np.ones(len(atoms)))
+    return Distribution(torch.tensor(atoms).double(), torch.tensor(shares))
+
+
+@settings(max_examples=80, deadline=None)
+@given(distribution=some(), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1.0))
+def test_a_careful_measure_is_coherent_with_the_mean(
+    distribution: Distribution, name: str, alpha: float
+) -> None:
+    """None but the value at risk exceeds the mean; all shift and scale with the returns."""
+    measure = make_risk(name, alpha)
+    value = float(measure.of(distribution))
+    if name != "var":
+        assert value <= float(distribution.mean) + 1e-6
+    moved = Distribution(0.1 + 0.8 * distribution.atoms, distribution.probabilities)
+    assert float(measure.of(moved)) == pytest.approx(0.1 + 0.8 * value, abs=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(distribution=some(), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1.0))
+def test_distorted_probabilities_say_the_same(
+    distribution: Distribution, name: str, alpha: float
+) -> None:
+    measure = make_risk(name, alpha)
+    if isinstance(measure, Distortion):
+        weights = measure.weights(distribution.probabilities)
+        assert float(weights.min()) >= -1e-9 and float(weights.sum()) == pytest.approx(1)
+        value = float(measure.of(distribution))
+        assert float(weights @ distribution.atoms) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "sentence"),
+    [
+        ("luck", 0.2, "risk is 'luck'; it must be one of mean, cvar, var, wang, power, mean_std"),
+        ("cvar", 0.0, r"alpha is 0.0; for the risk 'cvar' it must be in \(0, 1\]"),
+        ("var", 1.5, r"alpha is 1.5; for the risk 'var' it must be in \(0, 1\]"),
+        ("wang", np.inf, "alpha is inf; for the risk 'wang' it must be a finite number"),
+        ("power", np.nan, "alpha is nan; for the risk 'power' it must be a finite number"),
+        (
+            "mean_std",
+            -0.5,
+            "alpha is -0.5; for the risk 'mean_std' it must be a finite number >= 0",
+        ),
+    ],
+)
+def test_what_is_no_measure_is_refused(name: str, alpha: float, sentence: str) -> None:
+    with pytest.raises(VpgError, match=sentence) as error:
+        make_risk(name, alpha)
+    assert error.value.code is ErrorCode.PARAMETER_INVALID
+    assert tuple(MEASURES) == RISKS
+
+
+# -- heads
+
+
+@pytest.mark.parametrize("head", ["quantile", "implicit"])
+@pytest.mark.parametrize("name", [name for name in RISKS if name != "mean_std"])
+def test_distortions_fold_into_the_last_layer_exactly(head: str, name: str) -> None:
+    torch.manual_seed(0)
+    made = make_head(head, 16, 3)
+    assert isinstance(made, DistributionalHead)
+    measure = make_risk(name, 0.3)
+    features = torch.rand(50, 16)
+    folded = made.folded(measure)
+    assert folded is not None
+    (weight, bias), (full, offset) = folded, made.affine()
+    numbers = torch.einsum("nf,okf->nok", features, full) + offset
+    expected = measure.of(made.distribution(numbers))
+    assert torch.allclose(features @ weight.T + bias, expected, atol=1e-5)
+
+
+# -- policies
+
+
+def scene() -> Heightmap:
+    """Three blocks, 4 cm high."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    boxes = ((90, 100, 16, 30, 20), (130, 90, 20, 20, 70), (110, 140, 12, 40, 130))
+    for column, row, width, length, degrees in boxes:
+        corners = cv2.boxPoints(((column, row), (width, length), degrees))
+        cv2.fillPoly(height, [corners.round().astype(np.int32)], 0.04)
+    return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+
+
+SCENE = scene()
+
+
+def network(head: str, trunks: str = "shared") -> Network:
+    torch.manual_seed(1)
+    made = make_network(NetworkConfig.of_repertoire(head=head, trunks=trunks))
+    with torch.no_grad():
+        made(torch.randn(4, made.config.input_channels, 32, 32))
+    return made.eval()
+
+
+def policy(head: str, trunks: str = "shared") -> NetworkPolicy:
+    return NetworkPolicy(network(head, trunks), CPU)
+
+
+@pytest.mark.parametrize("name", ["mean", "cvar", "mean_std"])
+@pytest.mark.parametrize(
+    ("head", "trunks"),
+    [*((head, "shared") for head in DISTRIBUTIONAL), ("categorical", "separate")],
+)
+def test_the_cheap_way_decides_as_the_full_maps_do(head: str, trunks: str, name: str) -> None:
+    chooser = policy(head, trunks).with_risk(make_risk(name, 0.3))
+    full = chooser.full_maps(SCENE, {"all": chooser.risk})["all"]
+    decision = chooser.decide(SCENE)
+    for primitive, values in decision.maps.values.items():
+        where = decision.maps.admissible[primitive]
+        assert np.abs(values - full.values[primitive])[where].max() < 1e-5
+    action, best = decision.action, select(full, SCENE).value
+    row, column = pixel_to_cell(action.row, action.column, full.cell)
+    worth = full.values[action.primitive][action.rotation, row, column]
+    assert action.value == pytest.approx(best, abs=1e-5) == pytest.approx(worth, abs=1e-5)
+
+
+@pytest.mark.parametrize("head", DISTRIBUTIONAL)
+def test_maps_and_distributions_tell_the_same(head: str) -> None:
+    chooser = policy(head)
+    maps = chooser.full_maps(SCENE, {"mean": MEAN, "std": DEVIATION})
+    action = chooser.decide(SCENE).action
+    (expected,) = chooser.distributions(SCENE, [action])
+    assert expected is not None
+    row, column = pixel_to_cell(action.row, action.column, 2)
+    at = (action.primitive, (action.rotation, row, column))
+    # The map interpolates in steps of 1/32 of a cell.
+    assert maps["mean"].values[at[0]][at[1]] == pytest.approx(float(expected.mean), abs=0.01)
+    assert maps["std"].values[at[0]][at[1]] == pytest.approx(float(expected.std), abs=0.02)
+    assert action.spread == pytest.approx(float(expected.std), abs=1e-6)
+
+
+def test_among_actions_that_may_all_fail_the_likeliest_is_taken() -> None:
+    """With a third of failures everywhere, the lower fifth of every return is 0."""
+    made = network("categorical")
+    with torch.no_grad():
+        made.members[0].head.logits.bias.reshape(3, -1)[:, 0] += 6.0  # type: ignore[union-attr]
+    chooser = NetworkPolicy(made, CPU)
+    careful = chooser.with_risk(make_risk("cvar", 0.05)).decide(SCENE).action
+    assert careful.value == pytest.approx(0, abs=1e-6)
+    plain = chooser.decide(SCENE).action
+    assert (careful.primitive, careful.rotation) == (plain.primitive, plain.rotation)
+    assert (careful.row, careful.column) == (plain.row, plain.column)
+
+
+def test_a_scalar_head_knows_the_mean_alone() -> None:
+    chooser = policy("scalar")
+    assert chooser.with_risk(MEAN).decide(SCENE).action == chooser.decide(SCENE).action
+    assert chooser.distributions(SCENE, [chooser.decide(SCENE).action]) == [None]
+    with pytest.raises(VpgError, match="risk is 'cvar'; these weights have a scalar head") as error:
+        chooser.with_risk(make_risk("cvar"))
+    assert error.value.code is ErrorCode.PARAMETER_INVALID
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_head_travels_in_the_checkpoint(head: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "weights.safetensors"
+    save(path, network(head))
+    loaded, ours = load_policy(path, "cpu"), policy(head)
+    assert loaded.config.head == head
+    theirs = loaded.decide(SCENE).action
+    mine = ours.decide(SCENE).action
+    assert (theirs.row, theirs.column, theirs.value) == (mine.row, mine.column, mine.value)
+    assert theirs.primitive in primitives.names()

@@ -1,0 +1,79 @@
+"""Draw what weights expect of a scene: mean, spread, lower tail, and two actions' returns.
+
+    python tools/draw_returns.py --checkpoint runs/train/weights.safetensors --out returns.png
+
+Below the maps, the returns of the chosen action and of the one chosen next.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vpg_ros.errors import VpgError, require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.env import TableEnv
+from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import DEFAULT_ALPHA, DEVIATION, MEAN, make_risk
+from vpg_ros.viz.overlay import Picture
+from vpg_ros.viz.returns import risk_panel, rivals_panel
+
+
+def maps_picture(policy: NetworkPolicy, heightmap: Heightmap, alpha: float) -> Picture:
+    """The heightmap and a row of maps for each primitive."""
+    tail = f"mean of the worst {alpha:.0%}"
+    measures = {"mean": MEAN, "spread": DEVIATION, tail: make_risk("cvar", alpha)}
+    maps = policy.full_maps(heightmap, measures)
+    rows = [
+        risk_panel(
+            heightmap,
+            {f"{name}, {what}": each.best_over_rotations(name) for what, each in maps.items()},
+        )
+        for name in policy.names
+    ]
+    return np.vstack(rows)
+
+
+def rivals_picture(policy: NetworkPolicy, heightmap: Heightmap) -> Picture:
+    """The returns of the chosen action and of the runner-up."""
+    chosen = policy.decide(heightmap).action
+    runner_up = policy.decide(heightmap, [chosen]).action
+    returns = {}
+    for title, action in (("chosen", chosen), ("runner-up", runner_up)):
+        (expected,) = policy.distributions(heightmap, [action])
+        require(expected is not None, "checkpoint has a scalar head, which knows no distributions")
+        assert expected is not None
+        parts = (expected.atoms.tolist(), expected.probabilities.tolist())
+        returns[f"{title}: {action.primitive} at {action.row}, {action.column}"] = parts
+    return rivals_panel(returns)
+
+
+def main() -> int:
+    """Draw and write the picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="weights")
+    parser.add_argument("--scene", default="random", help="scene family (default random)")
+    parser.add_argument("--objects", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA, help="of the lower tail")
+    parser.add_argument("--out", type=Path, required=True, help="picture (.png) to write")
+    options = parser.parse_args()
+    try:
+        policy = load_policy(options.checkpoint, "cpu")
+        heightmap = TableEnv().reset(options.scene, options.objects, options.seed)
+        rivals = rivals_picture(policy, heightmap)
+        maps = maps_picture(policy, heightmap, options.alpha)
+    except VpgError as error:
+        print(error.sentence, file=sys.stderr)
+        return 1
+    blank = np.zeros((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), np.uint8)
+    picture = np.vstack([maps, np.hstack([rivals, blank])])
+    cv2.imwrite(str(options.out), picture[..., ::-1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

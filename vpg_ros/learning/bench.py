@@ -1,0 +1,107 @@
+"""Timing decisions side by side: heightmap in, action out, by several ways of deciding."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import torch
+
+from vpg_ros.errors import require
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.heightmap.fusion import fuse
+from vpg_ros.policy import Policy
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load
+from vpg_ros.policy.device import choose_device
+from vpg_ros.policy.network import Network, make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.resources import resource
+from vpg_ros.sim import scenes
+from vpg_ros.sim.camera import SimCamera
+from vpg_ros.sim.world import World
+
+SCALAR = "scalar"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of deciding. labels: what tells it from the others, a column of the result each."""
+
+    labels: dict[str, str]
+    policy: Policy
+
+
+def tables(objects: int, count: int, seed: int = 0) -> list[Heightmap]:
+    """Heightmaps of random tables, as the simulated camera sees them."""
+    world, found = World(), []
+    for number in range(count):
+        world.reset(seed + number)
+        scenes.build(world, "random", objects)
+        found.append(fuse(SimCamera(world).read()))
+    world.close()
+    return found
+
+
+def ways_of_heads(heads: Sequence[str], risks: Sequence[str], device: str = "cpu") -> list[Way]:
+    """Every head under every risk it knows, the scalar one under the mean first of all.
+
+    The trunk is that of the shipped weights, the heads are random: no time depends on them.
+    """
+    torch.manual_seed(0)
+    target, others = choose_device(device), [head for head in heads if head != SCALAR]
+    trunk, _ = load(resource(SHIPPED_WEIGHTS))
+    scalar = NetworkPolicy(_with_head(trunk, SCALAR), target)
+    result = [Way({"head": SCALAR, "risk": MEAN.name}, scalar)]
+    for head in others:
+        policy = NetworkPolicy(_with_head(trunk, head), target)
+        for risk in risks:
+            measured = policy.with_risk(make_risk(risk, DEFAULT_ALPHA))
+            result.append(Way({"head": head, "risk": risk}, measured))
+    return result
+
+
+def _with_head(trunk: Network, head: str) -> Network:
+    """A network with another head on the same trunk."""
+    network = make_network(replace(trunk.config, head=head)).eval()
+    known = {name: value for name, value in trunk.state_dict().items() if "head." not in name}
+    network.load_state_dict(known, strict=False)
+    return network
+
+
+def compare(
+    ways: Sequence[Way],
+    heightmaps: Sequence[Heightmap],
+    repeats: int,
+    report: Callable[[], None] = lambda: None,
+) -> list[dict[str, Any]]:
+    """Rows of the ways' labels, ``ms`` (median) and ``ratio``, the median to the first way's.
+
+    All ways decide on one table before the next, so that whatever else the machine does slows them
+    alike; the ratio is the median of those of single tables. One round more warms up. report: hears
+    of every round.
+    """
+    require(repeats > 0, f"repeats is {repeats}; it must be > 0")
+    times: list[list[float]] = [[] for _ in ways]
+    for turn in range(repeats + 1):
+        for heightmap in heightmaps:
+            for found, way in zip(times, ways, strict=True):
+                taken = _milliseconds(way.policy, heightmap)
+                if turn:
+                    found.append(taken)
+        report()
+    return [
+        {**way.labels, "ms": median(found), "ratio": _ratio(found, times[0])}
+        for way, found in zip(ways, times, strict=True)
+    ]
+
+
+def _milliseconds(policy: Policy, heightmap: Heightmap) -> float:
+    start = time.perf_counter()
+    policy.decide(heightmap)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _ratio(found: Sequence[float], first: Sequence[float]) -> float:
+    return median(ours / theirs for ours, theirs in zip(found, first, strict=True))

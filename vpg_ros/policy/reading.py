@@ -1,0 +1,93 @@
+"""Reading maps from features: a value head under a risk measure, where it is wanted."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from vpg_ros.errors import require
+from vpg_ros.policy.canvas import Canvas
+from vpg_ros.policy.heads import DistributionalHead, ValueHead
+from vpg_ros.policy.risk import MEAN, RiskMeasure
+
+Wanted = Callable[[], NDArray[np.bool_]]  # makes a mask: canvas × output × rows × columns
+_CHUNK = 2048  # cells at a time, so that their outcomes stay in the processor's cache
+
+
+def check_measure(head: ValueHead, measure: RiskMeasure) -> None:
+    """Raise PARAMETER_INVALID unless the head knows enough for the measure."""
+    require(
+        isinstance(head, DistributionalHead) or measure.name == MEAN.name,
+        f"risk is {measure.name!r}; these weights have a scalar head, which knows the mean alone: "
+        "use weights that were trained with another head",
+    )
+
+
+def read(
+    head: ValueHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None = None
+) -> Tensor:
+    """The measure at every cell, canvas × output × rows × columns float32.
+
+    features: canvas × F × rows × columns. wanted: where it is needed, everywhere if None;
+    elsewhere it may be 0. Asked for only where it saves something.
+    """
+    check_measure(head, measure)
+    if not isinstance(head, DistributionalHead):
+        return head.mean(head(features).float())
+    folded = head.folded(measure)
+    if folded is not None:
+        weight, bias = folded
+        return functional.conv2d(features.float(), weight[..., None, None], bias)
+    return _expanded(head, features, measure, wanted)
+
+
+def _expanded(
+    head: DistributionalHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None
+) -> Tensor:
+    """The measure of the distributions themselves, where wanted."""
+    canvases, _, rows, columns = features.shape
+    result = torch.zeros(head.outputs, canvases * rows * columns, device=features.device)
+    points = features.permute(0, 2, 3, 1).flatten(0, 2)  # a view, as channels come last
+    mask = wanted() if wanted else np.ones((canvases, head.outputs, rows, columns), np.bool_)
+    weight, bias = head.affine()
+    for output in range(head.outputs):
+        cells = torch.from_numpy(np.flatnonzero(mask[:, output])).to(points.device)
+        for part in torch.split(cells, _CHUNK):
+            numbers = functional.linear(points[part].float(), weight[output], bias[output])
+            result[output, part] = measure.of(head.distribution(numbers))
+    return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
+
+
+def cells_behind(canvas: Canvas, cell: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """At least the cells of a canvas that ``restore`` makes the heightmap's masked cells of.
+
+    One of those lies less than a cell away in each direction, so one of the four cells of the
+    heightmap around it is masked, or next to one that is.
+    """
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    wide = cv2.dilate(mask.astype(np.uint8), cross).astype(np.float32)
+    size = (canvas.columns, canvas.rows)
+    return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size) > 0)
+
+
+def neighbours(
+    canvas: Canvas, cell: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The four cells of a canvas around each of the heightmap's, and what they weigh together.
+
+    rows, columns: N of the heightmap's cells. Returns rows and columns, 2×4N, and weights 4N that
+    sum to 1: the mean of bilinear interpolations.
+    """
+    flat = np.stack([columns.ravel(), rows.ravel(), np.ones(rows.size)])
+    x, y = canvas.cells_from(cell) @ flat
+    left, top = np.floor(x), np.floor(y)
+    corners = [(down, right) for down in (0, 1) for right in (0, 1)]
+    weights = [abs(1 - d - (y - top)) * abs(1 - r - (x - left)) for d, r in corners]
+    at_rows = np.concatenate([top + down for down, _ in corners]).clip(0, canvas.rows - 1)
+    at_columns = np.concatenate([left + right for _, right in corners]).clip(0, canvas.columns - 1)
+    cells = np.stack([at_rows, at_columns]).astype(np.intp)
+    return cells, np.concatenate(weights) / rows.size

@@ -1,0 +1,160 @@
+"""Risk measures: what a distribution of returns is worth to a careful or a bold policy.
+
+Most are distortions (Wang 2000; Dabney et al. 2018b, section 3.1): the mean of the returns under
+reweighted probabilities, ρ(Z) = ∫ z dg(F(z)). With a concave g low returns weigh more.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vpg_ros.errors import require
+from vpg_ros.policy.distribution import Distribution, dot
+
+DEFAULT_ALPHA = 0.25
+_ROUNDING = 1e-6  # of sums of probabilities
+
+
+@dataclass(frozen=True)
+class RiskMeasure(ABC):
+    """name: of the kind of measure. alpha: how careful, see :data:`MEASURES`."""
+
+    name: str
+    alpha: float
+
+    @abstractmethod
+    def of(self, distribution: Distribution) -> Tensor:
+        """The measure of distributions with K outcomes: …×K → …."""
+
+
+@dataclass(frozen=True)
+class Distortion(RiskMeasure):
+    """cumulative: the distortion g of cumulative probabilities, given alpha; g(0) = 0, g(1) = 1."""
+
+    cumulative: Callable[[Tensor, float], Tensor]
+
+    def weights(self, probabilities: Tensor) -> Tensor:
+        """Distorted probabilities of outcomes in ascending order: …×K → …×K, summing to 1."""
+        inner = self._distorted(probabilities)
+        ends = torch.ones_like(inner[..., :1])
+        return torch.diff(torch.cat([0 * ends, inner, ends], dim=-1), dim=-1)
+
+    def of(self, distribution: Distribution) -> Tensor:
+        """Mean under the distorted probabilities, by parts: the last atom less what g takes off."""
+        atoms = distribution.atoms
+        inner = self._distorted(distribution.probabilities)
+        return atoms[..., -1] - dot(inner, torch.diff(atoms, dim=-1))
+
+    def _distorted(self, probabilities: Tensor) -> Tensor:
+        """G of the cumulative probabilities but the last, which is 1: …×K → …×(K − 1)."""
+        return self.cumulative(probabilities.cumsum(dim=-1)[..., :-1], self.alpha)
+
+
+@dataclass(frozen=True)
+class Mean(Distortion):
+    """The distortion that distorts nothing."""
+
+    def of(self, distribution: Distribution) -> Tensor:
+        """The mean."""
+        return distribution.mean
+
+
+@dataclass(frozen=True)
+class MeanDeviation(RiskMeasure):
+    """Mean − alpha · standard deviation."""
+
+    def of(self, distribution: Distribution) -> Tensor:
+        """The measure of each distribution."""
+        return distribution.mean - self.alpha * distribution.std
+
+
+@dataclass(frozen=True)
+class Deviation(RiskMeasure):
+    """The standard deviation: to look at, not to choose by."""
+
+    def of(self, distribution: Distribution) -> Tensor:
+        """The standard deviation of each distribution."""
+        return distribution.std
+
+
+def _mean(total: Tensor, alpha: float) -> Tensor:
+    return total
+
+
+def _cvar(total: Tensor, alpha: float) -> Tensor:
+    return (total / alpha).clamp(max=1.0)
+
+
+def _value_at_risk(total: Tensor, alpha: float) -> Tensor:
+    return (total >= alpha - _ROUNDING).to(total.dtype)
+
+
+def _wang(total: Tensor, alpha: float) -> Tensor:
+    return torch.special.ndtr(torch.special.ndtri(total.clamp(max=1.0)) + alpha)
+
+
+def _power(total: Tensor, alpha: float) -> Tensor:
+    if alpha < 0:
+        return total ** (1 - alpha)
+    return 1 - (1 - total).clamp(min=0.0) ** (1 + alpha)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What alpha may be: low < alpha < high, or equal to high if ``closed``; and in words."""
+
+    make: Callable[[str, float], RiskMeasure]
+    low: float
+    high: float
+    closed: bool
+    allowed: str
+
+    def allows(self, alpha: float) -> bool:
+        return self.low < alpha < self.high or (self.closed and alpha == self.high)
+
+
+def _distortion(cumulative: Callable[[Tensor, float], Tensor]) -> Callable[..., RiskMeasure]:
+    return lambda name, alpha: Distortion(name, alpha, cumulative)
+
+
+def _undistorted(name: str, alpha: float) -> RiskMeasure:
+    return Mean(name, alpha, _mean)
+
+
+_ANY = "a finite number, above 0 for a careful policy and below 0 for a bold one"
+MEASURES: dict[str, _Kind] = {  # choices.RISKS has the same names
+    "mean": _Kind(
+        lambda name, alpha: Mean(name, alpha, _mean),
+        -math.inf,
+        math.inf,
+        False,
+        "a finite number (unused)",
+    ),
+    # Mean of the worst share alpha of returns.
+    "cvar": _Kind(_distortion(_cvar), 0.0, 1.0, True, "in (0, 1]"),
+    # Return that a share alpha stays at or below.
+    "var": _Kind(_distortion(_value_at_risk), 0.0, 1.0, True, "in (0, 1]"),
+    # Φ(Φ⁻¹(F) + alpha).
+    "wang": _Kind(_distortion(_wang), -math.inf, math.inf, False, _ANY),
+    # 1 − (1 − F)^(1 + alpha), F^(1 + |alpha|) below 0: the worst, or best, of 1 + |alpha| draws.
+    "power": _Kind(_distortion(_power), -math.inf, math.inf, False, _ANY),
+    "mean_std": _Kind(MeanDeviation, -1e-9, math.inf, False, "a finite number >= 0"),
+}
+
+
+def make_risk(name: str, alpha: float = DEFAULT_ALPHA) -> RiskMeasure:
+    """The measure called ``name``; raises PARAMETER_INVALID for another name or alpha."""
+    require(name in MEASURES, f"risk is {name!r}; it must be one of {', '.join(MEASURES)}")
+    kind = MEASURES[name]
+    require(
+        kind.allows(alpha), f"alpha is {alpha}; for the risk {name!r} it must be {kind.allowed}"
+    )
+    return kind.make(name, alpha)
+
+
+MEAN = make_risk("mean")
+DEVIATION = Deviation("std", 0.0)
