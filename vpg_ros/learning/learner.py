@@ -24,12 +24,12 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import Evaluator
+from vpg_ros.policy.acting import UNSMOOTHED, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork, channels_last, make_network
-from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
 CPU = torch.device("cpu")
 NOTHING = Returns.certain(0.0)
@@ -70,7 +70,7 @@ class LearnerConfig:
     weight_decay: float = 1e-2
     refresh_every: int = 2
     reach: float = 0.15
-    realised: bool = True
+    realised: bool = False
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -132,7 +132,7 @@ class Learner:
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
-        return NetworkPolicy(self._average, self._device, masked=self.config.mask)
+        return learning_policy(self._average, self._device, self.config.mask)
 
     def add(self, transition: Transition) -> None:
         """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
@@ -236,7 +236,7 @@ class Learner:
             self.config.reach, experience.row, experience.column, heightmap, config.cell
         )
         allowed = {name: mask & near for name, mask in allowed.items()}
-        evaluator = Evaluator(network, self._device)
+        evaluator = Evaluator(network, self._device, UNSMOOTHED)
         scene = evaluator.look(heightmap)
         best = _best(evaluator.evaluate(scene, admissible=allowed), allowed)
         if best is None:
