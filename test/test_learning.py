@@ -282,7 +282,7 @@ def test_a_push_is_worth_what_it_leaves_near_it() -> None:
 
 def chain(*steps: tuple[str, int, bool, str]) -> list[float]:
     """Targets after (primitive, column, success, who chose it) in turn; all of them move things."""
-    learning = Learner(CONFIG, LearnerConfig(), DEFAULT_WORKSPACE, seed=0)
+    learning = Learner(CONFIG, LearnerConfig(realised=True), DEFAULT_WORKSPACE, seed=0)
     learning._following = lambda experience: Returns.certain(0.5)  # type: ignore[method-assign]
     for number, (name, column, success, policy) in enumerate(steps):
         action = replace(primitives.get(name).action(110, column, 0, ONE), policy=policy)

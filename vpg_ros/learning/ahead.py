@@ -25,7 +25,7 @@ from vpg_ros.learning.rollout import Rollout
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network, make_network
-from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.network_policy import learning_policy
 
 _DEADLINE = 300.0  # s of wall time for one action, with room for a crowded machine
 _END = None  # sent by the actor after the last transition of an episode
@@ -107,7 +107,7 @@ def _act(
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     network = make_network(network_config).eval()
-    rollout = Rollout(config, lambda: NetworkPolicy(network, torch.device("cpu"), masked=masked))
+    rollout = Rollout(config, lambda: learning_policy(network, torch.device("cpu"), masked))
     with suppress(EOFError, ConnectionError):  # the trainer is gone
         while True:
             episode = rollout.episode(*learner.recv())

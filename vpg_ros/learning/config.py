@@ -46,7 +46,7 @@ class TrainingConfig:
     network "shared" by all primitives, or "separate" ones. head: what a value is, of choices.HEADS.
     """
 
-    actions: int = 1500
+    actions: int = 1000
     seed: int = 0
     warm_up: int = 150
     exploration: float = 0.02

@@ -26,12 +26,12 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import Evaluator
+from vpg_ros.policy.acting import UNSMOOTHED, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
 from vpg_ros.policy.network import Network, ValueNetwork
-from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
 CPU = torch.device("cpu")
 NOTHING = Returns.certain(0.0)
@@ -66,7 +66,7 @@ class LearnerConfig(DescentConfig):
     gamma: float = 0.8
     refresh_every: int = 2
     reach: float = 0.15
-    realised: bool = True
+    realised: bool = False
     targets: str = "discounted"
     push_reward: float = 0.0
     target_network: bool = True
@@ -139,7 +139,7 @@ class Learner:
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
-        return NetworkPolicy(self._average, self._device, masked=self.config.mask)
+        return learning_policy(self._average, self._device, self.config.mask)
 
     def add(self, transition: Transition) -> None:
         """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
@@ -244,7 +244,7 @@ class Learner:
     def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
         """What the best allowed action comes to."""
         network = self._average if self.config.target_network else self._network
-        evaluator = Evaluator(network, self._device)
+        evaluator = Evaluator(network, self._device, UNSMOOTHED)
         scene = evaluator.look(heightmap)
         values = evaluator.evaluate(scene, admissible=allowed)
         chooser = self._learning_values(heightmap, allowed) if self.config.double else values
@@ -259,7 +259,7 @@ class Learner:
 
     def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
         """The values of the learning weights."""
-        evaluator = Evaluator(self._network, self._device)
+        evaluator = Evaluator(self._network, self._device, UNSMOOTHED)
         return evaluator.evaluate(evaluator.look(heightmap), admissible=allowed)
 
     def _refresh(self) -> None:

@@ -24,7 +24,7 @@ from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import make_network
-from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
 START_DEADLINE = 180.0  # s until all workers answer
 EPISODE_DEADLINE = 300.0  # s after which a worker is given up
@@ -57,7 +57,7 @@ class RolloutWorker:
         return pack(transitions, self._network.config.colour)
 
     def _greedy(self) -> NetworkPolicy:
-        return NetworkPolicy(self._network, torch.device("cpu"), masked=self._masked)
+        return learning_policy(self._network, torch.device("cpu"), self._masked)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
 # Cells a side over which values are averaged: what stands alone among worse values is more often an
-# error of the network than a place that only a perfect aim would find.
-SMOOTHING = 5
+# error of the network than a place that only a perfect aim would find. While it learns, the network
+# acts on its values as they are, or it would never try what it wrongly thinks good.
+SMOOTHING, UNSMOOTHED = 5, 1
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 
@@ -48,10 +49,14 @@ class Scene:
 
 
 class Evaluator:
-    """A network prepared for speed: batch norm folded, channels last, its own number format."""
+    """A network prepared for speed: batch norm folded, channels last, its own number format.
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    smoothing: cells a side over which values are averaged, an odd number.
+    """
+
+    def __init__(self, network: Network, device: torch.device, smoothing: int = SMOOTHING) -> None:
         self.config = network.config
+        self._smoothing = smoothing
         self._device = device
         self._dtype = fastest_dtype(device)
         self._network = channels_last(fold_batch_norm(network).to(device))
@@ -79,7 +84,7 @@ class Evaluator:
     ) -> FloatMaps:
         """A risk measure of the value of every primitive at every cell.
 
-        A value is the mean over the SMOOTHING × SMOOTHING cells around its own, as of an action
+        A value is the mean over the cells around its own, ``smoothing`` a side, as of an action
         that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
         farther than MARGIN from anything that stands on the table. admissible: where the values are
         needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
@@ -97,7 +102,7 @@ class Evaluator:
             ]
             values = torch.cat(parts, dim=1).cpu().numpy()
         restored = _restored(values, scene.views, self.config.cell, (rows, columns))
-        return self._by_primitive(_smoothed(restored))
+        return self._by_primitive(_smoothed(restored, self._smoothing))
 
     def distribution(
         self, scene: Scene, primitive: str, rotation: int, row: int, column: int
@@ -112,7 +117,7 @@ class Evaluator:
         turns, view = divmod(rotation, INPUT_ROTATIONS)
         output = member.config.channels(primitive)[turns]
         features = scene.features[self._network.members.index(member)][view]
-        around = np.arange(SMOOTHING) - SMOOTHING // 2
+        around = np.arange(self._smoothing) - self._smoothing // 2
         near = np.meshgrid(row + around, column + around, indexing="ij")
         (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
         points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
@@ -132,6 +137,7 @@ class Evaluator:
         if admissible is None:
             return None
         config, cell, views = member.config, self.config.cell, scene.views
+        square = np.ones((self._smoothing, self._smoothing), np.uint8)
 
         def mask() -> NDArray[np.bool_]:
             size = (views[0].rows, views[0].columns)
@@ -140,7 +146,7 @@ class Evaluator:
                 for turns, channel in enumerate(config.channels(name)):
                     for k, view in enumerate(views):
                         actions = admissible[name][k + turns * INPUT_ROTATIONS].astype(np.uint8)
-                        near = cv2.dilate(actions, np.ones((SMOOTHING, SMOOTHING), np.uint8))
+                        near = cv2.dilate(actions, square)
                         result[k, channel] = cells_behind(view, cell, near > 0)
             return result
 
@@ -170,10 +176,10 @@ def value_maps(
     return ValueMaps(values, allowed, config.cell)
 
 
-def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _smoothed(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """… × rows × columns, each map by itself."""
     maps = values.reshape(-1, *values.shape[-2:])
-    means = [cv2.blur(each, (SMOOTHING, SMOOTHING)) for each in maps]
+    means = [cv2.blur(each, (side, side)) for each in maps]
     return np.stack(means).reshape(values.shape)
 
 

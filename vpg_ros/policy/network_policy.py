@@ -9,7 +9,7 @@ import torch
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.acting import Evaluator, Scene
+from vpg_ros.policy.acting import SMOOTHING, UNSMOOTHED, Evaluator, Scene
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
@@ -23,8 +23,8 @@ class NetworkPolicy:
     """Takes the admissible action that the network values highest under a risk measure.
 
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
-    unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow. risk: the
-    mean unless ``with_risk`` of another.
+    unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
+    smoothing: as of Evaluator. risk: the mean unless ``with_risk`` of another.
     """
 
     name = "network"
@@ -35,6 +35,7 @@ class NetworkPolicy:
         device: torch.device,
         checkpoint: str = "",
         masked: bool = True,
+        smoothing: int = SMOOTHING,
     ) -> None:
         self.checkpoint = checkpoint
         self.risk = MEAN
@@ -42,7 +43,7 @@ class NetworkPolicy:
         self.config = network.config
         self.names = network.config.names
         self._heads = tuple(member.head for member in network.members)
-        self._evaluator = Evaluator(network, device)
+        self._evaluator = Evaluator(network, device, smoothing)
 
     def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
         """The same network choosing from ``names`` alone; raises UNKNOWN_PRIMITIVE."""
@@ -141,3 +142,8 @@ class NetworkPolicy:
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:
         row, column = pixel_to_cell(action.row, action.column, self.config.cell)
         return self._evaluator.distribution(scene, action.primitive, action.rotation, row, column)
+
+
+def learning_policy(network: Network, device: torch.device, masked: bool) -> NetworkPolicy:
+    """The policy of a network that is still learning, which acts on its values as they are."""
+    return NetworkPolicy(network, device, masked=masked, smoothing=UNSMOOTHED)
