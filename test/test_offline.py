@@ -229,8 +229,8 @@ def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATC
 
 
 def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -> None:
-    roll = replace(BAD[1], action=replace(BAD[1].action, primitive="roll"))
-    refused(write(tmp_path / "a.mcap", (BAD[0], roll)), r"transition 1 .*step 1\).* 'roll'.* grasp")
+    unknown = replace(BAD[1], action=replace(BAD[1].action, primitive="juggle"))
+    refused(write(tmp_path / "a.mcap", (BAD[0], unknown)), r"transition 1 .*step 1\).* 'juggle'.* grasp")
     turned = replace(BAD[0], action=replace(BAD[0].action, rotation=9))
     refused(write(tmp_path / "b.mcap", (turned,)), "transition 0 .* rotation 9; grasp has 8")
     far = replace(BAD[0], action=replace(BAD[0].action, row=224))
@@ -267,8 +267,8 @@ def test_a_truncated_store_is_refused_and_repaired(
     cut = write(folder / "00000.mcap", GOOD)
     with cut.open("r+b") as file:
         file.truncate(keep_first(cut, 2)[1] + 20)  # in the middle of the third one
-    roll = replace(BAD[1], action=replace(BAD[1].action, primitive="roll"))
-    write(folder / "00001.mcap", (BAD[0], roll, BAD[2]))
+    unknown = replace(BAD[1], action=replace(BAD[1].action, primitive="juggle"))
+    write(folder / "00001.mcap", (BAD[0], unknown, BAD[2]))
     refused(folder, "00000.mcap was cut off: its last", ErrorCode.STORE_UNREADABLE)
     assert len(list(read_transitions(cut))) == 2
     out = tmp_path / "mended"
