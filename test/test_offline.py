@@ -230,7 +230,8 @@ def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATC
 
 def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -> None:
     unknown = replace(BAD[1], action=replace(BAD[1].action, primitive="juggle"))
-    refused(write(tmp_path / "a.mcap", (BAD[0], unknown)), r"transition 1 .*step 1\).* 'juggle'.* grasp")
+    sentence = r"transition 1 .*step 1\).* 'juggle'.* grasp"
+    refused(write(tmp_path / "a.mcap", (BAD[0], unknown)), sentence)
     turned = replace(BAD[0], action=replace(BAD[0].action, rotation=9))
     refused(write(tmp_path / "b.mcap", (turned,)), "transition 0 .* rotation 9; grasp has 8")
     far = replace(BAD[0], action=replace(BAD[0].action, row=224))
