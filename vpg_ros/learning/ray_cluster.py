@@ -14,6 +14,8 @@ _KNOCK_DEADLINE = 10.0  # s
 def import_ray() -> ModuleType:
     """Ray; raises INTERFACES_MISSING with the command that installs it."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Rollouts are what the machine is there for; Ray's own 15 would starve them beside anything.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
     except ImportError as error:
