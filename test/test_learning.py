@@ -230,7 +230,7 @@ def test_every_head_tells_good_grasps_it_has_not_seen_from_bad(head: str) -> Non
     examples = graspable()
     for example in examples[:16]:
         student.add(example)
-    for _ in range(50):
+    for _ in range(80):
         student.update()
     policy, worth = student.policy(), ([], [])  # type: ignore[var-annotated]
     for example in examples[16:]:

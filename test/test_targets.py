@@ -229,7 +229,7 @@ def test_an_unknown_kind_of_trunks_is_named() -> None:
 # -- acting ahead
 
 SHORT = TrainingConfig(
-    actions=8,
+    actions=10,
     warm_up=3,
     camera="ortho",
     save_after=1,
@@ -243,7 +243,7 @@ def test_a_seed_gives_one_run_and_a_killed_actor_loses_nothing(tmp_path: Path) -
     whole.run()
 
     def kill(progress: Progress) -> None:
-        if progress.actions == 5:
+        if progress.actions == 8:  # in the second episode
             for process in multiprocessing.active_children():
                 process.kill()
 
@@ -251,7 +251,7 @@ def test_a_seed_gives_one_run_and_a_killed_actor_loses_nothing(tmp_path: Path) -
         Trainer(SHORT, tmp_path / "half", SMALL).run(kill)
     assert caught.value.code is ErrorCode.PROCESS_DIED
     resumed = Trainer(SHORT, tmp_path / "half", SMALL)
-    assert 0 < resumed.progress.actions <= 5
+    assert 0 < resumed.progress.actions <= 8
     resumed.run()
     assert [step[:-1] for step in resumed.progress.steps] == [
         step[:-1] for step in whole.progress.steps
