@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import POLICIES, RISKS
+from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
 
     from vpg_ros.learning.evaluation import Evaluation
@@ -83,6 +82,7 @@ def add_parser(subparsers: "Subparsers") -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, with a progress bar; a table of figures at the end."""
     from rich.console import Console
+    from rich.progress import Progress
 
     from vpg_ros.errors import require
     from vpg_ros.learning.evaluation import evaluate
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     require(log != options.json or not log, f"--json is {str(log)!r}; it must not end in .jsonl")
     evaluation = _evaluation(options)
     console = Console()
-    with _bar(console) as bar:
+    with progress_bar(console) as bar:
         played = _Played(bar, len(evaluation.tasks()))
         figures = evaluate(evaluation, log, options.jobs, played.add)
     console.print(figures_table(figures))
@@ -175,24 +175,3 @@ def _share(figure: Mapping[str, Any]) -> str:
         return "–"
     value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
     return f"{value:.1f} [{low:.0f}, {high:.0f}]"
-
-
-def _bar(console: "Console") -> "Progress":
-    """The bar: runs done of all, the last one, time spent and left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import HEADS
+from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import ErrorCode, VpgError, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
-    from rich.progress import Progress as Bar
 
     from vpg_ros.learning.progress import Progress
     from vpg_ros.learning.train import MakeSource, Trainer
@@ -178,7 +178,7 @@ def _display(
     if not console.is_terminal:
         yield lambda progress: _line(console, actions, progress)
         return
-    with _bar(console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("", total=actions, completed=begun.actions, text=_text(begun))
         yield lambda progress: bar.update(task, completed=progress.actions, text=_text(progress))
 
@@ -191,29 +191,6 @@ def _line(console: "Console", actions: int, progress: "Progress") -> None:
 def _text(progress: "Progress") -> str:
     success = f"grasp success {progress.grasp_success:.0%}"
     return f"{success}, {progress.actions_per_minute:.0f} actions/min"
-
-
-def _bar(console: "Console") -> "Bar":
-    """Actions done of all, success and speed, time spent and left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        expand=True,
-    )
 
 
 def _show(console: "Console", found: dict[str, Any]) -> None:

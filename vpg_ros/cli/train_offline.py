@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import OFFLINE_ALGORITHMS
+from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bar
 
     from vpg_ros.learning.offline.log import Log
     from vpg_ros.learning.offline.train import OfflineTrainer
@@ -110,35 +110,13 @@ def _train(trainer: "OfflineTrainer", console: "Console") -> Path:
                 console.print(f"{trainer.updates}/{total} updates, loss {trainer.loss:.4f}")
 
         return trainer.run(line)
-    with _bar(console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("", total=total, completed=trainer.updates, text="")
 
         def show(trainer: "OfflineTrainer") -> None:
             bar.update(task, completed=trainer.updates, text=f"loss {trainer.loss:.4f}")
 
         return trainer.run(show)
-
-
-def _bar(console: "Console") -> "Bar":
-    """Updates done of all, loss, time spent and left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _figures(algorithm: str, log: "Log", trainer: "OfflineTrainer") -> dict[str, Any]:
