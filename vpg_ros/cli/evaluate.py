@@ -9,6 +9,7 @@ from vpg_ros.choices import POLICIES, RISKS
 from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from rich.table import Table
 
     from vpg_ros.learning.evaluation import Evaluation
@@ -82,7 +83,6 @@ def add_parser(subparsers: "Subparsers") -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, with a progress bar; a table of figures at the end."""
     from rich.console import Console
-    from rich.progress import Progress
 
     from vpg_ros.errors import require
     from vpg_ros.learning.evaluation import evaluate
