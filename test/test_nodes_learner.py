@@ -238,7 +238,7 @@ SMALL = """
 
 def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp_path):
     system = sim()
-    given = {"scene": "row", "objects": "1", "max_actions": "3", "exploration": "0.0"}
+    given = {"scene": "row", "objects": "1", "max_actions": "8", "exploration": "0.0"}
     given |= {"run_dir": str(tmp_path), "learn_dir": str(tmp_path / "learning")}
     values = system.resolve(given | {"learn": "true", "return_objects": "true"})
     (tmp_path / "small.yaml").write_text(SMALL)
@@ -266,8 +266,8 @@ def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp
                 time.sleep(0.1)
             assert supervisor.task_exit_code == 0, supervisor.task_error
     steps = list(read_transitions(tmp_path / TRANSITIONS_FILE))
-    assert len(steps) == 3
-    assert sum(step.reward for step in steps) >= 2, "one object, picked more than once"
+    assert len(steps) == 8
+    assert sum(step.reward for step in steps) >= 4, "one object, picked more than once"
     assert {step.outcome.error_code for step in steps} == {ErrorCode.OK}
     assert len({step.action.checkpoint for step in steps}) >= 2, "the weights were swapped"
     summary = json.loads((tmp_path / SUMMARY_FILE).read_text())
