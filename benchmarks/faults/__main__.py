@@ -3,15 +3,17 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.faults import arm, camera, inference, task
-from benchmarks.faults.rig import Rig
+from benchmarks.faults.rig import Late, Rig
 from benchmarks.faults.table import results_table, write_results
-from benchmarks.faults.trial import FAULTS, Fault, Result, carry_out
+from benchmarks.faults.trial import FAULTS, Fault, Result, carry_out, failed
+from vpg_ros.errors import VpgError
 
 _ORDER = ("camera", "arm", "gripper", "inference", "task", "data", "simulation")
 _REGISTERED = (camera, arm, inference, task)
@@ -47,18 +49,32 @@ def _turn(
 ) -> list[Result]:
     """All faults once, on one system; a system that a fault has broken is replaced."""
     results: list[Result] = []
-    left = list(faults)
-    while left:
-        place = folder / f"system-{len(results)}"
-        with Rig(place, options.patience, policy=options.policy) as rig:
-            while left:
-                result = carry_out(left.pop(0), rig)
-                results.append(result)
-                write_results(Path(options.out), [*before, *results])
-                _tell(console, result)
-                if not result.passed and not rig.heal():
-                    break
+    for result in _results(list(faults), folder, options):
+        results.append(result)
+        write_results(Path(options.out), [*before, *results])
+        _tell(console, result)
     return results
+
+
+def _results(left: list[Fault], folder: Path, options: argparse.Namespace) -> Iterator[Result]:
+    """What comes of each fault of ``left``, which empties."""
+    for system in count():
+        if not left:
+            return
+        try:
+            with Rig(folder / f"system-{system}", options.patience, policy=options.policy) as rig:
+                yield from _on(rig, left)
+        except (VpgError, Late) as error:  # the system did not start
+            yield failed(left.pop(0), error)
+
+
+def _on(rig: Rig, left: list[Fault]) -> Iterator[Result]:
+    """What comes of faults on one system, until one has broken it."""
+    while left:
+        result = carry_out(left.pop(0), rig)
+        yield result
+        if not result.passed and not rig.heal():
+            return
 
 
 def _tell(console: Console, result: Result) -> None:

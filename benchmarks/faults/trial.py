@@ -199,6 +199,11 @@ def fault(
     return register
 
 
+def failed(chosen: Fault, error: Exception) -> Result:
+    """The result of a fault that there was no system to make in."""
+    return Result(chosen.title, False, int(chosen.code), 0.0, 0.0, f"no system: {error}")
+
+
 def carry_out(chosen: Fault, rig: Rig, running: TaskRun | None = None) -> Result:
     """Make one fault and judge what comes of it; a failure is in the result, never raised."""
     trial, before, reason = Trial(rig, chosen.code, running), rig.pids, ""

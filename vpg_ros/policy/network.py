@@ -4,6 +4,8 @@ Fully convolutional, as Zeng et al. 2018, but with a trunk of 100 thousand weigh
 every 4 mm instead of four DenseNets with one every 32 mm.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -106,9 +108,7 @@ def _doubled(x: Tensor) -> Tensor:
 
 def fold_batch_norm(network: Network) -> Network:
     """The same function with every batch norm folded into the convolution before it (eval mode)."""
-    folded = make_network(network.config)
-    folded.load_state_dict(network.state_dict())
-    folded.eval()
+    folded = copy.deepcopy(network).eval()
     for block in folded.modules():
         if isinstance(block, nn.Sequential):
             _fold_block(block)

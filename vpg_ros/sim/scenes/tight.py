@@ -146,9 +146,12 @@ def _cells(rng: np.random.Generator, cells: list[tuple[int, int]]) -> _Group:
 
 
 def _planks(rng: np.random.Generator) -> _Group:
-    """Three long bricks side by side: too long to grasp along, in touch across."""
-    x, y, z = rng.uniform([0.040, 0.088, 0.028], [0.056, 0.110, 0.045])
-    return [_Placed(_box(rng, x, y, z), (i - 1) * (x + _GAP), 0.0) for i in range(3)]
+    """Three or four long bricks side by side: too long to grasp along, in touch across."""
+    count = int(rng.integers(3, 5))
+    x, y, z = rng.uniform([0.040, 0.088, 0.028], [0.064, 0.110, 0.045])
+    return [
+        _Placed(_box(rng, x, y, z), (i - (count - 1) / 2) * (x + _GAP), 0.0) for i in range(count)
+    ]
 
 
 def _walled(rng: np.random.Generator) -> _Group:
@@ -182,7 +185,7 @@ def _ring(rng: np.random.Generator) -> _Group:
 # Blocks that a group has at most, and the group.
 _GROUPS: list[tuple[int, Callable[[np.random.Generator], _Group]]] = [
     *((rows * columns, _grid(rows, columns)) for rows, columns in _GRIDS),
-    (3, _planks),
+    (4, _planks),
     (5, _walled),
     (5, _ring),
     (5, _corner),
