@@ -35,6 +35,9 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.robot import Robot
 from vpg_ros.returning import returned
 
+# s for which the end of a goal can be asked for. The server keeps every goal so long, its heightmap
+# too: a third of a megabyte each.
+RESULT_KEPT = 30
 PLACES = 8  # random places on the table that are tried before an object goes into the bin
 
 
@@ -68,6 +71,7 @@ class Goals:
             cancel_callback=self._cancel,
             # So that a cancel is heard while a goal is carried out.
             callback_group=ReentrantCallbackGroup(),
+            result_timeout=RESULT_KEPT,
         )
 
     def close(self) -> None:
