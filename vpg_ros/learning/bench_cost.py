@@ -45,7 +45,7 @@ def _peak_bytes(policy: NetworkPolicy, heightmap: Heightmap) -> int:
 
 
 class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the tensors that are alive after every operation. peak: the most there were, bytes."""
+    """Adds up the tensors alive after every operation. peak: the most there were, bytes."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -33,9 +33,9 @@ class TableEnv:
     """One table at a time; the same scene, seed and actions give the same transitions.
 
     camera: "perspective" with noise and fusion as on the robot, or "ortho", exact and faster.
-    task: "clear", for which each pick earns PICK_REWARD; or "scene", in which that holds where the
-    scene asks for picks, while any other end that one asks for earns PICK_REWARD when it is reached,
-    and ends the episode.
+    task: "clear", for which each pick earns PICK_REWARD; or "scene", for which it does where the
+    scene asks for picks, and reaching any other end that it asks for earns PICK_REWARD and ends the
+    episode.
     tried: actions that came to nothing where nothing has changed since. over: whether the episode
     has ended.
     """

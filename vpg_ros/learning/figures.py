@@ -1,8 +1,9 @@
 """The figures of an evaluation, by the definitions of Zeng et al. (2018), with their intervals.
 
-A run is completed when every object was picked, or what else its scene asks for was reached. Completion is the share of runs completed. The
-original takes grasp success and action efficiency from completed runs alone, which flatters a
-policy that completes few; both are therefore given over all runs as well.
+A run is completed when every object was picked, or what else its scene asks for was reached.
+Completion is the share of runs completed. The original takes grasp success and action efficiency
+from completed runs alone, which flatters a policy that completes few; both are therefore given over
+all runs as well.
 """
 
 from collections.abc import Sequence

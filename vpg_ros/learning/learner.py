@@ -22,7 +22,7 @@ from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.descent import Descent, DescentConfig
-from vpg_ros.learning.meta_level import MetaLevel, check_schedule, levels
+from vpg_ros.learning.hierarchy.meta_level import MetaLevel, check_schedule, levels
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
@@ -284,9 +284,8 @@ class Learner:
     def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
         """The values of the learning weights."""
         evaluator = Evaluator(self._network, self._device, UNSMOOTHED)
-        return evaluator.evaluate(
-            evaluator.look(heightmap), admissible=allowed, names=tuple(allowed)
-        )
+        scene = evaluator.look(heightmap)
+        return evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""

@@ -1,8 +1,8 @@
 """The meta-policy's network: one look at the whole table, a value for each primitive.
 
 The upper level of a hierarchical DQN (Kulkarni et al. 2016): it chooses who acts, and the chosen
-primitive's own network chooses where. The heightmap is not turned, and its cells are twice as wide
-as those of the pixels' networks, so that the look costs a hundredth of one of theirs.
+primitive's own network chooses where. The heightmap is not turned, and its cells are four times as
+wide as those of the pixels' networks, so that the look costs a hundredth of one of theirs.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead, make_head
 from vpg_ros.policy.layers import block
 
-META_CELL = 4  # pixels a cell side
+META_CELL = 8  # pixels a cell side
 _WIDTHS = (16, 32, 64, 64)  # channels of the levels, each at half the last one's resolution
 _STEP = META_CELL * 2 ** (len(_WIDTHS) - 1)  # pixels: sides are padded to multiples of this
 

@@ -64,7 +64,10 @@ class ValueNetwork(nn.Module):
 
 
 class SeparateNetworks(nn.Module):
-    """One network for each primitive behind the interface of one for all of them; meta: as there."""
+    """One network for each primitive behind the interface of one for all of them.
+
+    meta: as of ValueNetwork.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -111,19 +114,19 @@ def _doubled(x: Tensor) -> Tensor:
 def fold_batch_norm(network: Network) -> Network:
     """The same function with every batch norm folded into the convolution before it (eval mode)."""
     folded = copy.deepcopy(network).eval()
-    for block in folded.modules():
-        if isinstance(block, nn.Sequential):
-            _fold_block(block)
+    for layers in folded.modules():
+        if isinstance(layers, nn.Sequential):
+            _fold_block(layers)
     return folded
 
 
-def _fold_block(block: nn.Sequential) -> None:
-    for i in range(0, len(block), 3):
-        convolution, norm = block[i], block[i + 1]
+def _fold_block(layers: nn.Sequential) -> None:
+    for i in range(0, len(layers), 3):
+        convolution, norm = layers[i], layers[i + 1]
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        block[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
-        block[i + 1] = nn.Identity()
+        layers[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
+        layers[i + 1] = nn.Identity()
 
 
 def channels_last(network: Network) -> Network:

@@ -91,7 +91,7 @@ def is_solved(world: World, name: str, objects: int) -> bool:
 
 
 def asks_for_picks(name: str) -> bool:
-    """Whether scene ``name`` is solved by picking everything; False where it asks for another end."""
+    """Whether scene ``name`` is solved by picking everything, not by another end."""
     return _FAMILIES[name].solved is all_picked
 
 

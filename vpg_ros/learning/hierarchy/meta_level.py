@@ -1,9 +1,9 @@
 """The upper level of a hierarchy: what each primitive is worth on a whole table.
 
-Hierarchical DQN (Kulkarni et al. 2016): one transition teaches both levels, each its own target. The
-pixels of a primitive learn by the rule that ``targets`` names, the meta-policy learns the task's
-discounted return, Q(s, o) = r + γ · max over o' of Q(s', o'); a primitive ends after one action, so
-that every transition is one decision of the upper level as well.
+Hierarchical DQN (Kulkarni et al. 2016): one transition teaches both levels, each its own target.
+The pixels of a primitive learn by the rule that ``targets`` names, the meta-policy learns the
+task's discounted return, Q(s, o) = r + γ · max over o' of Q(s', o'). A primitive ends after one
+action, so that every transition is one decision of the upper level as well.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ class MetaLevel:
     def _useless(
         self, parameters: Tensor, useless: NDArray[np.bool_], rng: np.random.Generator
     ) -> Tensor:
-        """Loss towards 0 at one primitive of each table that has any which is admissible nowhere."""
+        """Loss towards 0 at one primitive, where any is admissible nowhere, of each table."""
         rows = np.flatnonzero(useless.any(axis=1))
         if not rows.size:
             return parameters.new_zeros(())
@@ -141,7 +141,7 @@ def _same(replay: Replay, other: tuple[int, bool], scene: Heightmap) -> bool:
 
 
 def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
-    """Of distributions N×O×K, each with atoms or probabilities of its own, those at ``best`` (N)."""
+    """Of N×O distributions with K outcomes, of their own or all the same, those at ``best`` (N)."""
     parts = (outcomes.atoms, outcomes.probabilities)
     rows = torch.arange(len(best), device=best.device)
     count = max(part.shape[-1] for part in parts)
