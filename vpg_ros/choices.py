@@ -3,6 +3,18 @@
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
 HEADS = ("scalar", "categorical", "quantile", "implicit")
+TRUNKS = ("shared", "separate")
+FLAT, HIERARCHICAL = "flat", "hierarchical"
+STRATEGIES = (FLAT, HIERARCHICAL)
+# What can be compared, each with its trunks and its strategy.
+DESIGNS = {
+    "flat-separate": ("separate", FLAT),
+    "flat-shared": ("shared", FLAT),
+    "hierarchical": ("separate", HIERARCHICAL),
+    "hierarchical-shared": ("shared", HIERARCHICAL),
+}
+SCHEDULES = ("joint", "staged")  # of the two levels of a hierarchical strategy
+TASKS = ("clear", "scene")  # clear the table, or do what the scene asks for
 RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
 OFFLINE_ALGORITHMS = ("awac", "bc", "cql", "double-dqn", "dqn", "filtered-bc", "iql")

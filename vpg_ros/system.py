@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vpg_ros.choices import DEVICES, POLICIES, RISKS
+from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -165,6 +165,13 @@ _SHARED = (
         "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
         low=-10.0,
     ),
+    Argument(
+        "strategy",
+        str,
+        "",
+        "how the network chooses; '' as its weights were trained",
+        ("", *STRATEGIES),
+    ),
     Argument("primitives", str, "", "such as grasp,push; '' takes what the checkpoint values"),
     Argument("device", str, "auto", "where the network runs and learns", DEVICES),
     Argument("max_actions", int, 100, "stop after this many actions", low=1),
@@ -183,7 +190,8 @@ _SHARED = (
 )
 
 _LEARNED = {
-    name: name for name in ("policy", "checkpoint", "primitives", "device", "risk", "alpha")
+    name: name
+    for name in ("policy", "checkpoint", "primitives", "device", "risk", "alpha", "strategy")
 }
 _LEARNER = {
     "out": "learn_dir",

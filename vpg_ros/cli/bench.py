@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import DEVICES, HEADS, RISKS
+from vpg_ros.choices import DESIGNS, DEVICES, HEADS, RISKS
 from vpg_ros.errors import require
 
 if TYPE_CHECKING:
@@ -24,13 +24,19 @@ def _add_decision(measured: "Subparsers") -> None:
         "decision",
         help="one decision: heightmap in, action out",
         description="Time one decision of several value heads and risk measures, interleaved in "
-        "one run, and compare each with the scalar head's.",
+        "one run, and compare each with the scalar head's; or, with --strategy or --primitives, of "
+        "several strategies and repertoires, with their memory and operations.",
+    )
+    parser.add_argument("--head", help="value heads, separated by commas (default: all)")
+    parser.add_argument("--risk", help="risk measures, separated by commas (default: mean,cvar)")
+    parser.add_argument(
+        "--strategy",
+        help=f"designs, separated by commas, of {', '.join(DESIGNS)} (default: the first three)",
     )
     parser.add_argument(
-        "--head", default=",".join(HEADS), help="value heads, separated by commas (default: all)"
-    )
-    parser.add_argument(
-        "--risk", default="mean,cvar", help="risk measures, separated by commas (mean,cvar)"
+        "--primitives",
+        help="sizes of the repertoire: 2..7, or numbers separated by commas (default: 2..7). Grasp "
+        "and push come first, then the others as they are registered",
     )
     parser.add_argument("--objects", type=int, default=10, help="objects on a table (default 10)")
     parser.add_argument("--tables", type=int, default=5, help="different tables (default 5)")
@@ -42,28 +48,66 @@ def _add_decision(measured: "Subparsers") -> None:
 
 
 def run_decision(options: argparse.Namespace) -> int:
-    """Measure and print a row for each head and risk."""
-    heads = _names("head", options.head, HEADS)
-    risks = _names("risk", options.risk, RISKS)
+    """Measure and print a row for each head and risk, or each strategy and repertoire."""
     for name in ("objects", "tables", "repeats", "threads"):
         value = getattr(options, name)
         require(value > 0, f"--{name} is {value}; it must be > 0")
+    rows = _rows(options)
+    _show(rows)
+    if options.json:
+        from vpg_ros.run_folder import write_json
+
+        write_json(options.json, rows)
+    return 0
+
+
+def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What is measured, behind a spinner."""
+    designs, counts = _designs(options)
+    heads = _names("head", options.head or ",".join(HEADS), HEADS)
+    risks = _names("risk", options.risk or "mean,cvar", RISKS)
 
     import torch
     from rich.console import Console
 
-    from vpg_ros.learning.bench import compare, tables, ways_of_heads
-    from vpg_ros.run_folder import write_json
+    from vpg_ros.learning import bench
+    from vpg_ros.learning.bench_cost import costs
 
     torch.set_num_threads(options.threads)
-    console = Console()
-    with console.status("deciding"):
-        ways = ways_of_heads(heads, risks, options.device)
-        rows = compare(ways, tables(options.objects, options.tables), options.repeats)
-    _show(console, rows)
-    if options.json:
-        write_json(options.json, rows)
-    return 0
+    with Console().status("deciding"):
+        tables = bench.tables(options.objects, options.tables)
+        if not designs:
+            ways = bench.ways_of_heads(heads, risks, options.device)
+            return bench.compare(ways, tables, options.repeats)
+        ways = bench.ways_of_designs(designs, counts, options.device)
+        times = bench.compare(ways, tables, options.repeats)
+        return [row | costs(way, tables) for row, way in zip(times, ways, strict=True)]
+
+
+def _designs(options: argparse.Namespace) -> tuple[list[str], list[int]]:
+    """The designs and sizes of repertoires asked for, none where heads are."""
+    if options.strategy is None and options.primitives is None:
+        return [], []
+    for name in ("head", "risk"):
+        value = getattr(options, name)
+        require(value is None, f"--{name} is {value!r}; it does not go with --strategy")
+    designs = _names("strategy", options.strategy or ",".join(list(DESIGNS)[:3]), tuple(DESIGNS))
+    return designs, _counts(options.primitives or "2..7")
+
+
+def _counts(text: str) -> list[int]:
+    """The numbers in 2..7 or 2,4,7, each one of primitives that there are."""
+    from vpg_ros import primitives
+
+    most = len(primitives.names())
+    first, dots, last = text.partition("..")
+    parts = (first, last) if dots else tuple(text.split(","))
+    counts = [int(part) if part.isdecimal() else 0 for part in parts]
+    require(
+        all(1 <= count <= most for count in counts) and counts == sorted(set(counts)),
+        f"--primitives is {text!r}; it must be numbers of 1 to {most}, such as 2..{most} or 2,4",
+    )
+    return list(range(counts[0], counts[1] + 1)) if dots else counts
 
 
 def _names(option: str, text: str, known: Sequence[str]) -> list[str]:
@@ -75,10 +119,11 @@ def _names(option: str, text: str, known: Sequence[str]) -> list[str]:
     return names
 
 
-def _show(console: Any, rows: Sequence[dict[str, Any]]) -> None:
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
     from rich.table import Table
 
     table = Table(*rows[0], title="one decision")
     for row in rows:
         table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    console.print(table)
+    Console().print(table)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import POLICIES, RISKS
+from vpg_ros.choices import POLICIES, RISKS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ def add_parser(subparsers: "Subparsers") -> None:
         default=0.25,
         help="of the risk: the share of worst returns that counts (cvar, var; in (0, 1]), or how "
         "careful to be (wang, power, mean_std; 0 is the mean); default 0.25",
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="",
+        help="how the network chooses: over all primitives' pixels at once (flat), or the "
+        "primitive first (hierarchical; default: as the weights were trained)",
     )
     parser.add_argument(
         "--scenes",
@@ -108,7 +115,14 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
 
     chosen = tuple(options.primitives) if options.primitives else None
     return Evaluation(
-        player=Player(options.policy, options.checkpoint, chosen, options.risk, options.alpha),
+        player=Player(
+            options.policy,
+            options.checkpoint,
+            chosen,
+            options.risk,
+            options.alpha,
+            options.strategy,
+        ),
         scenes=options.scenes,
         objects=options.objects,
         runs=options.runs,

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import HEADS
+from vpg_ros.choices import HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import ErrorCode, VpgError, require
 
@@ -54,6 +54,12 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--head",
         choices=HEADS,
         help="what is learned of a value: its mean (scalar, default), or its distribution",
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        help="how an action is chosen: over all primitives' pixels at once (flat, default), or the "
+        "primitive first, by a meta-policy (hierarchical)",
     )
     parser.add_argument(
         "--workers",
@@ -139,7 +145,8 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
     # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    given = {name: getattr(options, name) for name in ("actions", "seed", "camera", "head")}
+    names = ("actions", "seed", "camera", "head", "strategy")
+    given = {name: getattr(options, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
     if options.init:
         overrides["warm_up"] = 0

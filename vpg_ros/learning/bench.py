@@ -8,15 +8,20 @@ from typing import Any
 
 import torch
 
+from vpg_ros.action import Action
+from vpg_ros.choices import DESIGNS, FLAT
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
 from vpg_ros.policy import Policy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load
+from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.policy.strategy import Groups
+from vpg_ros.primitives import first_primitives
 from vpg_ros.resources import resource
 from vpg_ros.sim import scenes
 from vpg_ros.sim.camera import SimCamera
@@ -29,7 +34,7 @@ SCALAR = "scalar"
 class Way:
     """A way of deciding. labels: what tells it from the others, a column of the result each."""
 
-    labels: dict[str, str]
+    labels: dict[str, Any]
     policy: Policy
 
 
@@ -59,6 +64,42 @@ def ways_of_heads(heads: Sequence[str], risks: Sequence[str], device: str = "cpu
         for risk in risks:
             measured = policy.with_risk(make_risk(risk, DEFAULT_ALPHA))
             result.append(Way({"head": head, "risk": risk}, measured))
+    return result
+
+
+class _InTurn(NetworkPolicy):
+    """A hierarchical policy whose first choice is another primitive in each decision.
+
+    The choice of weights that learned nothing is the same on every table. It is made, and then
+    turned, so that every primitive's time counts alike, in vain where it is not admissible.
+    """
+
+    _turn = 0
+
+    def _groups(self, heightmap: Heightmap, tried: Sequence[Action]) -> Groups:
+        groups = list(super()._groups(heightmap, tried))
+        self._turn = (self._turn + 1) % len(groups)
+        return iter(groups[self._turn :] + groups[: self._turn])
+
+
+def ways_of_designs(
+    designs: Sequence[str], counts: Sequence[int], device: str = "cpu"
+) -> list[Way]:
+    """Every design of choices.DESIGNS with every number of primitives, as ``first_primitives``.
+
+    All weights are random: no time depends on them.
+    """
+    torch.manual_seed(0)
+    target, result = choose_device(device), []
+    for count in counts:
+        for design in designs:
+            trunks, strategy = DESIGNS[design]
+            config = NetworkConfig.of_repertoire(
+                first_primitives(count), trunks=trunks, strategy=strategy
+            )
+            kind = NetworkPolicy if strategy == FLAT else _InTurn
+            policy = kind(make_network(config).eval(), target).with_strategy(strategy)
+            result.append(Way({"strategy": design, "primitives": count}, policy))
     return result
 
 

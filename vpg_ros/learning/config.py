@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from vpg_ros.choices import HEADS
+from vpg_ros.choices import FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
 from vpg_ros.errors import require
 from vpg_ros.learning.env import CAMERAS
-from vpg_ros.policy.config import TRUNKS
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
 
@@ -44,6 +43,7 @@ class TrainingConfig:
     mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
     a process of its own, one action ahead of the learner, rather than in turns with it. trunks: one
     network "shared" by all primitives, or "separate" ones. head: what a value is, of choices.HEADS.
+    strategy: how an action is chosen, of choices.STRATEGIES. task: as of TableEnv.
     """
 
     actions: int = 1000
@@ -60,6 +60,8 @@ class TrainingConfig:
     ahead: bool = True
     trunks: str = "shared"
     head: str = "scalar"
+    strategy: str = FLAT
+    task: str = "clear"
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.5, 4, 14),
         SceneMix("tight", 0.5, 3, 10),
@@ -73,8 +75,9 @@ class TrainingConfig:
         self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
         repertoire(self.primitives)
         self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
-        self._require("trunks", self.trunks in TRUNKS, f"one of {', '.join(TRUNKS)}")
-        self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")
+        words = (("trunks", TRUNKS), ("head", HEADS), ("strategy", STRATEGIES), ("task", TASKS))
+        for name, allowed in words:
+            self._require(name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}")
         self._require("scenes", len(self.scenes) > 0, "a list of at least one scene")
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:

@@ -6,13 +6,14 @@ camera are reached directly instead of over sockets and topics.
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
+from vpg_ros.choices import TASKS
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
-from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
+from vpg_ros.learning.rewards import PICK_REWARD, failures, is_clear, reward, scene_changed
 from vpg_ros.sim import scenes
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera, SimCamera
@@ -32,17 +33,25 @@ class TableEnv:
     """One table at a time; the same scene, seed and actions give the same transitions.
 
     camera: "perspective" with noise and fusion as on the robot, or "ortho", exact and faster.
+    task: "clear", for which each pick earns PICK_REWARD; or "scene", for which it does where the
+    scene asks for picks, and reaching any other end that it asks for earns PICK_REWARD and ends the
+    episode.
     tried: actions that came to nothing where nothing has changed since. over: whether the episode
     has ended.
     """
 
     def __init__(
-        self, camera: str = "perspective", workspace: Workspace = DEFAULT_WORKSPACE
+        self,
+        camera: str = "perspective",
+        workspace: Workspace = DEFAULT_WORKSPACE,
+        task: str = "clear",
     ) -> None:
+        require(task in TASKS, f"task is {task!r}; it must be one of {', '.join(TASKS)}")
         require(camera in CAMERAS, f"camera is {camera!r}; it must be one of {', '.join(CAMERAS)}")
         self.workspace = workspace
         self.world = World(0, workspace)
-        self._camera_kind = camera
+        self._camera_kind, self._task = camera, task
+        self._goal: tuple[str, int] | None = None  # scene and objects, where picks are not the aim
         self.tried: list[Action] = []
         self.over = True
 
@@ -51,11 +60,14 @@ class TableEnv:
         check(scene, objects)
         self.world.reset(seed)
         scenes.build(self.world, scene, objects)
+        picks = self._task == "clear" or scenes.asks_for_picks(scene)
+        self._goal = None if picks else (scene, objects)
         return self._begin(f"{scene}-{objects}-{seed}", objects)
 
     def reset_case(self, case: Case, seed: int, jitter: bool = True) -> Heightmap:
         """The table of ``case``, its start poses jittered by ``seed``; raises SCENE_INVALID."""
         self.world.reset(seed)
+        self._goal = None
         case.build(self.world, jitter)
         return self._begin(f"{case.name}-{seed}", len(case.specs))
 
@@ -71,6 +83,11 @@ class TableEnv:
         self._heightmap = self._look()
         return self._heightmap
 
+    @property
+    def solved(self) -> bool | None:
+        """Whether the end that the scene asks for is reached; None where picks are the aim."""
+        return None if self._goal is None else scenes.is_solved(self.world, *self._goal)
+
     def step(self, action: Action) -> Transition:
         """Carry out ``action`` on the current scene; raises PARAMETER_INVALID between episodes."""
         require(not self.over, "the episode is over; call reset before step")
@@ -83,9 +100,11 @@ class TableEnv:
         after = self._heightmap = self._look()
         self.tried = failures(self.tried, action, outcome, before, after)
         self._count(scene_changed(before, after))
-        done = is_clear(after)
+        solved = self.solved
+        done = is_clear(after) or bool(solved)
         self.over = self.over or done
-        earned = reward(action, outcome, before, after)
+        picked = reward(action, outcome, before, after)
+        earned = picked if solved is None else PICK_REWARD * solved
         step = self._steps - 1
         return Transition(self._episode, step, before, action, outcome, earned, after, done)
 

@@ -42,6 +42,7 @@ class Player:
     kind: network, heuristic or random. checkpoint: the network's weights, the shipped ones if
     None. primitives: the only ones that may be chosen; if None, all that the network values, or
     the default repertoire. risk, alpha: what the network values actions by, as of ``make_risk``.
+    strategy: of the network, as of ``NetworkPolicy.with_strategy``.
     """
 
     kind: str = "network"
@@ -49,6 +50,7 @@ class Player:
     primitives: tuple[str, ...] | None = None
     risk: str = MEAN.name
     alpha: float = DEFAULT_ALPHA
+    strategy: str = ""
 
     def load(self) -> Contestant:
         """Raises as ``load_policy``, UNKNOWN_PRIMITIVE, and PARAMETER_INVALID for another kind."""
@@ -61,12 +63,16 @@ class Player:
             self.kind == "network" or self.risk == MEAN.name,
             f"risk is {self.risk!r}; the {self.kind} policy knows no risk, leave it at {MEAN.name}",
         )
+        require(
+            self.kind == "network" or not self.strategy,
+            f"strategy is {self.strategy!r}; the {self.kind} policy knows none, leave it out",
+        )
         return loaders[self.kind]()
 
     def _network(self) -> Contestant:
         # On the CPU, so that the same weights play the same runs whether there is a GPU or not.
         policy = load_policy(self.checkpoint or resource(SHIPPED_WEIGHTS), "cpu")
-        policy = policy.with_risk(make_risk(self.risk, self.alpha))
+        policy = policy.with_risk(make_risk(self.risk, self.alpha)).with_strategy(self.strategy)
         chosen = policy if self.primitives is None else policy.restricted_to(self.primitives)
         return Contestant(chosen.checkpoint, chosen.names, lambda seed: chosen)
 
@@ -81,7 +87,7 @@ class Player:
 
 
 def evaluate_run(env: TableEnv, policy: Policy, case: EvaluationCase, seed: int) -> Run:
-    """Let a policy clear one table."""
+    """Let a policy clear one table, or do what else its scene asks for."""
     heightmap = case.reset(env, seed)
     picks: list[bool] = []
     times: list[float] = []
@@ -105,6 +111,7 @@ def evaluate_run(env: TableEnv, policy: Policy, case: EvaluationCase, seed: int)
         grasps=len(picks),
         grasp_successes=sum(picks),
         decision_ms=median(times) if times else 0.0,
+        solved=env.solved,
     )
 
 

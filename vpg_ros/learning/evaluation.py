@@ -63,6 +63,7 @@ class Evaluation:
             "primitives": list(contestant.names),
             "camera": self.camera,
             **self._risk(),
+            **({"strategy": self.player.strategy} if self.player.strategy else {}),
         }
 
     def _risk(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.descent import Descent, DescentConfig
+from vpg_ros.learning.hierarchy.meta_level import MetaLevel, check_schedule, levels
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
@@ -57,7 +58,9 @@ class LearnerConfig(DescentConfig):
     are mirrored and turned where that changes nothing. mask: whether inadmissible actions are left
     out of the next scene's value and of what the policy chooses. empty_table: weight of drawing the
     best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
-    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform.
+    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform. schedule: of a
+    hierarchical strategy, whether its two levels learn from the beginning ("joint"), or one after
+    the other and then both ("staged", ``meta_level.STAGES``).
     """
 
     batch: int = 32
@@ -75,6 +78,7 @@ class LearnerConfig(DescentConfig):
     mask: bool = True
     empty_table: float = 0.0
     priority: float = 0.6
+    schedule: str = "joint"
 
     def __post_init__(self) -> None:
         require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
@@ -83,6 +87,7 @@ class LearnerConfig(DescentConfig):
             self.targets in RULES,
             f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
         )
+        check_schedule(self.schedule)
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         for name in ("push_reward", "empty_table", "priority"):
             value = getattr(self, name)
@@ -126,6 +131,15 @@ class Learner:
         self._next_value, self._penalty = next_value, penalty
         self._rule = RULES[config.targets]
         self._bound = self._rule.bound(config.push_reward, config.gamma)
+        self._meta = self._meta_level()
+
+    def _meta_level(self) -> MetaLevel | None:
+        """The upper level, where the strategy has one."""
+        learning, average, config = self._network.meta, self._average.meta, self.config
+        if learning is None or average is None:
+            return None
+        shape, place = self._network.config, self._workspace
+        return MetaLevel(learning, average, shape, place, config.gamma, config.mask)
 
     @property
     def network(self) -> Network:
@@ -179,13 +193,22 @@ class Learner:
         indices = self.replay.sample(
             config.batch, self._rng, config.newest, config.newest_share, config.priority
         )
-        loss = self._loss(indices)
-        if self._penalty is not None:
-            loss = loss + self._penalty(self._network, [self.replay[i] for i in indices])
+        loss = self._loss_of_levels(indices)
         self._descent.step(loss)
         if self.updates % config.refresh_every == 0:
             self._refresh()
         return float(loss.detach())
+
+    def _loss_of_levels(self, indices: Sequence[int]) -> torch.Tensor:
+        """Of the pixels and, in a hierarchy, of the primitives: of whichever learn now."""
+        progress = self.updates / self.config.decay_updates
+        pixels, meta = levels(self.config.schedule, progress) if self._meta else (True, False)
+        loss = self._loss(indices) if pixels else torch.zeros((), device=self._device)
+        if pixels and self._penalty is not None:
+            loss = loss + self._penalty(self._network, [self.replay[i] for i in indices])
+        if meta and self._meta is not None:
+            loss = loss + self._meta.loss(self.replay, indices, self._rng)
+        return loss
 
     def _loss(self, indices: Sequence[int]) -> torch.Tensor:
         """Mean loss over the samples, one forward pass for each primitive among them."""
@@ -239,14 +262,15 @@ class Learner:
         near = cells_within(
             self.config.reach, experience.row, experience.column, scene, config.cell
         )
-        return self._best_of(scene, {name: mask & near for name, mask in allowed.items()})
+        reachable = {name: mask & near for name, mask in allowed.items()}
+        return self._best_of(scene, {n: mask for n, mask in reachable.items() if mask.any()})
 
     def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
-        """What the best allowed action comes to."""
+        """What the best allowed action comes to; every primitive of ``allowed`` has one."""
         network = self._average if self.config.target_network else self._network
         evaluator = Evaluator(network, self._device, UNSMOOTHED)
         scene = evaluator.look(heightmap)
-        values = evaluator.evaluate(scene, admissible=allowed)
+        values = evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
         chooser = self._learning_values(heightmap, allowed) if self.config.double else values
         best = _best(chooser, allowed)
         if best is None:
@@ -260,7 +284,8 @@ class Learner:
     def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
         """The values of the learning weights."""
         evaluator = Evaluator(self._network, self._device, UNSMOOTHED)
-        return evaluator.evaluate(evaluator.look(heightmap), admissible=allowed)
+        scene = evaluator.look(heightmap)
+        return evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""

@@ -15,8 +15,9 @@ from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.rewards import scene_changed
+from vpg_ros.learning.rewards import scene_changed, worked
 
+_LATER = {"worked"}  # fields that shards of earlier versions lack
 HeightArray = NDArray[np.float16]
 
 
@@ -26,7 +27,8 @@ class Experience:
 
     height, next_height: rows×columns float16, m above the table, NaN where unseen (half precision
     is exact to 0.03 mm here). colour, next_colour: rows×columns×3 uint8, or 0×0×3 where colour is
-    not learned from. changed: whether the scene did. The rest as in Transition.
+    not learned from. changed: whether the scene did. worked: whether the action did what its
+    primitive is for. The rest as in Transition.
     """
 
     height: HeightArray
@@ -40,6 +42,7 @@ class Experience:
     done: bool
     next_height: HeightArray
     next_colour: NDArray[np.uint8]
+    worked: bool = False
 
     @staticmethod
     def of(transition: Transition, colour: bool) -> "Experience":
@@ -58,6 +61,7 @@ class Experience:
             transition.done,
             after.height.astype(np.float16),
             after.colour if colour else none,
+            worked(action, transition.outcome, before, after),
         )
 
     def before(self, workspace: Workspace) -> Heightmap:
@@ -166,7 +170,8 @@ def _pack(items: list[Experience]) -> bytes:
 def _unpack(path: Path) -> list[Experience]:
     try:
         with np.load(path) as data:
-            columns = {name: data[name] for name in Experience.__dataclass_fields__}
+            names = Experience.__dataclass_fields__.keys() - (_LATER - set(data))
+            columns = {name: data[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise VpgError(
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"

@@ -38,7 +38,7 @@ class Rollout:
 
     def __init__(self, config: TrainingConfig, policy: Callable[[], Policy]) -> None:
         self._config, self._policy = config, policy
-        self._env = TableEnv(camera=config.camera)
+        self._env = TableEnv(camera=config.camera, task=config.task)
 
     def episode(self, number: int, actions: int) -> Iterator[Transition]:
         """One scene, until it is clear or given up; see :class:`Source`."""

@@ -29,10 +29,15 @@ def _picks(experience: Experience) -> bool:
 
 
 def _earned(experience: Experience, push_reward: float) -> float:
-    """The pick, or the push reward for any other action that changed the scene."""
+    """The task's reward, and the push reward for any action but a pick that changed the scene."""
     if _picks(experience):
         return experience.reward
-    return push_reward * experience.changed
+    return experience.reward + push_reward * experience.changed
+
+
+def _did_its_part(experience: Experience, _: float) -> float:
+    """Whether a pick picked, wanted or not; of any other action the task's reward."""
+    return float(experience.worked) if _picks(experience) else experience.reward
 
 
 def _worked(experience: Experience, _: float) -> float:
@@ -43,6 +48,11 @@ def _worked(experience: Experience, _: float) -> float:
 def _prepared(experience: Experience) -> bool:
     """Something other than a pick changed the scene and there is more to do."""
     return not _picks(experience) and experience.changed and not experience.done
+
+
+def _enabled(experience: Experience) -> bool:
+    """Something other than a pick did what it is for, and there is more to do."""
+    return _prepared(experience) and experience.worked
 
 
 def _happened(experience: Experience) -> bool:
@@ -60,6 +70,10 @@ RULES: dict[str, TargetRule] = {
     "discounted": TargetRule(
         _earned, _prepared, lambda push_reward, gamma: max(1.0, push_reward / (1 - gamma))
     ),
+    # The level of the primitives in a hierarchy (Kulkarni et al. 2016): each is worth the chance
+    # that it does what it is for, times what that makes possible nearby; whether that is wanted is
+    # for the level above to know.
+    "worked": TargetRule(_did_its_part, _enabled, lambda push_reward, gamma: 1.0),
     # No future: the chance that the action does what it is for.
     "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),
     # Zeng et al. 2018: every action that did something is worth what follows it as well.

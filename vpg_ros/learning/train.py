@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.action import Transition
+from vpg_ros.choices import FLAT
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
@@ -40,7 +41,14 @@ MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 TRANSITIONS = "transitions"  # folder of the store
 # Settings that trainings of earlier versions do not name: there was nothing else to choose.
-EARLIER = {"training.head": "scalar", "learner.double": False}
+EARLIER = {
+    "training.head": "scalar",
+    "training.strategy": FLAT,
+    "training.task": "clear",
+    "network.strategy": FLAT,
+    "learner.double": False,
+    "learner.schedule": "joint",
+}
 
 
 def act_here(config: TrainingConfig, learner: Learner) -> Source:
@@ -77,7 +85,7 @@ class Trainer:
         self.progress = Progress()
         self.learner = Learner(
             NetworkConfig.of_repertoire(
-                config.primitives, config.head, config.colour, config.trunks
+                config.primitives, config.head, config.colour, config.trunks, config.strategy
             ),
             learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
             DEFAULT_WORKSPACE,

@@ -28,7 +28,7 @@ class Worker:
         # More threads would hinder other workers, and sums in another order change a decision.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        self._env = TableEnv(camera)
+        self._env = TableEnv(camera, task="scene")
         self._policy = player.load().policy
 
     def run(self, task: Task) -> Run:

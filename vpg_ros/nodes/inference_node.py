@@ -22,7 +22,7 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DEVICES, POLICIES, RISKS
+from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -85,6 +85,12 @@ class Parameters:
         high=10.0,
         changeable=True,
     )
+    strategy: str = parameter(
+        "how the network chooses: flat, over all primitives' pixels at once; hierarchical, the "
+        "primitive first; '': as its weights were trained",
+        "",
+        choices=("", *STRATEGIES),
+    )
     threads: int = parameter("CPU threads of the network; 0: as many as cores", 0, low=0, high=256)
     resolution: float = parameter(
         "m per pixel of the heightmaps that will come, checked against the weights at the start",
@@ -133,7 +139,8 @@ class InferenceNode(VpgNode):
         """The network in a checkpoint."""
         workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
         policy = load_policy(path, self._settings.device, workspace)
-        return policy.restricted_to(parse_repertoire(self._settings.primitives, policy.names))
+        chosen = policy.restricted_to(parse_repertoire(self._settings.primitives, policy.names))
+        return chosen.with_strategy(self._settings.strategy)
 
     @property
     def _repertoire(self) -> tuple[str, ...]:

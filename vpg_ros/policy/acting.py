@@ -1,7 +1,7 @@
-"""Running the network over a heightmap: one forward pass for all primitives and rotations."""
+"""Running the networks over a heightmap: one forward pass of each that is needed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
@@ -17,6 +18,7 @@ from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells
+from vpg_ros.policy.meta import MetaNetwork, overview
 from vpg_ros.policy.network import (
     DOWNSAMPLING,
     Network,
@@ -39,13 +41,15 @@ SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions 
 class Scene:
     """A heightmap as the network sees it.
 
-    views: one canvas for each input rotation, none if nothing stands on the table. features: of
-    each of the network's members, canvas × F × rows × columns.
+    views: one canvas for each input rotation, none if nothing stands on the table. inputs: all of
+    them as the network reads them, canvas × C × rows × columns. features: what members of the
+    network have made of them so far, by the member's index, canvas × F × rows × columns.
     """
 
     heightmap: Heightmap
     views: tuple[Canvas, ...]
-    features: tuple[Tensor, ...]
+    inputs: Tensor
+    features: dict[int, Tensor] = field(default_factory=dict)
 
 
 class Evaluator:
@@ -62,27 +66,56 @@ class Evaluator:
         self._network = channels_last(fold_batch_norm(network).to(device))
         for member in self._network.members:
             for layer in member.children():
-                # Sums over many outcomes need all their digits.
-                if not isinstance(layer, DistributionalHead):
+                # Sums over many outcomes need all their digits, and the meta-policy has time.
+                if not isinstance(layer, DistributionalHead | MetaNetwork):
                     layer.to(self._dtype)
 
+    @property
+    def has_meta(self) -> bool:
+        """Whether there is a meta-policy that has learned something."""
+        meta = self._network.meta
+        return meta is not None and bool(meta.updates > 0)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of all weights that it acts with."""
+        state = self._network.state_dict().values()
+        return sum(tensor.numel() * tensor.element_size() for tensor in state)
+
     def look(self, heightmap: Heightmap) -> Scene:
-        """The network's features of a heightmap: nearly all the work."""
+        """A heightmap turned to all the input rotations."""
         views = tuple(canvases(heightmap, self.config.cell))
         if not views:
-            return Scene(heightmap, (), ())
+            return Scene(heightmap, (), torch.empty(0))
         pixels = planes(heightmap.height, heightmap.colour if self.config.colour else None)
         inputs = np.stack([render(pixels, view, self.config.cell) for view in views])
         batch = torch.from_numpy(inputs).to(self._device, self._dtype)
-        batch = batch.contiguous(memory_format=torch.channels_last)
+        return Scene(heightmap, views, batch.contiguous(memory_format=torch.channels_last))
+
+    def of_primitives(self, heightmap: Heightmap, measure: RiskMeasure = MEAN) -> dict[str, float]:
+        """What the meta-policy makes of every primitive on this table, under a risk measure.
+
+        Raises PARAMETER_INVALID where there is no meta-policy, or its head does not know the
+        measure.
+        """
+        meta = self._network.meta
+        require(meta is not None, "these weights have no meta-policy")
+        assert meta is not None
+        check_measure(meta.head, measure)
+        cells = overview(heightmap.height, heightmap.colour if self.config.colour else None)
         with torch.inference_mode():
-            features = tuple(member.features(batch) for member in self._network.members)
-        return Scene(heightmap, views, features)
+            outcomes = meta.outcomes(torch.from_numpy(cells)[None].to(self._device))
+            values = measure.of(outcomes)[0].tolist()
+        return dict(zip(self.config.names, values, strict=True))
 
     def evaluate(
-        self, scene: Scene, measure: RiskMeasure = MEAN, admissible: BoolMaps | None = None
+        self,
+        scene: Scene,
+        measure: RiskMeasure = MEAN,
+        admissible: BoolMaps | None = None,
+        names: Sequence[str] | None = None,
     ) -> FloatMaps:
-        """A risk measure of the value of every primitive at every cell.
+        """A risk measure of the value of every primitive, or of ``names`` alone, at every cell.
 
         A value is the mean over the cells around its own, ``smoothing`` a side, as of an action
         that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
@@ -90,19 +123,47 @@ class Evaluator:
         needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
         head does not know the measure.
         """
-        rows, columns = self._shape(scene)
+        chosen = self.config.names if names is None else tuple(names)
         if not scene.views:
             check_measure(self._network.members[0].head, measure)
-            empty = np.zeros((INPUT_ROTATIONS, self.config.outputs, rows, columns))
-            return self._by_primitive(empty.astype(np.float32))
-        with torch.inference_mode():
-            parts = [
-                read(member.head, features, measure, self._wanted(member, scene, admissible))
-                for member, features in zip(self._network.members, scene.features, strict=True)
-            ]
-            values = torch.cat(parts, dim=1).cpu().numpy()
-        restored = _restored(values, scene.views, self.config.cell, (rows, columns))
-        return self._by_primitive(_smoothed(restored, self._smoothing))
+            return {name: self._nothing(name, scene) for name in chosen}
+        found: FloatMaps = {}
+        for index, member in enumerate(self._network.members):
+            own = [name for name in chosen if name in member.config.names]
+            if own:
+                with torch.inference_mode():
+                    wanted = self._wanted(member, scene, admissible)
+                    values = read(member.head, self._features(scene, index), measure, wanted)
+                found |= self._maps(values.cpu().numpy(), member, scene, own)
+        return {name: found[name] for name in chosen}
+
+    def _features(self, scene: Scene, index: int) -> Tensor:
+        """What a member makes of a scene: nearly all the work, done once."""
+        if index not in scene.features:
+            with torch.inference_mode():
+                scene.features[index] = self._network.members[index].features(scene.inputs)
+        return scene.features[index]
+
+    def _nothing(self, name: str, scene: Scene) -> NDArray[np.float32]:
+        channels = len(self.config.channels(name))
+        return np.zeros((channels * INPUT_ROTATIONS, *self._shape(scene)), np.float32)
+
+    def _maps(
+        self,
+        values: NDArray[np.float32],
+        member: ValueNetwork,
+        scene: Scene,
+        names: Iterable[str],
+    ) -> FloatMaps:
+        """Of a member's outputs (canvas × output × …) those of ``names``, on the heightmap."""
+        result: FloatMaps = {}
+        for name in names:
+            own = values[:, list(member.config.channels(name))]
+            restored = _restored(own, scene.views, self.config.cell, self._shape(scene))
+            smooth = _smoothed(restored, self._smoothing)
+            # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
+            result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
+        return result
 
     def distribution(
         self, scene: Scene, primitive: str, rotation: int, row: int, column: int
@@ -116,7 +177,7 @@ class Evaluator:
             return None
         turns, view = divmod(rotation, INPUT_ROTATIONS)
         output = member.config.channels(primitive)[turns]
-        features = scene.features[self._network.members.index(member)][view]
+        features = self._features(scene, self._network.members.index(member))[view]
         around = np.arange(self._smoothing) - self._smoothing // 2
         near = np.meshgrid(row + around, column + around, indexing="ij")
         (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
@@ -151,15 +212,6 @@ class Evaluator:
             return result
 
         return mask
-
-    def _by_primitive(self, turned: NDArray[np.float32]) -> FloatMaps:
-        """Input rotation × output × … → primitive → rotations × …."""
-        result = {}
-        for name in self.config.names:
-            channels = self.config.channels(name)
-            # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
-            result[name] = np.concatenate([turned[:, channel] for channel in channels])
-        return result
 
 
 def value_maps(

@@ -90,13 +90,17 @@ def render(
         cv2.warpAffine(layer, matrix, size, flags=flags, borderValue=1.0 if i == UNSEEN else 0.0)
         for i, layer in enumerate(pixels)
     ]
-    return _to_cells(layers, canvas, cell)
+    return to_cells(layers, cell)
 
 
-def _to_cells(layers: Sequence[NDArray[Any]], canvas: Canvas, cell: int) -> NDArray[np.float32]:
-    """Space-to-depth of the height, mean over the cell of everything else."""
-    shape = (canvas.rows, cell, canvas.columns, cell)
-    height = layers[0].reshape(shape).transpose(1, 3, 0, 2).reshape(-1, canvas.rows, canvas.columns)
+def to_cells(layers: Sequence[NDArray[Any]], cell: int) -> NDArray[np.float32]:
+    """Space-to-depth of the height, mean over the cell of everything else.
+
+    layers: of ``planes``, rows×columns each, multiples of ``cell`` pixels.
+    """
+    rows, columns = (size // cell for size in layers[0].shape)
+    shape = (rows, cell, columns, cell)
+    height = layers[0].reshape(shape).transpose(1, 3, 0, 2).reshape(-1, rows, columns)
     means = [layer.reshape(shape).mean(axis=(1, 3))[None] for layer in layers[1:]]
     return np.concatenate([height, *means]).astype(np.float32)
 

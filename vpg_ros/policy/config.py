@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vpg_ros import primitives
+from vpg_ros.choices import FLAT, STRATEGIES, TRUNKS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
-TRUNKS = ("shared", "separate")
 INPUT_ROTATIONS = 8  # the heightmap is turned by k · 2π/16, k < 8; outputs hold the other half
 
 
@@ -19,7 +19,8 @@ class NetworkConfig:
     rotations / INPUT_ROTATIONS channels for each rotated input. resolution: m a pixel of the
     heightmaps it reads. cell: pixels a cell side (space-to-depth). widths: channels of the three
     levels. head: name of the value head. colour: whether colour is an input beside height. trunks:
-    "shared" by all primitives, or "separate".
+    "shared" by all primitives, or "separate". strategy: how an action is chosen from what they
+    value, of choices.STRATEGIES; the hierarchical one has a network of its own.
     """
 
     primitives: tuple[tuple[str, int], ...]
@@ -29,12 +30,14 @@ class NetworkConfig:
     head: str = "scalar"
     colour: bool = False
     trunks: str = "shared"
+    strategy: str = FLAT
 
     def __post_init__(self) -> None:
-        require(
-            self.trunks in TRUNKS,
-            f"trunks is {self.trunks!r}; it must be one of {', '.join(TRUNKS)}",
-        )
+        for name, allowed in (("trunks", TRUNKS), ("strategy", STRATEGIES)):
+            value = getattr(self, name)
+            require(
+                value in allowed, f"{name} is {value!r}; it must be one of {', '.join(allowed)}"
+            )
 
     @staticmethod
     def of_repertoire(
@@ -42,16 +45,17 @@ class NetworkConfig:
         head: str = "scalar",
         colour: bool = False,
         trunks: str = "shared",
+        strategy: str = FLAT,
     ) -> "NetworkConfig":
         """The configuration for the primitives ``names``; raises as ``repertoire``."""
         chosen = primitives.repertoire(names)
         pairs = tuple((name, primitives.get(name).rotations) for name in chosen)
-        return NetworkConfig(pairs, head=head, colour=colour, trunks=trunks)
+        return NetworkConfig(pairs, head=head, colour=colour, trunks=trunks, strategy=strategy)
 
     def only(self, name: str) -> "NetworkConfig":
         """The configuration of a network for one of the primitives."""
         pairs = tuple(pair for pair in self.primitives if pair[0] == name)
-        return replace(self, primitives=pairs, trunks="shared")
+        return replace(self, primitives=pairs, trunks="shared", strategy=FLAT)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,6 +102,7 @@ class NetworkConfig:
             str(data["head"]),
             bool(data["colour"]),
             str(data.get("trunks", "shared")),
+            str(data.get("strategy", FLAT)),
         )
 
     def check_primitives(self) -> None:

@@ -10,28 +10,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vpg_ros.choices import HIERARCHICAL
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.heads import make_head
+from vpg_ros.policy.layers import block
+from vpg_ros.policy.meta import MetaNetwork
 
 DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
-LEAK = 0.05  # a plain ReLU dies at these learning rates and leaves a flat plateau of values
 
 
 class ValueNetwork(nn.Module):
-    """B×input_channels×H×W cells → head parameters, B×outputs·k×H×W."""
+    """B×input_channels×H×W cells → head parameters, B×outputs·k×H×W.
+
+    meta: the network of a hierarchical strategy's meta-policy, beside what values the pixels.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         first, second, third = config.widths
-        self.encode_fine = _block(config.input_channels, first)
-        self.encode_middle = _block(first, second)
-        self.encode_coarse = _block(second, third)
+        self.encode_fine = block(config.input_channels, first)
+        self.encode_middle = block(first, second)
+        self.encode_coarse = block(second, third)
         self.lift_middle = nn.Conv2d(third, second, 1)
-        self.decode_middle = _block(second, second)
+        self.decode_middle = block(second, second)
         self.lift_fine = nn.Conv2d(second, first, 1)
-        self.decode_fine = _block(first, first)
+        self.decode_fine = block(first, first)
         self.head = make_head(config.head, first, config.outputs)
+        self.meta = _make_meta(config)
 
     def part(self, name: str) -> "ValueNetwork":
         """The network that values a primitive: this one."""
@@ -58,12 +64,16 @@ class ValueNetwork(nn.Module):
 
 
 class SeparateNetworks(nn.Module):
-    """One network for each primitive behind the interface of one for all of them."""
+    """One network for each primitive behind the interface of one for all of them.
+
+    meta: as of ValueNetwork.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.parts = nn.ModuleDict({name: ValueNetwork(config.only(name)) for name in config.names})
+        self.meta = _make_meta(config)
 
     def part(self, name: str) -> ValueNetwork:
         """The network of one primitive."""
@@ -89,16 +99,11 @@ def make_network(config: NetworkConfig) -> Network:
     return SeparateNetworks(config) if config.trunks == "separate" else ValueNetwork(config)
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3×3 convolutions with batch norm."""
-    layers: list[nn.Module] = []
-    for width in (inputs, outputs):
-        layers += [
-            nn.Conv2d(width, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.LeakyReLU(LEAK, inplace=True),
-        ]
-    return nn.Sequential(*layers)
+def _make_meta(config: NetworkConfig) -> MetaNetwork | None:
+    """The meta-policy's network, where the strategy has one."""
+    if config.strategy != HIERARCHICAL:
+        return None
+    return MetaNetwork(len(config.names), config.head, config.colour)
 
 
 def _doubled(x: Tensor) -> Tensor:
@@ -109,19 +114,19 @@ def _doubled(x: Tensor) -> Tensor:
 def fold_batch_norm(network: Network) -> Network:
     """The same function with every batch norm folded into the convolution before it (eval mode)."""
     folded = copy.deepcopy(network).eval()
-    for block in folded.modules():
-        if isinstance(block, nn.Sequential):
-            _fold_block(block)
+    for layers in folded.modules():
+        if isinstance(layers, nn.Sequential):
+            _fold_block(layers)
     return folded
 
 
-def _fold_block(block: nn.Sequential) -> None:
-    for i in range(0, len(block), 3):
-        convolution, norm = block[i], block[i + 1]
+def _fold_block(layers: nn.Sequential) -> None:
+    for i in range(0, len(layers), 3):
+        convolution, norm = layers[i], layers[i + 1]
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        block[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
-        block[i + 1] = nn.Identity()
+        layers[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
+        layers[i + 1] = nn.Identity()
 
 
 def channels_last(network: Network) -> Network:

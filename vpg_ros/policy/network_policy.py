@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from vpg_ros.action import Action
+from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.acting import SMOOTHING, UNSMOOTHED, Evaluator, Scene
@@ -16,7 +17,14 @@ from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.reading import check_measure
 from vpg_ros.policy.risk import MEAN, RiskMeasure
-from vpg_ros.policy.selection import best_cells, doubted, select, without_tried
+from vpg_ros.policy.selection import (
+    best_cells,
+    doubted,
+    nothing_admissible,
+    select,
+    without_tried,
+)
+from vpg_ros.policy.strategy import Groups, check_strategy, flat, hierarchical
 
 
 class NetworkPolicy:
@@ -24,7 +32,8 @@ class NetworkPolicy:
 
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
     unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
-    smoothing: as of Evaluator. risk: the mean unless ``with_risk`` of another.
+    smoothing: as of Evaluator. risk: the mean unless ``with_risk`` of another. strategy: the
+    network's unless ``with_strategy`` of another; flat as long as its meta-policy knows nothing.
     """
 
     name = "network"
@@ -44,6 +53,7 @@ class NetworkPolicy:
         self.names = network.config.names
         self._heads = tuple(member.head for member in network.members)
         self._evaluator = Evaluator(network, device, smoothing)
+        self.strategy = HIERARCHICAL if self._evaluator.has_meta else FLAT
 
     def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
         """The same network choosing from ``names`` alone; raises UNKNOWN_PRIMITIVE."""
@@ -65,20 +75,35 @@ class NetworkPolicy:
         policy.risk = risk
         return policy
 
+    def with_strategy(self, strategy: str) -> "NetworkPolicy":
+        """The same network under another strategy, its own for "".
+
+        Raises PARAMETER_INVALID for one that is unknown or that the network is not made for.
+        """
+        check_strategy(strategy or self.strategy, self.config.strategy == HIERARCHICAL)
+        policy = copy.copy(self)
+        policy.strategy = strategy or self.strategy
+        return policy
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights that it acts with."""
+        return self._evaluator.weight_bytes
+
     def maps(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> ValueMaps:
-        """Value maps with ``tried`` masked out and what is near doubted.
+        """Value maps of all primitives with ``tried`` masked out and what is near doubted.
 
         Only where an action is admissible need the values be right. Raises HEIGHTMAP_INVALID,
         CHECKPOINT_MISMATCH.
         """
-        scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
+        scene, admissible = self._look(heightmap), self._admissible(heightmap, self.names, tried)
         return self._value(scene, admissible, self.risk, tried)
 
     def full_maps(
         self, heightmap: Heightmap, measures: Mapping[str, RiskMeasure]
     ) -> dict[str, ValueMaps]:
         """Maps of any measures, right everywhere: to look at. Raises as ``maps``."""
-        scene, admissible = self._look(heightmap), self._admissible(heightmap)
+        scene, admissible = self._look(heightmap), self._admissible(heightmap, self.names)
         return {
             name: self._value(scene, admissible, measure, full=True)
             for name, measure in measures.items()
@@ -95,15 +120,28 @@ class NetworkPolicy:
         """The best action that is not a repetition of ``tried``.
 
         Among equally good ones, of which a careful policy sees many where all may fail, the one of
-        the highest mean.
+        the highest mean. The maps are those of the primitives that the strategy looked at last.
         """
-        scene, admissible = self._look(heightmap), self._admissible(heightmap, tried)
-        maps = self._value(scene, admissible, self.risk, tried)
-        action = self._best(scene, maps, tried)
+        scene = self._look(heightmap)
+        for names in self._groups(heightmap, tried):
+            admissible = self._admissible(heightmap, names, tried)
+            if any(mask.any() for mask in admissible.values()):
+                maps = self._value(scene, admissible, self.risk, tried)
+                return Decision(self._signed(scene, self._best(scene, maps, tried)), maps)
+        raise nothing_admissible(self.names)
+
+    def _groups(self, heightmap: Heightmap, tried: Sequence[Action]) -> Groups:
+        """The primitives in the strategy's order."""
+        if self.strategy == FLAT:
+            return flat(self.names)
+        values = self._evaluator.of_primitives(heightmap, self.risk)
+        return hierarchical({name: values[name] for name in self.names}, tried)
+
+    def _signed(self, scene: Scene, action: Action) -> Action:
+        """With who chose it, and how far its returns spread."""
         expected = self._distribution(scene, action)
         spread = 0.0 if expected is None else float(expected.std)
-        action = replace(action, spread=spread, policy=self.name, checkpoint=self.checkpoint)
-        return Decision(action, maps)
+        return replace(action, spread=spread, policy=self.name, checkpoint=self.checkpoint)
 
     def _best(self, scene: Scene, maps: ValueMaps, tried: Sequence[Action]) -> Action:
         """The action of the highest value and, among equals, of the highest mean."""
@@ -120,9 +158,11 @@ class NetworkPolicy:
         self.config.check_resolution(heightmap.workspace.resolution)
         return self._evaluator.look(heightmap)
 
-    def _admissible(self, heightmap: Heightmap, tried: Sequence[Action] = ()) -> BoolMaps:
+    def _admissible(
+        self, heightmap: Heightmap, names: tuple[str, ...], tried: Sequence[Action] = ()
+    ) -> BoolMaps:
         cell = self.config.cell
-        allowed = admissible_cells(heightmap, self.names, cell, self._masked)
+        allowed = admissible_cells(heightmap, names, cell, self._masked)
         return without_tried(allowed, tried, heightmap, cell)
 
     def _value(
@@ -134,9 +174,8 @@ class NetworkPolicy:
         full: bool = False,
     ) -> ValueMaps:
         wanted = None if full else admissible
-        values = self._evaluator.evaluate(scene, measure, wanted)
-        own = {name: values[name] for name in self.names}
-        chosen = doubted(own, tried, scene.heightmap, self.config.cell)
+        values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible))
+        chosen = doubted(values, tried, scene.heightmap, self.config.cell)
         return ValueMaps(chosen, admissible, self.config.cell)
 
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:

@@ -1,6 +1,6 @@
 """From value maps to one action: masks, argmax, nothing again that came to nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,12 +46,17 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
         if np.isfinite(value) and (best is None or value > best[0]):
             best = (value, name, index)
     if best is None:
-        raise VpgError(
-            ErrorCode.NO_ADMISSIBLE_ACTION,
-            f"no primitive of {', '.join(maps.values)} is admissible anywhere: "
-            "the table is clear, or every action was tried without changing the scene",
-        )
+        raise nothing_admissible(maps.values)
     return _action_at(maps, heightmap, best[1], best[2])
+
+
+def nothing_admissible(names: Iterable[str]) -> VpgError:
+    """The error of a scene in which no action of ``names`` is left."""
+    return VpgError(
+        ErrorCode.NO_ADMISSIBLE_ACTION,
+        f"no primitive of {', '.join(names)} is admissible anywhere: "
+        "the table is clear, or every action was tried without changing the scene",
+    )
 
 
 def best_cells(maps: ValueMaps) -> BoolMaps:

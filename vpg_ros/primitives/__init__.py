@@ -8,11 +8,17 @@ import importlib
 import pkgutil
 
 from vpg_ros.primitives.base import Primitive, get, names, register
-from vpg_ros.primitives.repertoire import DEFAULT_REPERTOIRE, parse_repertoire, repertoire
+from vpg_ros.primitives.repertoire import (
+    DEFAULT_REPERTOIRE,
+    first_primitives,
+    parse_repertoire,
+    repertoire,
+)
 
 __all__ = [
     "DEFAULT_REPERTOIRE",
     "Primitive",
+    "first_primitives",
     "get",
     "names",
     "parse_repertoire",

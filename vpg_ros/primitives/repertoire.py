@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from vpg_ros.errors import require
 from vpg_ros.primitives.base import get
+from vpg_ros.primitives.base import names as registered
 
 DEFAULT_REPERTOIRE = ("grasp", "push")  # Zeng et al. 2018
 
@@ -25,6 +26,17 @@ def repertoire(names: Iterable[str]) -> tuple[str, ...]:
         f"primitives is {', '.join(chosen)!r}; it must be at least one name, each once",
     )
     return chosen
+
+
+def first_primitives(count: int) -> tuple[str, ...]:
+    """The ``count`` first registered primitives, after those of the default repertoire.
+
+    Raises PARAMETER_INVALID where there are not as many.
+    """
+    others = tuple(name for name in registered() if name not in DEFAULT_REPERTOIRE)
+    known = DEFAULT_REPERTOIRE + others
+    require(0 < count <= len(known), f"primitives is {count}; it must be 1 to {len(known)}")
+    return known[:count]
 
 
 def parse_repertoire(text: str, default: tuple[str, ...] = DEFAULT_REPERTOIRE) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.replay import Experience
 from vpg_ros.policy.canvas import Canvas, planes, render
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.network import LEAK, Network
+from vpg_ros.policy.layers import LEAK
+from vpg_ros.policy.network import Network
 
 WIDTHS = (16, 32, 32, 64)  # channels after each halving of the map
 

@@ -90,6 +90,11 @@ def is_solved(world: World, name: str, objects: int) -> bool:
     return _FAMILIES[name].solved(world, objects)
 
 
+def asks_for_picks(name: str) -> bool:
+    """Whether scene ``name`` is solved by picking everything, not by another end."""
+    return _FAMILIES[name].solved is all_picked
+
+
 def upright(spec: ObjectSpec, x: float, y: float, yaw: float, table_z: float) -> Pose:
     """Pose of an object that stands on the table as it is defined, turned by ``yaw`` rad."""
     # A hair above the table, so that nothing starts inside it.

@@ -1,0 +1,339 @@
+"""Choosing the primitive first: decisions, checkpoints, learning of both levels, the study."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from benchmarks.scripted import SCRIPTS, at
+from vpg_ros.action import Action
+from vpg_ros.choices import HIERARCHICAL
+from vpg_ros.cli.main import main
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.env import TableEnv
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.hierarchy import experiment, results
+from vpg_ros.learning.hierarchy.experiment import Matrix
+from vpg_ros.learning.hierarchy.meta_level import levels
+from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.policy.checkpoint import load_policy, save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.meta import MetaNetwork
+from vpg_ros.policy.network import Network, make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.strategy import hierarchical
+from vpg_ros.primitives import first_primitives
+
+CPU = torch.device("cpu")
+NAMES = ("grasp", "push", "topple")
+SHAPE = DEFAULT_WORKSPACE.shape
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def block(height: float = 0.04) -> Heightmap:
+    heights = np.zeros(SHAPE, np.float32)
+    heights[100:120, 100:120] = height
+    return Heightmap(np.zeros((*SHAPE, 3), np.uint8), heights, DEFAULT_WORKSPACE)
+
+
+def network(*preferred: str, trunks: str = "separate", head: str = "scalar") -> Network:
+    """Random weights whose meta-policy knows one thing: which primitives it prefers, in order."""
+    torch.manual_seed(0)
+    config = NetworkConfig.of_repertoire(NAMES, head, trunks=trunks, strategy=HIERARCHICAL)
+    made = make_network(config).eval()
+    meta = made.meta
+    assert isinstance(meta, MetaNetwork)
+    if preferred:
+        meta.updates += 1
+        (layer,) = (m for m in meta.head.modules() if isinstance(m, torch.nn.Conv2d))
+        assert layer.bias is not None
+        layer.weight.data.zero_()
+        values = torch.tensor([-float(preferred.index(name)) for name in NAMES])
+        layer.bias.data = values.repeat_interleave(len(layer.bias) // len(NAMES))
+    return made
+
+
+def policy(*preferred: str, **options: str) -> NetworkPolicy:
+    return NetworkPolicy(network(*preferred, **options), CPU)
+
+
+# -- decisions
+
+
+@pytest.mark.parametrize("trunks", ["shared", "separate"])
+@pytest.mark.parametrize("first", ["grasp", "push"])
+def test_the_meta_policy_names_the_primitive_and_its_network_the_pixel(
+    first: str, trunks: str
+) -> None:
+    others = [name for name in NAMES if name != first]
+    chosen = policy(first, *others, trunks=trunks)
+    decision = chosen.decide(block())
+    alone = chosen.restricted_to((first,)).with_strategy("flat").decide(block())
+    assert decision.action == alone.action and decision.action.primitive == first
+    assert list(decision.maps.values) == [first]
+
+
+def test_the_next_primitive_acts_where_the_first_is_not_admissible() -> None:
+    """Nothing low is toppled; what is tall is."""
+    chosen = policy("topple", "push", "grasp")
+    assert chosen.decide(block()).action.primitive == "push"
+    assert chosen.decide(block(0.12)).action.primitive == "topple"
+    with pytest.raises(VpgError, match="grasp, push, topple is admissible anywhere") as error:
+        chosen.decide(block(0.0))
+    assert error.value.code is ErrorCode.NO_ADMISSIBLE_ACTION
+
+
+def test_failures_bring_the_next_primitive_in_time() -> None:
+    action = Action("grasp", 0, 110, 110, 0.0, at("grasp", -0.5, 0.0, 0.0, block()).pose)
+    for sign in (1, -1):
+        values = {"grasp": 0.6 if sign > 0 else -0.5, "push": 0.5 if sign > 0 else -0.6}
+        assert next(hierarchical(values, [])) == ("grasp",)
+        assert next(hierarchical(values, [action])) == ("push",)
+
+
+def test_every_pixel_tried_is_left_to_the_next_primitive() -> None:
+    chosen, tried = policy("grasp", "push", "topple"), []
+    for _ in range(40):
+        action = chosen.decide(block(), tried).action
+        assert action not in tried
+        tried.append(action)
+    assert {action.primitive for action in tried} == {"grasp", "push"}
+
+
+def test_a_meta_policy_that_knows_nothing_has_no_say() -> None:
+    assert policy().strategy == "flat"
+    assert policy("push", "grasp", "topple").strategy == HIERARCHICAL
+    assert policy().with_strategy(HIERARCHICAL).strategy == HIERARCHICAL
+
+
+@pytest.mark.parametrize("head", ["scalar", "categorical", "quantile", "implicit"])
+def test_a_look_is_a_value_for_each_primitive_whatever_the_head(head: str) -> None:
+    meta = MetaNetwork(3, head, colour=False).eval()
+    outcomes = meta.outcomes(torch.zeros(2, 65, 32, 32))
+    assert outcomes.mean.shape == (2, 3)
+    inputs = torch.rand(2, 65, 32, 32)
+    parameters = meta(inputs)[..., None, None]
+    read = meta.head.mean(parameters)[..., 0, 0]
+    assert torch.allclose(meta.outcomes(inputs).mean, read, atol=1e-5)
+
+
+# -- checkpoints
+
+
+def test_a_checkpoint_carries_its_strategy(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save(path, network("push", "grasp", "topple"))
+    assert load_policy(path, "cpu").decide(block()).action.primitive == "push"
+    playing = Player("network", path, strategy="flat").load().policy(0)
+    assert list(playing.decide(block()).maps.values) == list(NAMES)
+
+
+def test_earlier_checkpoints_are_flat(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save(path, make_network(NetworkConfig.of_repertoire()))
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["vpg_ros"])
+    del header["config"]["strategy"]
+    save_file(load_file(path), path, {"vpg_ros": json.dumps(header)})
+    loaded = load_policy(path, "cpu")
+    assert loaded.strategy == "flat"
+    with pytest.raises(VpgError, match="these weights have no meta-policy"):
+        loaded.with_strategy(HIERARCHICAL)
+    with pytest.raises(VpgError, match="strategy is 'deep'; it must be one of flat, hierarchical"):
+        loaded.with_strategy("deep")
+
+
+# -- learning
+
+
+def experience(primitive: str, reward: float, **changes: Any) -> Experience:
+    """An action on a block that it takes away, or that stays."""
+    none, rows = np.zeros((0, 0, 3), np.uint8), block().height.astype(np.float16)
+    known = {"changed": False, "done": False, "next_height": rows, "worked": reward > 0} | changes
+    changed, done, after, worked = (
+        known[name] for name in ("changed", "done", "next_height", "worked")
+    )
+    return Experience(rows, none, primitive, 0, 110, 98, reward, changed, done, after, none, worked)
+
+
+def learner(head: str = "scalar", **options: Any) -> Learner:
+    config = NetworkConfig.of_repertoire(NAMES, head, trunks="separate", strategy=HIERARCHICAL)
+    made = Learner(config, LearnerConfig(batch=8, **options), DEFAULT_WORKSPACE, seed=0)
+    picked = experience(
+        "grasp", 1.0, changed=True, done=True, next_height=np.zeros(SHAPE, np.float16)
+    )
+    for item in (picked, experience("push", 0.0)):
+        made.replay.add(item)
+    return made
+
+
+@pytest.mark.parametrize("head", ["scalar", "quantile"])
+def test_the_meta_policy_learns_what_pays(head: str) -> None:
+    """A grasp ends it with 1; a push leaves all as it was, worth γ; nothing can be toppled."""
+    learning = learner(head, schedule="staged", decay_updates=10**6, averaging=0.9, gamma=0.5)
+    learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
+    for _ in range(60):
+        learning.update()
+    values = learning.policy()._evaluator.of_primitives(block())
+    assert values["grasp"] == pytest.approx(0.5, abs=0.12)  # of a largest return of 2
+    assert values["grasp"] > values["push"] > values["topple"]
+    assert learning.policy().strategy == HIERARCHICAL
+
+
+def test_stages_follow_each_other() -> None:
+    assert levels("joint", 0.0) == levels("joint", 0.9) == (True, True)
+    assert [levels("staged", share) for share in (0.0, 0.5, 0.9)] == [
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+    learning = learner(schedule="staged", decay_updates=5)
+
+    def weights() -> tuple[torch.Tensor, torch.Tensor]:
+        network = learning._network
+        assert network.meta is not None
+        meta = next(network.meta.parameters())
+        return next(network.part("grasp").parameters()).clone(), meta.clone()
+
+    moved, before = [], weights()
+    for _ in range(4):
+        learning.update()
+        now = weights()
+        moved.append(tuple(not torch.equal(a, b) for a, b in zip(before, now, strict=True)))
+        before = now
+    assert moved == [(True, False), (True, False), (False, True), (True, True)]
+    with pytest.raises(VpgError, match="schedule is 'never'; it must be one of joint, staged"):
+        LearnerConfig(schedule="never")
+
+
+def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
+    whole, half, resumed = learner(), learner(), learner()
+    losses = [whole.update() for _ in range(4)]
+    assert [half.update() for _ in range(2)] == losses[:2]
+    resumed.restore(half.state())
+    assert [resumed.update() for _ in range(2)] == losses[2:]
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (experience("grasp", 0.0, worked=True, changed=True), 1.0),  # picked, though not wanted
+        (experience("topple", 0.0, worked=True, changed=True), 0.8 * 0.5),
+        (experience("topple", 0.0, worked=False, changed=True), 0.0),
+        (experience("topple", 1.0, worked=True, changed=True, done=True), 1.0),
+    ],
+)
+def test_a_primitive_is_worth_what_it_is_for(item: Experience, expected: float) -> None:
+    learning = learner(targets="worked")
+    learning._next_value = lambda scene: 0.5
+    learning.replay.add(item)
+    assert learning.target(2).mean == pytest.approx(expected)
+
+
+def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    replay = Replay()
+    replay.add(experience("grasp", 1.0))
+    replay.save(tmp_path)
+    (shard,) = tmp_path.glob("*.npz")
+    with np.load(shard) as data:
+        columns = {name: data[name] for name in data if name != "worked"}
+    np.savez(shard, **columns)
+    loaded = Replay()
+    loaded.load(tmp_path, 1)
+    assert loaded[0].primitive == "grasp" and not loaded[0].worked
+
+
+# -- the task of a scene
+
+
+def test_what_a_scene_asks_for_is_what_earns() -> None:
+    env = TableEnv("ortho", task="scene")
+    heightmap = env.reset("tower", 2, 3)
+    x, y, _ = env.world.pose(env.world.objects[0]).position
+    stacked = env.step(SCRIPTS["tower"](env.world, heightmap))
+    assert (stacked.reward, stacked.done, env.solved, env.over) == (1.0, True, True, True)
+    heightmap = env.reset("tower", 2, 3)
+    picked = env.step(replace(at("grasp", x, y, 0.0, heightmap)))
+    assert (picked.reward, picked.done, env.solved) == (0.0, False, False)
+    env.reset("tall", 1, 0)
+    assert env.solved is None
+
+
+# -- bench and study
+
+
+def test_a_row_for_every_strategy_and_repertoire(tmp_path: Path) -> None:
+    target = tmp_path / "rows.json"
+    quick = ("--tables", "1", "--repeats", "1", "--objects", "2", "--primitives", "2,3")
+    chosen = ("--strategy", "flat-separate,hierarchical", "--json", str(target))
+    assert main(["bench", "decision", *quick, *chosen]) == 0
+    rows = json.loads(target.read_text())
+    designs = ("flat-separate", "hierarchical")
+    assert [(r["strategy"], r["primitives"]) for r in rows] == [
+        (d, n) for n in (2, 3) for d in designs
+    ]
+    flops = {(row["strategy"], row["primitives"]): row["flops"] for row in rows}
+    assert flops["flat-separate", 3] == pytest.approx(1.5 * flops["flat-separate", 2], rel=0.05)
+    assert flops["hierarchical", 3] == pytest.approx(flops["hierarchical", 2], rel=0.05)
+    assert all(row["ms"] > 0 and row["memory_mb"] > 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--primitives", "9"), "--primitives is '9'; it must be numbers of 1 to 7"),
+        (("--primitives", "2..9"), "--primitives is '2..9'"),
+        (("--primitives", "some"), "--primitives is 'some'"),
+        (("--strategy", "deep"), "--strategy is 'deep'; it must be of flat-separate"),
+        (("--strategy", "hierarchical", "--head", "scalar"), "--head is 'scalar'"),
+    ],
+)
+def test_bad_input_is_answered_in_one_sentence(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "decision", *arguments]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("vpg: ") and sentence in line
+
+
+def test_grasp_and_push_come_first() -> None:
+    assert first_primitives(2) == ("grasp", "push")
+    assert len(set(first_primitives(7))) == 7
+
+
+def test_the_study_is_done_once(tmp_path: Path) -> None:
+    matrix = Matrix(
+        variants=("hierarchical",),
+        seeds=(0,),
+        actions=2,
+        families=("cornered",),
+        runs=1,
+        challenging=0,
+        counts=(2,),
+        tables=1,
+        repeats=1,
+    )
+    begun: list[str] = []
+    for _ in range(2):
+        bench, cells = experiment.bench_of(matrix, tmp_path), experiment.run(matrix, tmp_path)
+        begun.append(results.write(bench, cells, tmp_path))
+    assert begun[0] == begun[1] and "| hierarchical | 1 |" in begun[0]
+    (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert row["union"]["trials"] == 1 and (tmp_path / "results.png").is_file()
+    with pytest.raises(VpgError, match="choose another folder"):
+        experiment.run(replace(matrix, actions=3), tmp_path)
+    with pytest.raises(VpgError, match="variants has 'deep'; they must be of flat-shared-two"):
+        Matrix(variants=("deep",))

@@ -1,0 +1,208 @@
+"""The study of strategies: what a decision costs, and what is solved, with seven primitives.
+
+    decision.json                    the bench of every design and size of repertoire
+    VARIANT/seed-N/                  training/, the runs on every family, and cell.json
+
+What is there is not done again.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vpg_ros.choices import DESIGNS
+from vpg_ros.errors import require
+from vpg_ros.learning import bench
+from vpg_ros.learning.bench_cost import costs
+from vpg_ros.learning.cases import CHALLENGING
+from vpg_ros.learning.config import SceneMix, TrainingConfig
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.evaluation import Evaluation, evaluate
+from vpg_ros.learning.kept import Content, kept
+from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.progress import figures
+from vpg_ros.learning.train import Trainer
+from vpg_ros.primitives import first_primitives, names
+
+# Families of the union, and the objects on their tables: those that ask for a primitive beyond
+# grasp and push, and those that do not.
+FAMILIES = {
+    "tall": 1,
+    "cornered": 1,
+    "tiles": 6,
+    "cards": 2,
+    "tower": 3,
+    "tight": 4,
+    "random": 5,
+}
+_WARM_UP, _EXPLORATION, _OTHER_SHARE = 0.3, 0.1, 0.8  # shares of all actions, and of random ones
+_REFRESH_EVERY = 8  # updates: with separate networks a new look at a target costs as much as four
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is trained. design: of choices.DESIGNS. schedule, targets: as of LearnerConfig."""
+
+    design: str
+    primitives: int
+    targets: str = "discounted"
+    schedule: str = "joint"
+
+
+VARIANTS = {
+    "flat-shared-two": Variant("flat-shared", 2),
+    "flat-shared": Variant("flat-shared", 7),
+    "flat-separate": Variant("flat-separate", 7),
+    "hierarchical": Variant("hierarchical", 7, "worked"),
+    "hierarchical-staged": Variant("hierarchical", 7, "worked", "staged"),
+    "hierarchical-shared": Variant("hierarchical-shared", 7, "worked"),
+}
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What is trained and how it is measured.
+
+    seeds: of the trainings. actions, updates: of each, and gradient steps an action. families: of
+    FAMILIES. runs: tables of each. challenging: tables of each challenging case, 0 for none.
+    counts, tables, repeats: of the bench. camera: as of TableEnv. jobs: processes that play.
+    """
+
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    actions: int = 3000
+    updates: int = 1
+    families: tuple[str, ...] = tuple(FAMILIES)
+    runs: int = 30
+    challenging: int = 5
+    counts: tuple[int, ...] = (2, 3, 4, 5, 6, 7)
+    tables: int = 5
+    repeats: int = 5
+    camera: str = "ortho"
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        for name, known in (("variants", VARIANTS), ("families", FAMILIES)):
+            for each in getattr(self, name):
+                allowed = ", ".join(known)
+                require(each in known, f"{name} has {each!r}; they must be of {allowed}")
+        for name in ("actions", "updates", "runs", "tables", "repeats", "jobs"):
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be > 0")
+        require(self.challenging >= 0, f"challenging is {self.challenging}; it must be >= 0")
+
+
+# Minutes on two cores; too little to learn from, enough to see all of it work.
+QUICK = Matrix(
+    variants=("flat-shared", "flat-separate", "hierarchical", "hierarchical-staged"),
+    seeds=(0,),
+    actions=24,
+    families=("tall", "cornered", "tower"),
+    runs=2,
+    challenging=0,
+    counts=(2, 7),
+    tables=2,
+    repeats=2,
+)
+
+
+def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> list[Content]:
+    """All cells of the matrix, done where they are not there yet; see ``bench_of`` for the rest.
+
+    report: hears in a word what begins. Raises STORE_MISMATCH for what has other settings.
+    """
+    found = []
+    for variant in matrix.variants:
+        for seed in matrix.seeds:
+            report(f"{variant}, seed {seed}")
+            found.append(_cell(variant, seed, matrix, out))
+    return found
+
+
+def bench_of(matrix: Matrix, out: Path) -> list[Content]:
+    """Rows of the decision bench, measured or kept."""
+    settings = {name: getattr(matrix, name) for name in ("counts", "tables", "repeats")}
+
+    def make() -> Content:
+        tables = bench.tables(10, matrix.tables)
+        ways = bench.ways_of_designs(list(DESIGNS), matrix.counts)
+        times = bench.compare(ways, tables, matrix.repeats)
+        rows = [row | costs(way, tables) for row, way in zip(times, ways, strict=True)]
+        return {"rows": rows}
+
+    rows: list[Content] = kept(out / "decision.json", settings, make)["rows"]
+    return rows
+
+
+def _cell(name: str, seed: int, matrix: Matrix, out: Path) -> Content:
+    """One training and what it solves, done or kept."""
+    folder = out / name / f"seed-{seed}"
+    training, learner = settings_of(VARIANTS[name], seed, matrix)
+    chosen = ("families", "runs", "challenging")
+    settings = {
+        "training": asdict(training),
+        "learner": asdict(learner),
+        **{each: getattr(matrix, each) for each in chosen},
+    }
+
+    def make() -> Content:
+        trainer = Trainer(training, folder / "training", learner)
+        player = Player("network", trainer.run())
+        played = {family: _play(family, player, matrix, folder) for family in matrix.families}
+        if matrix.challenging:
+            played[CHALLENGING] = _play(CHALLENGING, player, matrix, folder)
+        return {
+            "variant": name,
+            "seed": seed,
+            "figures": figures(trainer.progress),
+            "used": _uses(trainer),
+            "runs": played,
+        }
+
+    return kept(folder / "cell.json", settings, make)
+
+
+def settings_of(
+    variant: Variant, seed: int, matrix: Matrix
+) -> tuple[TrainingConfig, LearnerConfig]:
+    """Of one training: all families alike, each by its own task."""
+    trunks, strategy = DESIGNS[variant.design]
+    training = TrainingConfig(
+        matrix.actions,
+        seed,
+        warm_up=round(_WARM_UP * matrix.actions),
+        exploration=_EXPLORATION,
+        other_share=_OTHER_SHARE,
+        primitives=first_primitives(variant.primitives),
+        updates=matrix.updates,
+        camera=matrix.camera,
+        trunks=trunks,
+        strategy=strategy,
+        task="scene",
+        scenes=tuple(
+            SceneMix(name, 1.0, FAMILIES[name], FAMILIES[name]) for name in matrix.families
+        ),
+    )
+    learner = LearnerConfig(
+        decay_updates=matrix.actions * matrix.updates,
+        targets=variant.targets,
+        schedule=variant.schedule,
+        refresh_every=_REFRESH_EVERY,
+    )
+    return training, learner
+
+
+def _play(scenes: str, player: Player, matrix: Matrix, folder: Path) -> list[Content]:
+    """The runs of weights on a family, or on the challenging cases."""
+    runs = matrix.challenging if scenes == CHALLENGING else matrix.runs
+    evaluation = Evaluation(player, scenes, FAMILIES.get(scenes), runs, camera=matrix.camera)
+    played = evaluate(evaluation, folder / f"{scenes}.jsonl", matrix.jobs)
+    found: list[Content] = played["runs"]
+    return found
+
+
+def _uses(trainer: Trainer) -> dict[str, int]:
+    """How often each primitive was used in a training."""
+    used = [step.primitive for step in trainer.progress.steps]
+    return {name: used.count(name) for name in names() if name in used}

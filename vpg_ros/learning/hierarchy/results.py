@@ -1,0 +1,149 @@
+"""The results of the study of strategies: one file, its tables and its picture."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from vpg_ros.atomic import write_atomically
+from vpg_ros.learning.cases import CHALLENGING
+from vpg_ros.learning.figures import Figure, Run, completion, mcnemar
+from vpg_ros.learning.tables import markdown_table
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+Content = Mapping[str, Any]
+BASELINE = "flat-shared"  # what the others are compared with
+FEW, MANY = 2, 7  # primitives between which the growth of a decision's time is read
+_BENCH = ("strategy", "primitives", "ms", "memory_mb", "flops")
+
+
+def write(bench: Sequence[Content], cells: Sequence[Content], out: Path) -> str:
+    """Write results.json, results.md and results.png to ``out``; returns the Markdown."""
+    rows = summary(cells)
+    content = {
+        "decision": list(bench),
+        "growth": growth(bench),
+        "rows": rows,
+        "cells": [{k: v for k, v in cell.items() if k != "runs"} for cell in cells],
+    }
+    text = markdown(bench, rows)
+    write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_atomically(out / "results.md", text.encode())
+    picture(bench, rows, out / "results.png")
+    return text
+
+
+def growth(bench: Sequence[Content]) -> dict[str, dict[str, float]]:
+    """Of each design, its time with MANY primitives as a multiple of two others.
+
+    ``of_few``: of its own with FEW. ``of_separate``: of flat-separate's with MANY. Empty where the
+    bench has not both sizes.
+    """
+    ms = {(row["strategy"], row["primitives"]): row["ms"] for row in bench}
+    designs = {design for design, count in ms if count == MANY and (design, FEW) in ms}
+    separate = ms.get(("flat-separate", MANY))
+    return {
+        design: {
+            "of_few": ms[design, MANY] / ms[design, FEW],
+            **({"of_separate": ms[design, MANY] / separate} if separate else {}),
+        }
+        for design in sorted(designs)
+    }
+
+
+def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
+    """A row for each variant: shares of tables solved, all seeds pooled, in every family and all.
+
+    ``p``: that it solves as many as BASELINE (McNemar, the same tables and seeds), None of itself.
+    """
+    runs = {
+        name: [cell for cell in cells if cell["variant"] == name]
+        for name in dict.fromkeys(cell["variant"] for cell in cells)
+    }
+    return [_row(name, own, runs.get(BASELINE)) for name, own in runs.items()]
+
+
+def _row(name: str, cells: Sequence[Content], baseline: Sequence[Content] | None) -> dict[str, Any]:
+    families = list(cells[0]["runs"])
+    union = [family for family in families if family != CHALLENGING]
+    compared = baseline is not None and name != BASELINE
+    ours = _pooled(cells, union)
+    return {
+        "variant": name,
+        "seeds": len(cells),
+        "families": {each: vars(completion(_pooled(cells, [each]))) for each in families},
+        "union": vars(completion(ours)),
+        "p": mcnemar(ours, _pooled(baseline or (), union)) if compared else None,
+    }
+
+
+def _pooled(cells: Sequence[Content], families: Sequence[str]) -> list[Run]:
+    """The runs of all seeds, each a case of its own."""
+    return [
+        Run(**{k: v for k, v in run.items() if k != "completed"} | {"case": case})
+        for cell in cells
+        for family in families
+        for run in cell["runs"][family]
+        if (case := f"{run['case']}, training {cell['seed']}")
+    ]
+
+
+def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
+    """The tables: decisions, how they grow, and shares of tables solved in %."""
+    decisions = [[_cell(row[name]) for name in _BENCH] for row in bench]
+    grown = [
+        [design, f"{each['of_few']:.2f}", f"{each.get('of_separate', float('nan')):.2f}"]
+        for design, each in growth(bench).items()
+    ]
+    names = list(rows[0]["families"]) if rows else []
+    solved = [
+        [
+            row["variant"],
+            str(row["seeds"]),
+            *(_share(Figure(**row["families"][name])) for name in names),
+            _share(Figure(**row["union"])),
+            "" if row["p"] is None else f"{row['p']:.2g}",
+        ]
+        for row in rows
+    ]
+    return (
+        f"One decision.\n\n{markdown_table(_BENCH, decisions)}\n"
+        f"Time with {MANY} primitives as a multiple.\n\n"
+        + markdown_table(("strategy", f"of its own with {FEW}", "of flat-separate"), grown)
+        + "\nTables solved, %, with 95 % intervals; p: as many as flat-shared.\n\n"
+        + markdown_table(("variant", "seeds", *names, "all families", "p"), solved)
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _share(found: Figure) -> str:
+    if found.value is None or found.low is None or found.high is None:
+        return "–"
+    return f"{100 * found.value:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+
+
+def picture(bench: Sequence[Content], rows: Sequence[Content], path: Path) -> None:
+    """Time over the size of the repertoire, and shares of tables solved."""
+    figure, (times, solved) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    for design in dict.fromkeys(row["strategy"] for row in bench):
+        own = [row for row in bench if row["strategy"] == design]
+        counts, ms = [row["primitives"] for row in own], [row["ms"] for row in own]
+        times.plot(counts, ms, marker="o", label=design)
+    times.set(xlabel="primitives", ylabel="one decision, ms", ylim=(0, None))
+    times.legend()
+    for place, row in enumerate(rows):
+        union = row["union"]
+        low, high = (abs(union["value"] - union[end]) for end in ("low", "high"))
+        solved.bar(place, 100 * union["value"], yerr=[[100 * low], [100 * high]], capsize=4)
+    labels = [row["variant"] for row in rows]
+    solved.set_xticks(range(len(rows)), labels, rotation=30, ha="right")
+    solved.set(ylabel="tables of all families solved, %", ylim=(0, 100))
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

@@ -1,0 +1,47 @@
+"""Strategies: in which order primitives are looked at before an action is chosen.
+
+A strategy makes groups of primitives. The best admissible action of the first group that has one is
+taken; what values the groups after it is never run.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from vpg_ros.action import Action
+from vpg_ros.choices import HIERARCHICAL, STRATEGIES
+from vpg_ros.errors import require
+
+Groups = Iterator[tuple[str, ...]]
+# Share by which a primitive's value falls for each of its actions that came to nothing on this
+# table, so that another one's turn comes before all of its places were tried.
+META_DOUBT = 0.2
+
+
+def flat(names: tuple[str, ...]) -> Groups:
+    """All primitives together: the argmax over all of their maps."""
+    yield names
+
+
+def hierarchical(values: Mapping[str, float], tried: Sequence[Action]) -> Groups:
+    """One primitive after the other, the meta-policy's highest value first.
+
+    values: of every primitive on this table; equal ones keep their order.
+    """
+    failures = Counter(action.primitive for action in tried)
+
+    def doubted(name: str) -> float:
+        value = values[name]
+        return value - abs(value) * (1 - (1 - META_DOUBT) ** failures[name])
+
+    for name in sorted(values, key=doubted, reverse=True):
+        yield (name,)
+
+
+def check_strategy(name: str, has_meta: bool) -> None:
+    """Raise PARAMETER_INVALID for an unknown strategy, or one that lacks its meta-policy."""
+    require(name in STRATEGIES, f"strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")
+    require(
+        name != HIERARCHICAL or has_meta,
+        f"strategy is {name!r}; these weights have no meta-policy: "
+        "use weights that were trained with this strategy",
+    )
