@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Module experiment_NAME of this package → a study with add_parser(subparsers).
-EXPERIMENTS = ("offline",)
+EXPERIMENTS = ("offline", "distributional")
 
 
 def add_parser(subparsers: "Subparsers") -> None:

@@ -105,6 +105,7 @@ def evaluate_run(env: TableEnv, policy: Policy, case: EvaluationCase, seed: int)
         grasps=len(picks),
         grasp_successes=sum(picks),
         decision_ms=median(times) if times else 0.0,
+        accidents=len(env.world.accidents),
     )
 
 

@@ -26,7 +26,8 @@ class Experience:
 
     height, next_height: rows×columns float16, m above the table, NaN where unseen (half precision
     is exact to 0.03 mm here). colour, next_colour: rows×columns×3 uint8, or 0×0×3 where colour is
-    not learned from. changed: whether the scene did. The rest as in Transition.
+    not learned from. changed: whether the scene did. accidents: as in Outcome. The rest as in
+    Transition.
     """
 
     height: HeightArray
@@ -40,6 +41,7 @@ class Experience:
     done: bool
     next_height: HeightArray
     next_colour: NDArray[np.uint8]
+    accidents: int = 0
 
     @staticmethod
     def of(transition: Transition, colour: bool) -> "Experience":
@@ -58,6 +60,7 @@ class Experience:
             transition.done,
             after.height.astype(np.float16),
             after.colour if colour else none,
+            transition.outcome.accidents,
         )
 
     def before(self, workspace: Workspace) -> Heightmap:
@@ -163,10 +166,16 @@ def _pack(items: list[Experience]) -> bytes:
     return file.getvalue()
 
 
+def _stored(found: Sequence[str]) -> list[str]:
+    """The fields to read; a shard of an earlier version has no accidents, and there were none."""
+    names = Experience.__dataclass_fields__
+    return [name for name in names if name != "accidents" or name in found]
+
+
 def _unpack(path: Path) -> list[Experience]:
     try:
         with np.load(path) as data:
-            columns = {name: data[name] for name in Experience.__dataclass_fields__}
+            columns = {name: data[name] for name in _stored(data.files)}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise VpgError(
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"

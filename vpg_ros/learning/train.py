@@ -40,7 +40,7 @@ MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 TRANSITIONS = "transitions"  # folder of the store
 # Settings that trainings of earlier versions do not name: there was nothing else to choose.
-EARLIER = {"training.head": "scalar", "learner.double": False}
+EARLIER = {"training.head": "scalar", "learner.double": False, "learner.accident_cost": 0.0}
 
 
 def act_here(config: TrainingConfig, learner: Learner) -> Source:
