@@ -154,7 +154,8 @@ def figures_table(figures: Mapping[str, Any]) -> "Table":
     table.add_row("failed ones too", count, *_shares(figures["all_runs"]))
     table.caption = (
         f"%, 95 % intervals; objects lost: {figures['lost']}; "
-        f"accidents a run: {_accidents(figures['accidents'])}; a decision takes {figures['decision_ms']:.0f} ms"
+        f"accidents a run: {_accidents(figures['accidents'])}; "
+        f"a decision takes {figures['decision_ms']:.0f} ms"
     )
     return table
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _DESCRIPTION = """Train every value head on the standard scenes, train distributional ones on scenes
-with accidents and play them by the mean and with care, measure calibration and decisions. The folder
---out gets results.json, results.md and results.png; the same command continues where it was
-stopped."""
+with accidents and play them by the mean and with care, measure calibration and decisions. The
+folder --out gets results.json, results.md and results.png; the same command continues where it
+was stopped."""
 
 
 def add_parser(subparsers: "Subparsers") -> None:

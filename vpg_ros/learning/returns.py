@@ -60,7 +60,7 @@ class Returns:
 
 def _discounted(value: float, gamma: float, nothing: float) -> float:
     # Where there are no losses, what rounds to below 0 is as good as 0.
-    if 0 < nothing and value < nothing:
+    if nothing > 0 and value < nothing:
         return value
     return nothing + gamma * (value - nothing)
 

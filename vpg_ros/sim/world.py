@@ -55,8 +55,8 @@ class World:
 
     seed: of the last reset. rng: random numbers seeded by it. steps: taken since then.
     picked, lost: objects that came to rest in the bin, and elsewhere outside the tray; both are
-    taken out. accidents: the losses so far. hazards: what may become one. window: show the world in PyBullet's own window (one world a process at most).
-    gripper: how long the arm's is.
+    taken out. accidents: the losses so far. hazards: what may become one. window: show the world in
+    PyBullet's own window (one world a process at most). gripper: how long the arm's is.
     """
 
     def __init__(

@@ -32,8 +32,8 @@ PARTS = ("standard", "risk", "decision")
 FAMILIES = {"tangled": 6, "sticky": 6, "glazed": 4, "ledge": 4, "cracked": 6}
 CONTROL = "cracked"
 MEASURES = ("mean", "cvar")
-# An accident costs half a pick. A push that makes a pick safe is worth half of one: less than a pick
-# that goes wrong one time in five, 0.7, and more than the worst quarter of such picks, −0.2.
+# An accident costs half a pick. A push that makes a pick safe is worth half of one: less than a
+# pick that goes wrong one time in five, 0.7, and more than the worst quarter of such picks, −0.2.
 ACCIDENT_COST, GAMMA = 0.5, 0.5
 _HELD_OUT_SEED = 1000  # beyond the seeds of trainings
 
@@ -46,8 +46,9 @@ class Matrix:
 
     parts: of the study, of PARTS. heads, actions: of the trainings on the standard scenes.
     risk_heads, risk_actions: of those on FAMILIES together. runs: tables of each family under each
-    of MEASURES. alpha: of the CVaR. held_out: transitions that calibration is measured on. repeats:
-    decisions that are timed. camera: of trainings and evaluations. jobs: processes of an evaluation.
+    of MEASURES. alpha: of the CVaR. held_out: transitions that calibration is measured on.
+    repeats: rounds of timed decisions. camera: of trainings and evaluations. jobs: processes of an
+    evaluation.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -196,9 +197,7 @@ def _train(config: TrainingConfig, learner: LearnerConfig, folder: Path) -> Cont
 def _play(family: str, risk: str, weights: Path, matrix: Matrix, folder: Path) -> list[Content]:
     """The runs of weights on a family under a risk measure."""
     player = Player("network", weights, risk=risk, alpha=matrix.alpha)
-    evaluation = Evaluation(
-        player, family, FAMILIES[family], matrix.runs, camera=matrix.camera
-    )
+    evaluation = Evaluation(player, family, FAMILIES[family], matrix.runs, camera=matrix.camera)
     found: list[Content] = evaluate(evaluation, folder / f"{family}-{risk}.jsonl", matrix.jobs)[
         "runs"
     ]
@@ -220,7 +219,8 @@ def _calibrated(
 
 def held_out(config: TrainingConfig, policy: Callable[[], Any]) -> list[Transition]:
     """The transitions of a training that learns nothing."""
-    source, found = Rollout(config, policy), []
+    source = Rollout(config, policy)
+    found: list[Transition] = []
     try:
         number = 0
         while len(found) < config.actions:

@@ -190,7 +190,9 @@ def picture(content: Content, path: Path) -> None:
     for row in content["calibration"]:
         label = f"{row['head']}, {row['scenes']}"
         right.plot(LEVELS, row["observed"], marker="o", markersize=3, label=label)
-    right.set(xlabel="quantile level", ylabel="share of outcomes below it", xlim=(0, 1), ylim=(0, 1))
+    right.set(
+        xlabel="quantile level", ylabel="share of outcomes below it", xlim=(0, 1), ylim=(0, 1)
+    )
     if content["calibration"]:
         right.legend(fontsize=8)
     figure.savefig(path, dpi=100)
@@ -202,7 +204,10 @@ def _draw_accidents(axes: Any, rows: Sequence[Content]) -> None:
     for shift, risk in zip((-0.2, 0.2), MEASURES, strict=True):
         found = [Figure(**row[risk]["accidents"]) for row in rows]
         values = np.array([each.value or 0.0 for each in found])
-        reach = [values - [each.low or 0.0 for each in found], [each.high for each in found] - values]
+        reach = [
+            values - [each.low or 0.0 for each in found],
+            [each.high for each in found] - values,
+        ]
         axes.bar(places + shift, values, 0.4, yerr=reach, capsize=2, label=risk)
     axes.set_xticks(places, [f"{row['family']}\n{row['head']}" for row in rows], fontsize=7)
     axes.set(ylabel="accidents a table")

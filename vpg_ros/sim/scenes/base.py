@@ -112,9 +112,7 @@ def spread(world: World, count: int, apart: float, margin: float) -> list[tuple[
     )
 
 
-def coloured(
-    kind: str, size: tuple[float, float, float], rng: np.random.Generator
-) -> ObjectSpec:
+def coloured(kind: str, size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
     """A box of ``size`` m in a random colour, as rough as any block."""
     colour = PALETTE[int(rng.integers(len(PALETTE)))]
     return of_shapes(kind, (Box(size),), colour, float(rng.uniform(0.6, 0.8)))[0]

@@ -4,8 +4,6 @@ Nothing that is done before changes that: where the outcome varies but no action
 caution should change nothing. The control of the scenes in which caution pays.
 """
 
-import numpy as np
-
 from vpg_ros.shapes import Cylinder
 from vpg_ros.sim.accidents import Crack
 from vpg_ros.sim.objects import PALETTE, of_shapes
