@@ -134,8 +134,7 @@ def _standard(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
     def make() -> Content:
         learner = LearnerConfig(decay_updates=config.actions * config.updates)
         trained = _train(config, learner, folder)
-        weights = folder / "training" / "weights.safetensors"
-        calibrated = _calibrated(weights, config, matrix.held_out, cost=0.0)
+        calibrated = _calibrated(folder, config, matrix.held_out, cost=0.0)
         return {"head": head, "seed": seed, **trained, "calibration": calibrated}
 
     return kept(folder / "cell.json", settings, make)
@@ -154,10 +153,9 @@ def _risk(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
 
     def make() -> Content:
         trained = _train(config, learner, folder)
-        weights = folder / "training" / "weights.safetensors"
-        calibrated = _calibrated(weights, config, matrix.held_out, learner.accident_cost)
+        calibrated = _calibrated(folder, config, matrix.held_out, learner.accident_cost)
         played = {
-            family: {risk: _play(family, risk, weights, matrix, folder) for risk in MEASURES}
+            family: {risk: _play(family, risk, matrix, folder) for risk in MEASURES}
             for family in FAMILIES
         }
         content = {"head": head, "seed": seed, **trained}
@@ -202,9 +200,9 @@ def _train(config: TrainingConfig, learner: LearnerConfig, folder: Path) -> Cont
     return {"figures": figures(trainer.progress)}
 
 
-def _play(family: str, risk: str, weights: Path, matrix: Matrix, folder: Path) -> list[Content]:
-    """The runs of weights on a family under a risk measure."""
-    player = Player("network", weights, risk=risk, alpha=matrix.alpha)
+def _play(family: str, risk: str, matrix: Matrix, folder: Path) -> list[Content]:
+    """The runs of a training's weights on a family under a risk measure."""
+    player = Player("network", _weights(folder), risk=risk, alpha=matrix.alpha)
     evaluation = Evaluation(player, family, FAMILIES[family], matrix.runs, camera=matrix.camera)
     found: list[Content] = evaluate(evaluation, folder / f"{family}-{risk}.jsonl", matrix.jobs)[
         "runs"
@@ -213,16 +211,26 @@ def _play(family: str, risk: str, weights: Path, matrix: Matrix, folder: Path) -
 
 
 def _calibrated(
-    weights: Path, config: TrainingConfig, count: int, cost: float
+    folder: Path, config: TrainingConfig, count: int, cost: float
 ) -> dict[str, Any] | None:
     """On transitions of other tables of the same scenes, half of them random; None of a scalar."""
-    policy = load_policy(weights, "cpu")
-    seed = _HELD_OUT_SEED + config.seed
-    others = TrainingConfig(
-        count, seed, warm_up=0, exploration=0.5, camera=config.camera, scenes=config.scenes
-    )
-    found = of_picks(policy, held_out(others, lambda: policy), cost)
-    return None if found is None else {**asdict(found), "worst": found.worst}
+
+    def make() -> Content:
+        policy = load_policy(_weights(folder), "cpu")
+        seed = _HELD_OUT_SEED + config.seed
+        others = TrainingConfig(
+            count, seed, warm_up=0, exploration=0.5, camera=config.camera, scenes=config.scenes
+        )
+        found = of_picks(policy, held_out(others, lambda: policy), cost)
+        return {"found": None if found is None else {**asdict(found), "worst": found.worst}}
+
+    settings = {"training": asdict(config), "held_out": count, "cost": cost}
+    calibrated: dict[str, Any] | None = kept(folder / "calibration.json", settings, make)["found"]
+    return calibrated
+
+
+def _weights(folder: Path) -> Path:
+    return folder / "training" / "weights.safetensors"
 
 
 def held_out(config: TrainingConfig, policy: Callable[[], Any]) -> list[Transition]:
