@@ -11,7 +11,7 @@ import numpy as np
 from vpg_ros.sim import cases
 from vpg_ros.sim.camera import OrthoCamera
 from vpg_ros.sim.world import World
-from vpg_ros.viz.overlay import Picture, colour_picture, titled
+from vpg_ros.viz.overlay import Picture, colour_picture, contact_sheet, titled
 
 PATH = Path("docs/images/challenging.png")
 COLUMNS = 4
@@ -30,10 +30,7 @@ def main() -> None:
     """Write the sheet."""
     world = World()
     pictures = [draw(world, case) for case in cases.challenging()]
-    blank = np.full_like(pictures[0], 255)
-    pictures += [blank] * (-len(pictures) % COLUMNS)
-    rows = [np.hstack(pictures[i : i + COLUMNS]) for i in range(0, len(pictures), COLUMNS)]
-    sheet = np.ascontiguousarray(np.vstack(rows)[..., ::-1])
+    sheet = np.ascontiguousarray(contact_sheet(pictures, COLUMNS)[..., ::-1])
     PATH.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(PATH), sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 

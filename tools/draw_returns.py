@@ -18,7 +18,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, DEVIATION, MEAN, make_risk
-from vpg_ros.viz.overlay import Picture
+from vpg_ros.viz.overlay import PAPER, Picture
 from vpg_ros.viz.returns import risk_panel, rivals_panel
 
 
@@ -69,7 +69,7 @@ def main() -> int:
     except VpgError as error:
         print(error.sentence, file=sys.stderr)
         return 1
-    blank = np.zeros((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), np.uint8)
+    blank = np.full((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), PAPER, np.uint8)
     picture = np.vstack([maps, np.hstack([rivals, blank])])
     cv2.imwrite(str(options.out), picture[..., ::-1])
     return 0

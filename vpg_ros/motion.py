@@ -96,6 +96,7 @@ class Outcome:
     success: the primitive's own criterion. gripper_width: m after closing, around what is held if
     anything was. peak_force: N at the tool. duration: s. error_code: OK unless the Motion could not
     be completed. error_msg: why it could not, what was missed, or which contact ended a step early.
+    accidents: losses meanwhile, such as an object that fell off the table; 0 where nobody can tell.
     """
 
     success: bool
@@ -104,6 +105,7 @@ class Outcome:
     duration: float = 0.0
     error_code: ErrorCode = ErrorCode.OK
     error_msg: str = ""
+    accidents: int = 0
 
     @property
     def verdict(self) -> str:

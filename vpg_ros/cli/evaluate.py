@@ -168,9 +168,15 @@ def figures_table(figures: Mapping[str, Any]) -> "Table":
     table.add_row("failed ones too", count, *_shares(figures["all_runs"]))
     table.caption = (
         f"%, 95 % intervals; objects lost: {figures['lost']}; "
+        f"accidents a run: {_accidents(figures['accidents'])}; "
         f"a decision takes {figures['decision_ms']:.0f} ms"
     )
     return table
+
+
+def _accidents(figure: Mapping[str, Any]) -> str:
+    value, low, high = (figure[name] for name in ("value", "low", "high"))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _title(figures: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Module experiment_NAME of this package → a study with add_parser(subparsers).
-EXPERIMENTS = ("offline", "hierarchy")
+EXPERIMENTS = ("offline", "hierarchy", "distributional")
 
 
 def add_parser(subparsers: "Subparsers") -> None:

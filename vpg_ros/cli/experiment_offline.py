@@ -90,14 +90,7 @@ def _cells(
 
 def _matrix(options: argparse.Namespace) -> "Matrix":
     """What the arguments ask for."""
-    from dataclasses import fields, replace
-
+    from vpg_ros.cli.matrix import asked
     from vpg_ros.learning.offline.experiment import QUICK, Matrix
 
-    given = {field.name: getattr(options, field.name, None) for field in fields(Matrix)}
-    chosen: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.items()
-        if value is not None
-    }
-    return replace(QUICK if options.quick else Matrix(), **chosen)
+    return asked(options, QUICK if options.quick else Matrix())

@@ -4,6 +4,8 @@ World, primitives, executor, fusion and rewards are those of the running system;
 camera are reached directly instead of over sockets and topics.
 """
 
+from dataclasses import replace
+
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
 from vpg_ros.choices import TASKS
@@ -93,10 +95,12 @@ class TableEnv:
         require(not self.over, "the episode is over; call reset before step")
         before = self._heightmap
         motion = primitives.get(action.primitive).motion(action, before)
+        known = len(self.world.accidents)
         outcome = execute(motion, self._arm, self._gripper, HOME_JOINTS)
         if outcome.error_code is not ErrorCode.OK:
             self._recover()
         settle(self.world)
+        outcome = replace(outcome, accidents=len(self.world.accidents) - known)
         after = self._heightmap = self._look()
         self.tried = failures(self.tried, action, outcome, before, after)
         self._count(scene_changed(before, after))

@@ -112,6 +112,7 @@ def evaluate_run(env: TableEnv, policy: Policy, case: EvaluationCase, seed: int)
         grasp_successes=sum(picks),
         decision_ms=median(times) if times else 0.0,
         solved=env.solved,
+        accidents=len(env.world.accidents),
     )
 
 

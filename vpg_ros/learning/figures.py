@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any
 
-from scipy.stats import binomtest
+from scipy.stats import binomtest, chi2
 
 CONFIDENCE = 0.95
 
@@ -23,7 +23,8 @@ class Run:
     case: name of the arrangement. objects: on the table at the start. picked, lost: objects that
     ended in the bin, and elsewhere outside the tray. grasps, grasp_successes: attempts to pick,
     and those that took an object off the table. decision_ms: median. solved: whether the end that
-    the scene asks for was reached, None where that is to pick everything.
+    the scene asks for was reached, None where that is to pick everything. accidents: losses, of
+    objects among them.
     """
 
     case: str
@@ -36,6 +37,7 @@ class Run:
     grasp_successes: int
     decision_ms: float
     solved: bool | None = None
+    accidents: int = 0
 
     @property
     def completed(self) -> bool:
@@ -72,6 +74,17 @@ def figure(value: float, trials: int) -> Figure:
 def completion(runs: Sequence[Run]) -> Figure:
     """Share of runs in which every object was picked."""
     return _pooled([(int(run.completed), 1) for run in runs])
+
+
+def accidents(runs: Sequence[Run]) -> Figure:
+    """Accidents a run, with the exact interval of a Poisson rate (Garwood 1936); trials: runs."""
+    count, trials = sum(run.accidents for run in runs), len(runs)
+    if trials == 0:
+        return Figure(None, None, None, 0)
+    tail = (1 - CONFIDENCE) / 2
+    low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
+    high = chi2.ppf(1 - tail, 2 * count + 2) / 2
+    return Figure(count / trials, float(low) / trials, float(high) / trials, trials)
 
 
 def by_original(runs: Sequence[Run]) -> dict[str, Figure]:
@@ -124,6 +137,7 @@ def _of(runs: Sequence[Run]) -> dict[str, Any]:
         **{name: asdict(each) for name, each in by_original(runs).items()},
         "all_runs": {name: asdict(each) for name, each in over_all(runs).items()},
         **{name: sum(getattr(run, name) for run in runs) for name in counts},
+        "accidents": asdict(accidents(runs)),
         "decision_ms": median(run.decision_ms for run in runs) if runs else None,
     }
 

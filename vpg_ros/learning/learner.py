@@ -5,6 +5,9 @@ the best value of the scene it leaves (Zeng et al. 2018, without a push reward: 
 is then the discounted time to the next grasp). ``targets`` has the other rules. A distributional
 head learns the distribution of that: of the 0s and 1s that picks come to, and of the discounted
 returns that it expects of the next scene's greedy action (Bellemare et al. 2017, equation 5).
+
+An action with an accident comes to −``accident_cost``, whatever else it did and whatever follows.
+Values are fractions of the way from there to the largest return, so that 0 is the accident.
 """
 
 import math
@@ -35,7 +38,7 @@ from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
 CPU = torch.device("cpu")
-NOTHING = Returns.certain(0.0)
+ACCIDENT = Returns.certain(0.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class LearnerConfig(DescentConfig):
     best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
     exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform. schedule: of a
     hierarchical strategy, whether its two levels learn from the beginning ("joint"), or one after
-    the other and then both ("staged", ``meta_level.STAGES``).
+    the other and then both ("staged", ``meta_level.STAGES``). accident_cost: what an accident
+    costs, in picks; 0 for accidents to be overlooked.
     """
 
     batch: int = 32
@@ -79,6 +83,7 @@ class LearnerConfig(DescentConfig):
     empty_table: float = 0.0
     priority: float = 0.6
     schedule: str = "joint"
+    accident_cost: float = 0.0
 
     def __post_init__(self) -> None:
         require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
@@ -89,7 +94,7 @@ class LearnerConfig(DescentConfig):
         )
         check_schedule(self.schedule)
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
-        for name in ("push_reward", "empty_table", "priority"):
+        for name in ("push_reward", "empty_table", "priority", "accident_cost"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
@@ -130,7 +135,9 @@ class Learner:
         self._last: Transition | None = None
         self._next_value, self._penalty = next_value, penalty
         self._rule = RULES[config.targets]
-        self._bound = self._rule.bound(config.push_reward, config.gamma)
+        # From the costliest accident to the largest return, and where nothing lies in between.
+        self._range = config.accident_cost + self._rule.bound(config.push_reward, config.gamma)
+        self._nothing = config.accident_cost / self._range
         self._meta = self._meta_level()
 
     def _meta_level(self) -> MetaLevel | None:
@@ -138,6 +145,11 @@ class Learner:
         learning, average, config = self._network.meta, self._average.meta, self.config
         if learning is None or average is None:
             return None
+        require(
+            config.accident_cost == 0,
+            f"accident_cost is {config.accident_cost}; a meta-policy knows no accidents yet, "
+            "so that it must be 0 with a hierarchical strategy",
+        )
         shape, place = self._network.config, self._workspace
         return MetaLevel(learning, average, shape, place, config.gamma, config.mask)
 
@@ -231,15 +243,17 @@ class Learner:
         loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
         if self.config.empty_table > 0 and primitives.get(name).picks:
             loss = loss + self.config.empty_table * _empty_loss(
-                network, parameters, batch, self._rng
+                network, parameters, batch, self._rng, self._nothing
             )
         return loss
 
     def target(self, index: int) -> Returns:
         """What the value of a stored experience's action is drawn towards."""
-        experience = self.replay[index]
-        earned = self._rule.earned(experience, self.config.push_reward) / self._bound
-        return self._next(index).after(earned, self.config.gamma)
+        experience, config = self.replay[index], self.config
+        if experience.accidents and config.accident_cost > 0:
+            return ACCIDENT
+        earned = self._rule.earned(experience, config.push_reward) / self._range
+        return self._next(index).after(earned, config.gamma, self._nothing)
 
     def _next(self, index: int) -> Returns:
         """What counts of what came after a stored experience."""
@@ -247,7 +261,7 @@ class Learner:
         if index in self._follow_ups:
             return self.target(self._follow_ups[index])
         if not self._rule.bootstraps(experience):
-            return NOTHING
+            return Returns.certain(self._nothing)
         if index not in self._next_returns:
             self._next_returns[index] = self._following(experience)
         return self._next_returns[index]
@@ -274,7 +288,7 @@ class Learner:
         chooser = self._learning_values(heightmap, allowed) if self.config.double else values
         best = _best(chooser, allowed)
         if best is None:
-            return NOTHING
+            return Returns.certain(self._nothing)
         name, place = best
         returns = evaluator.distribution(scene, name, *place)
         return (
@@ -332,9 +346,13 @@ def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[str, tuple[int, int, in
 
 
 def _empty_loss(
-    network: ValueNetwork, parameters: torch.Tensor, batch: Batch, rng: np.random.Generator
+    network: ValueNetwork,
+    parameters: torch.Tensor,
+    batch: Batch,
+    rng: np.random.Generator,
+    nothing: float = 0.0,
 ) -> torch.Tensor:
-    """Loss towards 0 at each sample's best-valued place, of those that are empty table.
+    """Loss towards ``nothing`` at each sample's best-valued place, of those that are empty table.
 
     That one place alone: drawing all masked ones to 0 diverges (Hundt et al. 2020).
     """
@@ -344,6 +362,6 @@ def _empty_loss(
     if not bool(wrong.any()):
         return parameters.new_zeros(())
     at_best = parameters.flatten(2)[batch.samples, :, best][wrong]
-    nothing = Distribution.certain(at_best.new_zeros(len(at_best)))
-    loss = network.head.loss(at_best, batch.outputs[wrong], nothing, rng)
+    certain = Distribution.certain(at_best.new_full((len(at_best),), nothing))
+    loss = network.head.loss(at_best, batch.outputs[wrong], certain, rng)
     return loss * wrong.float().mean()

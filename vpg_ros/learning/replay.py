@@ -17,7 +17,7 @@ from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.rewards import scene_changed, worked
 
-_LATER = {"worked"}  # fields that shards of earlier versions lack
+_LATER = {"worked", "accidents"}  # fields that shards of earlier versions lack
 HeightArray = NDArray[np.float16]
 
 
@@ -28,7 +28,7 @@ class Experience:
     height, next_height: rows×columns float16, m above the table, NaN where unseen (half precision
     is exact to 0.03 mm here). colour, next_colour: rows×columns×3 uint8, or 0×0×3 where colour is
     not learned from. changed: whether the scene did. worked: whether the action did what its
-    primitive is for. The rest as in Transition.
+    primitive is for. accidents: as in Outcome. The rest as in Transition.
     """
 
     height: HeightArray
@@ -43,6 +43,7 @@ class Experience:
     next_height: HeightArray
     next_colour: NDArray[np.uint8]
     worked: bool = False
+    accidents: int = 0
 
     @staticmethod
     def of(transition: Transition, colour: bool) -> "Experience":
@@ -62,6 +63,7 @@ class Experience:
             after.height.astype(np.float16),
             after.colour if colour else none,
             worked(action, transition.outcome, before, after),
+            transition.outcome.accidents,
         )
 
     def before(self, workspace: Workspace) -> Heightmap:

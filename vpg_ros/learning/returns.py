@@ -36,9 +36,14 @@ class Returns:
         """The expected return."""
         return sum(a * p for a, p in zip(self.atoms, self.probabilities, strict=True))
 
-    def after(self, earned: float, gamma: float) -> "Returns":
-        """What an action that earned something comes to when these returns follow, discounted."""
-        return Returns(tuple(earned + gamma * atom for atom in self.atoms), self.probabilities)
+    def after(self, earned: float, gamma: float, nothing: float = 0.0) -> "Returns":
+        """What an action that earned something comes to when these returns follow, discounted.
+
+        nothing: the value of earning nothing. Losses, which lie below it, are not discounted: they
+        are no smaller for being put off.
+        """
+        atoms = (earned + _discounted(atom, gamma, nothing) for atom in self.atoms)
+        return Returns(tuple(atoms), self.probabilities)
 
     def to_plain(self) -> Any:
         """Plain Python types: a number where there is but one outcome."""
@@ -51,6 +56,13 @@ class Returns:
             return Returns.certain(data)
         atoms, probabilities = data
         return Returns(tuple(atoms), tuple(probabilities))
+
+
+def _discounted(value: float, gamma: float, nothing: float) -> float:
+    # Where there are no losses, what rounds to below 0 is as good as 0.
+    if nothing > 0 and value < nothing:
+        return value
+    return nothing + gamma * (value - nothing)
 
 
 def stacked(returns: Sequence[Returns], device: torch.device) -> Distribution:

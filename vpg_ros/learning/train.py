@@ -48,6 +48,7 @@ EARLIER = {
     "network.strategy": FLAT,
     "learner.double": False,
     "learner.schedule": "joint",
+    "learner.accident_cost": 0.0,
 }
 
 

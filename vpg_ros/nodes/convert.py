@@ -250,6 +250,7 @@ def outcome_to_msg(outcome: Outcome) -> OutcomeMsg:
         duration=float(outcome.duration),
         error_code=int(outcome.error_code),
         error_msg=outcome.error_msg,
+        accidents=outcome.accidents,
     )
 
 
@@ -262,6 +263,7 @@ def outcome_from_msg(message: OutcomeMsg) -> Outcome:
         message.duration,
         ErrorCode(message.error_code),
         message.error_msg,
+        message.accidents,
     )
 
 

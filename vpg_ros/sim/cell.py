@@ -47,6 +47,10 @@ class Cell:
         self._tray = _enclosed(shapes["tray_rim"])
         self._bin = _enclosed(shapes["bin"])
 
+    def narrow(self, margin: float) -> None:
+        """Have the tray end ``margin`` m inside its rim: what comes to rest beyond is lost."""
+        self._tray = self._tray + np.array([[margin], [-margin]])
+
     def on_tray(self, x: float, y: float) -> bool:
         """Whether (x, y) m lies within the tray's rim."""
         return _contains(self._tray, x, y)

@@ -59,3 +59,9 @@ def touched_bodies(client: Any, body: int, link: int | None = None) -> set[int]:
     filters = {"bodyA": body} if link is None else {"bodyA": body, "linkIndexA": link}
     contacts = client.getContactPoints(**filters)
     return {c[_BODY_B] for c in contacts if c[_FORCE] > 0 and c[_BODY_B] != body}
+
+
+def pressing_force(client: Any, body: int, others: Collection[int]) -> float:
+    """Sum of the normal forces with which ``others`` press on ``body``, N."""
+    contacts = client.getContactPoints(bodyA=body)
+    return float(sum(c[_FORCE] for c in contacts if c[_BODY_B] in others and c[_BODY_B] != body))

@@ -14,9 +14,10 @@ from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
 from vpg_ros.shapes import is_round
+from vpg_ros.sim.accidents import Accident, Hazard, Stage
 from vpg_ros.sim.cell import Cell, Drawable
 from vpg_ros.sim.client import Client
-from vpg_ros.sim.contacts import touched_bodies
+from vpg_ros.sim.contacts import pressing_force, touched_bodies
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
 from vpg_ros.sim.objects import ObjectSpec
 from vpg_ros.sim.robot import FINGER_LINKS, Robot
@@ -54,8 +55,8 @@ class World:
 
     seed: of the last reset. rng: random numbers seeded by it. steps: taken since then.
     picked, lost: objects that came to rest in the bin, and elsewhere outside the tray; both are
-    taken out. window: show the world in PyBullet's own window (one world a process at most).
-    gripper: how long the arm's is.
+    taken out. accidents: the losses so far. hazards: what may become one. window: show the world in
+    PyBullet's own window (one world a process at most). gripper: how long the arm's is.
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class World:
         self.robot = Robot(self.client, self.workspace, DT, self._gripper)
         self._objects: dict[int, _Placed] = {}
         self.steps, self._skipped = 0, 0.0
-        self.picked = self.lost = 0
+        self.hazards: list[Hazard] = []
+        self.accidents: list[Accident] = []
+        self.count_anew()
 
     def close(self) -> None:
         """Free the client; the world is of no more use."""
@@ -184,6 +187,7 @@ class World:
             self.client.stepSimulation()
             self.robot.after_step()
             self.steps += 1
+            self._watch()
             if self.steps % _TALLY_STEPS == 0:
                 self.tally()
 
@@ -210,7 +214,16 @@ class World:
                 self.picked += 1
             else:
                 self.lost += 1
+                self.accidents.append(Accident("lost", self.spec(body).kind))
             self.remove(body)
+
+    def is_lifted(self, body: int) -> bool:
+        """Whether an object has risen by more than LIFTED from where it lay when last marked."""
+        return self.pose(body).position[2] - self._objects[body].rest_z > LIFTED
+
+    def pressure(self, body: int) -> float:
+        """Force with which other objects, not table or robot, press on one, N."""
+        return pressing_force(self.client, body, self._objects.keys())
 
     def held_object(self) -> int | None:
         """The object that both fingers press on, clear of everything else and risen; or None."""
@@ -219,7 +232,7 @@ class World:
             touched_bodies(client, robot.body, robot.links[name]) for name in FINGER_LINKS
         )
         for body in sorted(left & right & self._objects.keys()):
-            if self._risen(body) > LIFTED and touched_bodies(client, body) == {robot.body}:
+            if self.is_lifted(body) and touched_bodies(client, body) == {robot.body}:
                 return body
         return None
 
@@ -229,7 +242,7 @@ class World:
         pending = touched_bodies(self.client, self.robot.body)
         while pending:
             body = pending.pop()
-            if body not in self._objects or self._risen(body) < LIFTED:
+            if body not in self._objects or not self.is_lifted(body):
                 return None
             found.add(body)
             pending |= touched_bodies(self.client, body) - found - {self.robot.body}
@@ -251,6 +264,11 @@ class World:
             self.place(body, Pose.from_matrix(moved @ grip))
         if carried:
             self.step()
+
+    def count_anew(self) -> None:
+        """Forget what was picked, lost and broken so far: the scene begins as it stands."""
+        self.picked = self.lost = 0
+        self.accidents.clear()
 
     def drop_in_bin(self, body: int) -> None:
         """Count an object as picked and take it out, as if it had fallen into the bin."""
@@ -296,8 +314,14 @@ class World:
         if bodies:
             self.client.performCollisionDetection()
 
-    def _risen(self, body: int) -> float:
-        return self.pose(body).position[2] - self._objects[body].rest_z
+    def _watch(self) -> None:
+        """Find out what became of every hazard; those that are over are forgotten."""
+        for hazard in tuple(self.hazards):
+            stage = hazard.stage(self)
+            if stage is Stage.HAPPENED:
+                self.accidents.append(Accident(hazard.kind, self.spec(hazard.body).kind))
+            if stage is not Stage.WAITING:
+                self.hazards.remove(hazard)
 
     def _is_touched(self, body: int) -> bool:
         return self.robot.body in touched_bodies(self.client, body)

@@ -106,6 +106,14 @@ def value_panel(heightmap: Heightmap, maps: Maps) -> Picture:
     return side_by_side(pictures, [value_title(name, values) for name, values in best.items()])
 
 
+def contact_sheet(pictures: Sequence[Picture], columns: int) -> Picture:
+    """Pictures of one size in rows of ``columns``; what is left of the last row is white."""
+    blank = np.full_like(pictures[0], 255)
+    filled = [*pictures, *[blank] * (-len(pictures) % columns)]
+    rows = [np.hstack(filled[i : i + columns]) for i in range(0, len(filled), columns)]
+    return np.vstack(rows)
+
+
 def side_by_side(pictures: Sequence[Picture], titles: Sequence[str]) -> Picture:
     """Pictures of one height in a row, each under its title."""
     return np.hstack([titled(*each) for each in zip(pictures, titles, strict=True)])

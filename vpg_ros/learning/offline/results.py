@@ -15,6 +15,7 @@ from vpg_ros.atomic import write_atomically
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline.estimates import ranked
 from vpg_ros.learning.offline.synergy import synergy
+from vpg_ros.learning.tables import markdown_table
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -75,7 +76,7 @@ def _ranks(found: Sequence[Content]) -> str:
     ]
     if not lines:
         return ""
-    return f"\nOff-policy evaluation against simulation.\n\n{_table(columns, lines)}"
+    return f"\nOff-policy evaluation against simulation.\n\n{markdown_table(columns, lines)}"
 
 
 def _rho(each: Content) -> str:
@@ -120,8 +121,8 @@ def _pooled(cells: Sequence[Content], choice: str) -> list[Run]:
 
 def markdown(rows: Sequence[Content]) -> str:
     """The table of figures, shares in %, and that of credit, values in [0, 1]."""
-    figures = _table(_COLUMNS, [_figures(row) for row in rows])
-    credit = _table(_CREDIT, [_credit(row) for row in rows])
+    figures = markdown_table(_COLUMNS, [_figures(row) for row in rows])
+    credit = markdown_table(_CREDIT, [_credit(row) for row in rows])
     return (
         f"Shares in %, failed runs included.\n\n{figures}\nPushes that opened a grasp.\n\n{credit}"
     )
@@ -153,11 +154,6 @@ def _credit(row: Content) -> list[str]:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def picture(rows: Sequence[Content], path: Path) -> None:

@@ -117,16 +117,20 @@ def _pixels(image: Any, encoding: str, shape: tuple[int, ...]) -> NDArray[Any]:
 def _to_action(message: Any) -> Action:
     position, turn = message.pose.position, message.pose.orientation
     pose = Pose((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
-    fields = {name: getattr(message, name) for name in _ACTION if name != _NEWER}
-    return Action(pose=pose, **fields, probability=getattr(message, _NEWER, 0.0))
+    return Action(pose=pose, **_fields(message, _ACTION))
 
 
 def _to_outcome(message: Any) -> Outcome:
-    fields = {name: getattr(message, name) for name in _OUTCOME}
+    fields = _fields(message, _OUTCOME)
     return Outcome(**{**fields, "error_code": ErrorCode(message.error_code)})
 
 
+def _fields(message: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(message, name, *_NEWER.get(name, ())) for name in names}
+
+
 _WORKSPACE = tuple(Workspace.__dataclass_fields__)
-_NEWER = "probability"  # which stores of earlier versions lack
+# What stores of earlier versions lack, and what they mean by that.
+_NEWER = {"probability": (0.0,), "accidents": (0,)}
 _ACTION = tuple(name for name in Action.__dataclass_fields__ if name != "pose")
 _OUTCOME = tuple(Outcome.__dataclass_fields__)

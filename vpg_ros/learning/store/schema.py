@@ -84,4 +84,5 @@ float64 peak_force
 float64 duration
 uint16 error_code
 string error_msg
+uint32 accidents
 """

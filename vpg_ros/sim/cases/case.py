@@ -41,7 +41,7 @@ class Case:
                 f"case {self.name!r} kept {len(world.objects)} of {len(self.specs)} objects on "
                 "the tray; they overlap, or stand where they fall off",
             )
-        world.picked = world.lost = 0
+        world.count_anew()
 
     def place(self, world: World, jitter: bool = True) -> None:
         """Put the objects into an empty world.

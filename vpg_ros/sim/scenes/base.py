@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import Pose
-from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.shapes import Box
+from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
 
@@ -22,6 +23,8 @@ class _Family:
     max_objects: int
     solved: Goal
 
+
+_TRIES, _LAYOUTS = 100, 30  # draws of a place, and fresh starts
 
 _FAMILIES: dict[str, _Family] = {}
 
@@ -81,7 +84,7 @@ def build(world: World, name: str, objects: int) -> None:
             f"scene {name!r} kept {len(world.objects)} of {objects} objects on the tray; "
             "ask for fewer",
         )
-    world.picked = world.lost = 0
+    world.count_anew()
 
 
 def is_solved(world: World, name: str, objects: int) -> bool:
@@ -93,6 +96,31 @@ def is_solved(world: World, name: str, objects: int) -> bool:
 def asks_for_picks(name: str) -> bool:
     """Whether scene ``name`` is solved by picking everything, not by another end."""
     return _FAMILIES[name].solved is all_picked
+
+
+def spread(world: World, count: int, apart: float, margin: float) -> list[tuple[float, float]]:
+    """``count`` random places, ``apart`` m from each other and ``margin`` m from the border.
+
+    Raises SCENE_INVALID where they find no room.
+    """
+    half = np.array(world.workspace.shape[::-1]) * world.workspace.resolution / 2 - margin
+    for _ in range(_LAYOUTS):
+        places: list[FloatArray] = []
+        for _ in range(_TRIES):
+            place = np.array(world.workspace.centre) + world.rng.uniform(-half, half)
+            if all(np.linalg.norm(place - other) >= apart for other in places):
+                places.append(place)
+            if len(places) == count:
+                return [(float(x), float(y)) for x, y in places]
+    raise VpgError(
+        ErrorCode.SCENE_INVALID, f"no room for {count} places {apart} m apart; ask for fewer"
+    )
+
+
+def coloured(kind: str, size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
+    """A box of ``size`` m in a random colour, as rough as any block."""
+    colour = PALETTE[int(rng.integers(len(PALETTE)))]
+    return of_shapes(kind, (Box(size),), colour, float(rng.uniform(0.6, 0.8)))[0]
 
 
 def upright(spec: ObjectSpec, x: float, y: float, yaw: float, table_z: float) -> Pose:

@@ -1,0 +1,33 @@
+"""Sticky: stacks of two, some of whose upper blocks stick to the lower ones, as nobody can see.
+
+The upper block can be grasped at once. Where it sticks, the lower one comes along and tears off in
+the air; swept off with the fingers above the lower block first, it does no harm.
+"""
+
+import numpy as np
+
+from vpg_ros.sim.accidents import Thread
+from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
+from vpg_ros.sim.world import World
+
+_STICKING = 0.2  # share of stacks that stick
+_LOWER = ([0.062, 0.022], [0.066, 0.026])  # m, side and height
+_UPPER = ([0.030, 0.032], [0.034, 0.038])
+_SLACK = 0.025  # m that the two may part before they are off each other
+_APART, _MARGIN = 0.15, 0.07  # m between stacks, and from a stack to the border
+
+
+@scene("sticky", max_objects=8)
+def sticky(world: World, objects: int) -> None:
+    """Stacks at any place and angle, and a lower block alone where the number is odd."""
+    rng = world.rng
+    for index, (x, y) in enumerate(spread(world, -(-objects // 2), _APART, _MARGIN)):
+        yaw, floor, stack = float(rng.uniform(0, np.pi / 2)), world.workspace.table_z, []
+        for low, high in (_LOWER, _UPPER)[: objects - 2 * index]:
+            side, height = (float(value) for value in rng.uniform(low, high))
+            spec = coloured("block", (side, side, height), rng)
+            stack.append(world.add(spec, upright(spec, x, y, yaw, floor)))
+            floor += height + 2e-4
+        if rng.random() < _STICKING and len(stack) == 2:
+            lower, upper = (world.pose(body).position[2] for body in stack)
+            world.hazards.append(Thread(stack[1], stack[0], upper - lower + _SLACK))
