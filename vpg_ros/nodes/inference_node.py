@@ -10,6 +10,7 @@ actions by, may be set while the node runs; the next decision heeds them.
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,8 @@ class InferenceNode(VpgNode):
         self._policy = self._first_policy()
         self._under(self._risk(), self._policy)
         self._exploration = Exploration(self._settings.seed)
+        # One thread for all decisions: torch keeps working memory for every thread that calls it.
+        self._decider = ThreadPoolExecutor(1, "decide")
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
         self._maps = {name: self._map_publisher(name) for name in self._repertoire}
@@ -153,7 +156,8 @@ class InferenceNode(VpgNode):
         start = time.perf_counter()
         try:
             heightmap = heightmap_from_msg(request.heightmap)
-            decision = self._decide(heightmap, [action_from_msg(a) for a in request.tried])
+            tried = [action_from_msg(each) for each in request.tried]
+            decision = self._decider.submit(self._decide, heightmap, tried).result()
             response.action = action_to_msg(decision.action, heightmap.stamp)
             response.decision_ms = (time.perf_counter() - start) * 1e3
             self._action.publish(response.action)
