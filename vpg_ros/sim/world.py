@@ -179,7 +179,7 @@ class World:
             self.robot.before_step()
             if self.stirred:
                 self._stir()
-            pressed = float(np.linalg.norm(self.robot.force())) > _PRESSED
+            pressed = self.robot.pressure() > _PRESSED
             self._iterate(PRESSED_ITERATIONS if pressed else SOLVER_ITERATIONS)
             self.client.stepSimulation()
             self.robot.after_step()
@@ -242,6 +242,9 @@ class World:
 
         No time passes, but for one step with something carried, in which its contacts are found.
         """
+        if not carried:
+            self.robot.teleport(joints, velocities)
+            return
         before = self.robot.tip()
         grips = [self.pose(body).matrix for body in carried]
         self._forget_contacts(carried)
@@ -249,8 +252,7 @@ class World:
         moved = self.robot.tip() @ np.linalg.inv(before)
         for body, grip in zip(carried, grips, strict=True):
             self.place(body, Pose.from_matrix(moved @ grip))
-        if carried:
-            self.step()
+        self.step()
 
     def drop_in_bin(self, body: int) -> None:
         """Count an object as picked and take it out, as if it had fallen into the bin."""
@@ -293,8 +295,7 @@ class World:
             position, quaternion = self.client.getBasePositionAndOrientation(body)
             away = (position[0], position[1], position[2] + _AWAY)
             self.client.resetBasePositionAndOrientation(body, away, quaternion)
-        if bodies:
-            self.client.performCollisionDetection()
+        self.client.performCollisionDetection()
 
     def _risen(self, body: int) -> float:
         return self.pose(body).position[2] - self._objects[body].rest_z
