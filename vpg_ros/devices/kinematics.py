@@ -77,6 +77,15 @@ class Kinematics:
             frames.append(frame)
         return [*frames, frame @ self._tool_matrix]
 
+    def tools(self, joints: FloatArray) -> FloatArray:
+        """4×4 frames of the tool at N configurations (N×6), base frame: N×4×4."""
+        steps = zip(joints.T, _ALPHA, self.a, self.d, strict=True)
+        first, *others = [_dh_matrices(q, float(alpha), a, d) for q, alpha, a, d in steps]
+        frames = first
+        for other in others:
+            frames = frames @ other
+        return np.asarray(frames @ self._tool_matrix, dtype=np.float64)
+
     def forward(self, joints: FloatArray) -> Pose:
         """Tool pose in the base frame at six joint angles (rad)."""
         return Pose.from_matrix(self.links(np.asarray(joints, dtype=float))[-1])
@@ -85,8 +94,11 @@ class Kinematics:
         """All joint angles (rad, within limits) that reach ``pose``, nearest to ``near`` first."""
         answer = self._robot.IK(pose.matrix @ self._tool_inverse)
         exact = [q for q, fitted in zip(answer.Q, answer.is_LS, strict=True) if not fitted]
-        turned = [self._turned(np.asarray(q, dtype=float), near) for q in exact]
-        return sorted(turned, key=lambda q: float((_SWEEP * np.abs(q - near)).max()))
+        if not exact:
+            return []
+        turned = self._turned(np.array(exact, dtype=float), near)
+        sweeps = (_SWEEP * np.abs(turned - near)).max(axis=1)
+        return list(turned[np.argsort(sweeps, kind="stable")])
 
     def inverse(self, pose: Pose, near: FloatArray) -> FloatArray:
         """Joint angles (rad) that reach ``pose``: elbow up, off singularities, nearest ``near``.
@@ -107,7 +119,7 @@ class Kinematics:
         )
 
     def _turned(self, joints: FloatArray, near: FloatArray) -> FloatArray:
-        """The same pose with each joint turned by whole turns to within limits, close to near."""
+        """The same poses (N×6) turned by whole turns to within limits, close to near."""
         turned = joints + _TURN * np.round((near - joints) / _TURN)
         over = np.abs(turned) > self.joint_limit
         return np.where(over, turned - np.sign(turned) * _TURN, turned)
@@ -131,6 +143,19 @@ def _dh_matrix(q: float, alpha: float, a: float, d: float) -> FloatArray:
             [0.0, 0.0, 0.0, 1.0],
         ]
     )
+
+
+def _dh_matrices(q: FloatArray, alpha: float, a: float, d: float) -> FloatArray:
+    """The same for N angles at once, N×4×4."""
+    zero, one = np.zeros(len(q)), np.ones(len(q))
+    cq, sq, ca, sa = np.cos(q), np.sin(q), np.cos(alpha), np.sin(alpha)
+    entries = [
+        *(cq, -sq * ca, sq * sa, a * cq),
+        *(sq, cq * ca, -cq * sa, a * sq),
+        *(zero, sa * one, ca * one, d * one),
+        *(zero, zero, zero, one),
+    ]
+    return np.stack(entries, axis=1).reshape(-1, 4, 4)
 
 
 _MODELS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {

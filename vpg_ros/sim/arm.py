@@ -15,6 +15,7 @@ from vpg_ros.devices.kinematics import UR5, Kinematics
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
 from vpg_ros.sim.clearance import free
+from vpg_ros.sim.contacts import magnitude
 from vpg_ros.sim.paths import Path, joint_path, linear_path
 from vpg_ros.sim.world import DT, World
 
@@ -35,9 +36,8 @@ class SimArm:
     def state(self) -> ArmState:
         """See :class:`Arm`; the stamp is simulated time with the skipped moves' duration."""
         world, robot = self._world, self._world.robot
-        force = float(np.linalg.norm(robot.force()))
         tool = Pose.from_matrix(robot.tip())
-        return ArmState(robot.joints(), robot.velocities(), tool, force, world.time)
+        return ArmState(robot.joints(), robot.velocities(), tool, robot.pressure(), world.time)
 
     def move_joints(
         self, joints: NDArray[np.float64], speed: float, acceleration: float
@@ -85,7 +85,7 @@ class SimArm:
             robot.servo(path.joints[index])
             self._world.step()
             index += 1
-            force = float(np.linalg.norm(robot.force() - baseline))
+            force = magnitude(robot.force() - baseline)
             peak = max(peak, force)
             if force > force_limit or self._cancelled.is_set():
                 return self._halt(peak)

@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.geometry import FloatArray
-from vpg_ros.sim.robot import FINGER_LINKS
-from vpg_ros.sim.shapes import mesh
 from vpg_ros.sim.world import World
 
 MARGIN = 0.008  # m that must stay free around the gripper
@@ -24,13 +22,13 @@ def free(
     ``carried`` objects move along, rigidly; their boxes as they are now count as the gripper's.
     """
     low, high = _obstacles(world, carried)
-    parts = _gripper_corners(world, width)
+    parts = world.robot.corners(width)
     placed = np.einsum("nij,pcj->npci", tool[:, :3, :3], parts) + tool[:, None, None, :3, 3]
     boxes = [(placed.min(axis=2), placed.max(axis=2))]
-    offset = tool[:, :3, 3] - world.robot.tip()[:3, 3]
-    for body in carried:
-        corners = np.array(world.client.getAABB(body))
-        boxes.append(tuple(offset[:, None] + corner for corner in corners))
+    if carried:
+        offset = tool[:, :3, 3] - world.robot.tip()[:3, 3]
+        held = np.array([world.client.getAABB(body) for body in carried])
+        boxes += [tuple(offset[:, None] + corner for corner in corners) for corners in held]
     part_low = np.concatenate([box[0] for box in boxes], axis=1) - MARGIN
     part_high = np.concatenate([box[1] for box in boxes], axis=1) + MARGIN
     above = (part_low[:, :, None] > high).any(axis=-1)
@@ -44,15 +42,3 @@ def _obstacles(world: World, carried: Collection[int]) -> tuple[FloatArray, Floa
     boxes = [world.client.getAABB(body) for body in world.objects if body not in carried]
     corners = np.array([*boxes, *world.cell.boxes])
     return corners[:, 0], corners[:, 1]
-
-
-def _gripper_corners(world: World, width: float) -> FloatArray:
-    """Corners of the gripper's parts in the TCP frame with the fingers at ``width``, P×8×3."""
-    corners = []
-    for link in world.robot.shapes:
-        side = {FINGER_LINKS[0]: 0.5, FINGER_LINKS[1]: -0.5}.get(link.name)
-        if side is not None:
-            corners.append(mesh(link.shapes).vertices + [side * width, 0.0, 0.0])
-        elif link.name == "gripper_link":
-            corners.append(mesh(link.shapes).vertices - world.robot.tool[:3, 3])
-    return np.array(corners)

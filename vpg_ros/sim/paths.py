@@ -42,9 +42,9 @@ def joint_path(
     """
     fractions = _profile(float(np.abs(goal - start).max()), speed, acceleration)
     path = start + fractions[:, None] * (goal - start)
-    ends = [kinematics.links(joints)[-1][:3, 3] for joints in (start, goal)]
-    knots = np.linspace(0.0, 1.0, 3 + int(np.linalg.norm(ends[1] - ends[0]) / _KNOT_SPACING))
-    tools = np.array([kinematics.links(start + knot * (goal - start))[-1] for knot in knots])
+    begin, end = kinematics.tools(np.array([start, goal]))[:, :3, 3]
+    knots = np.linspace(0.0, 1.0, 3 + int(np.linalg.norm(end - begin) / _KNOT_SPACING))
+    tools = kinematics.tools(start + knots[:, None] * (goal - start))
     return Path(path, tools[np.searchsorted(knots, fractions - 1e-9)])
 
 
@@ -62,9 +62,10 @@ def linear_path(
     fractions = _profile(length, speed, acceleration)
     knots = np.linspace(0.0, 1.0, 2 + int(length / _SPACING))
     slerp = Slerp([0.0, 1.0], turns)
-    solved = _solved(kinematics, start, _poses(begin, end, slerp, knots)[1:], goal)
+    poses = _poses(begin, end, slerp, np.concatenate([knots[1:], fractions]))
+    solved = _solved(kinematics, start, poses[: len(knots) - 1], goal)
     joints = np.column_stack([np.interp(fractions, knots, column) for column in solved.T])
-    return Path(joints, _poses(begin, end, slerp, fractions))
+    return Path(joints, poses[len(knots) - 1 :])
 
 
 def _profile(length: float, speed: float, acceleration: float) -> FloatArray:

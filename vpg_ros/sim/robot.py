@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections import deque
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from vpg_ros.devices.description import expand, link_shapes
 from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.geometry import FloatArray, Workspace
-from vpg_ros.sim.contacts import ContactForces
+from vpg_ros.sim.contacts import ContactForces, magnitude
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
+from vpg_ros.sim.shapes import mesh
 
 STROKE = RG2.stroke  # m between the fingertips, fully open
 START_WIDTH = 0.085  # m
@@ -34,6 +36,8 @@ _APPARENT_MASS = 0.1
 _LEAD = 5e-4  # m by which one finger may be further than the other
 # PyBullet multiplies the friction of two bodies: against these, an object's own counts.
 _FRICTION = 1.0
+_NO_FORCE = np.zeros(3)
+_NO_FORCE.flags.writeable = False
 # Fingers stand still when they moved less than _STILL m over _STILL_STEPS steps …
 _STILL, _STILL_STEPS = 1e-3, 6
 # … and hold something when they do so further than this from their target, m.
@@ -72,7 +76,7 @@ class Robot:
         self._path: deque[FloatArray] = deque()
         self._widths: deque[float] = deque(maxlen=_STILL_STEPS)
         self._width_target, self._force = START_WIDTH, MAX_FORCE
-        self._contact_force = np.zeros(3)
+        self._contact_force = _NO_FORCE
         _prepare(client, self.body, self._fingers)
         self.teleport(HOME_JOINTS)
         self.teleport_fingers(START_WIDTH)
@@ -106,8 +110,7 @@ class Robot:
 
     def width(self) -> float:
         """Distance between the fingertips, m."""
-        left, right = self._client.getJointStates(self.body, self._fingers)
-        return max(0.0, float(left[0] + right[0]))
+        return max(0.0, sum(self._fingers_at))
 
     def is_still(self) -> bool:
         """Whether the fingers stand still, at their target or against something."""
@@ -127,6 +130,25 @@ class Robot:
     def force(self) -> FloatArray:
         """Contact force upon the gripper in the last step, 3, N, base axes."""
         return self._contact_force
+
+    def corners(self, width: float) -> FloatArray:
+        """Corners of the gripper's parts in the TCP frame with the fingers at ``width``, P×8×3."""
+        closed, sides = self._parts
+        return closed + width * sides
+
+    @cached_property
+    def _parts(self) -> tuple[FloatArray, FloatArray]:
+        """Those corners at width 0, and how far each moves for 1 m of width, P×1×3."""
+        offsets = {"gripper_link": -self.tool[:3, 3]} | dict.fromkeys(FINGER_LINKS, np.zeros(3))
+        opening = dict(zip(FINGER_LINKS, (0.5, -0.5), strict=True))
+        parts = [link for link in self.shapes if link.name in offsets]
+        closed = [mesh(link.shapes).vertices + offsets[link.name] for link in parts]
+        sides = [[[opening.get(link.name, 0.0), 0.0, 0.0]] for link in parts]
+        return np.array(closed), np.array(sides)
+
+    def pressure(self) -> float:
+        """How large that force is, N."""
+        return magnitude(self._contact_force)
 
     def tip(self) -> FloatArray:
         """Pose of the TCP in the base frame as it really is, 4×4."""
@@ -155,9 +177,11 @@ class Robot:
 
     def after_step(self) -> None:
         """Watch fingers and contact; the world calls it after each physics step."""
+        states = self._client.getJointStates(self.body, self._fingers)
+        self._fingers_at = [float(state[0]) for state in states]
         self._widths.append(self.width())
         _, forces = self._contacts.read()
-        self._contact_force = forces.sum(axis=0)
+        self._contact_force = forces.sum(axis=0) if len(forces) else _NO_FORCE
 
     def teleport(self, joints: FloatArray, velocities: FloatArray | None = None) -> None:
         """Be at ``joints``, moving at ``velocities`` (rad/s; 0 by default); no time passes."""
@@ -170,6 +194,7 @@ class Robot:
         """Have the fingers stand at ``width``, with no time passing."""
         for joint in self._fingers:
             self._client.resetJointState(self.body, joint, width / 2)
+        self._fingers_at = [width / 2, width / 2]
         self._width_target = width
         self._widths.extend([width] * _STILL_STEPS)
 
@@ -190,7 +215,7 @@ class Robot:
         PyBullet's gear constraint lets a grip drift to one side, so the coupling is done here: no
         finger may lead the other by more than _LEAD, and one that does is pushed back.
         """
-        now = [state[0] for state in self._client.getJointStates(self.body, self._fingers)]
+        now = self._fingers_at
         goal, stride = self._width_target / 2, self._stride
         opening = goal > sum(now) / 2
         targets, forces = [], []

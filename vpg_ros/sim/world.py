@@ -182,7 +182,7 @@ class World:
             self.robot.before_step()
             if self.stirred:
                 self._stir()
-            pressed = float(np.linalg.norm(self.robot.force())) > _PRESSED
+            pressed = self.robot.pressure() > _PRESSED
             self._iterate(PRESSED_ITERATIONS if pressed else SOLVER_ITERATIONS)
             self.client.stepSimulation()
             self.robot.after_step()
@@ -255,6 +255,9 @@ class World:
 
         No time passes, but for one step with something carried, in which its contacts are found.
         """
+        if not carried:
+            self.robot.teleport(joints, velocities)
+            return
         before = self.robot.tip()
         grips = [self.pose(body).matrix for body in carried]
         self._forget_contacts(carried)
@@ -262,8 +265,7 @@ class World:
         moved = self.robot.tip() @ np.linalg.inv(before)
         for body, grip in zip(carried, grips, strict=True):
             self.place(body, Pose.from_matrix(moved @ grip))
-        if carried:
-            self.step()
+        self.step()
 
     def count_anew(self) -> None:
         """Forget what was picked, lost and broken so far: the scene begins as it stands."""
@@ -311,8 +313,7 @@ class World:
             position, quaternion = self.client.getBasePositionAndOrientation(body)
             away = (position[0], position[1], position[2] + _AWAY)
             self.client.resetBasePositionAndOrientation(body, away, quaternion)
-        if bodies:
-            self.client.performCollisionDetection()
+        self.client.performCollisionDetection()
 
     def _watch(self) -> None:
         """Find out what became of every hazard; those that are over are forgotten."""
