@@ -184,10 +184,10 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     """A grasp ends it with 1; a push leaves all as it was, worth γ; nothing can be toppled."""
     learning = learner(head, schedule="staged", decay_updates=10**6, averaging=0.9, gamma=0.5)
     learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
-    for _ in range(60):
+    for _ in range(30):
         learning.update()
     values = learning.policy()._evaluator.of_primitives(block())
-    assert values["grasp"] == pytest.approx(0.5, abs=0.12)  # of a largest return of 2
+    assert values["grasp"] == pytest.approx(0.5, abs=0.2)  # of a largest return of 2
     assert values["grasp"] > values["push"] > values["topple"]
     assert learning.policy().strategy == HIERARCHICAL
 
@@ -220,10 +220,10 @@ def test_stages_follow_each_other() -> None:
 
 def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
     whole, half, resumed = learner(), learner(), learner()
-    losses = [whole.update() for _ in range(4)]
-    assert [half.update() for _ in range(2)] == losses[:2]
+    losses = [whole.update() for _ in range(2)]
+    assert half.update() == losses[0]
     resumed.restore(half.state())
-    assert [resumed.update() for _ in range(2)] == losses[2:]
+    assert resumed.update() == losses[1]
 
 
 @pytest.mark.parametrize(
