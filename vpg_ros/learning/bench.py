@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -117,32 +117,46 @@ def compare(
     repeats: int,
     report: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """Rows of the ways' labels, ``ms`` (median) and ``ratio``, the median to the first way's.
+    """Rows of the ways' labels, ``ms``, ``cpu_ms`` and ``ratio``, medians.
 
-    All ways decide on one table before the next, so that whatever else the machine does slows them
-    alike; the ratio is the median of those of single tables. One round more warms up. report: hears
-    of every round.
+    ms: wall time. cpu_ms: processor time of this process, which other processes hardly change.
+    ratio: of the wall time to the first way's, on the same table at the same time. All ways decide
+    on one table before the next, so that whatever else the machine does slows them alike. One round
+    more warms up. report: hears of every round.
     """
     require(repeats > 0, f"repeats is {repeats}; it must be > 0")
-    times: list[list[float]] = [[] for _ in ways]
+    times: list[list[_Taken]] = [[] for _ in ways]
     for turn in range(repeats + 1):
         for heightmap in heightmaps:
             for found, way in zip(times, ways, strict=True):
-                taken = _milliseconds(way.policy, heightmap)
+                taken = _time(way.policy, heightmap)
                 if turn:
                     found.append(taken)
         report()
     return [
-        {**way.labels, "ms": median(found), "ratio": _ratio(found, times[0])}
+        {
+            **way.labels,
+            "ms": median(taken.wall for taken in found),
+            "cpu_ms": median(taken.cpu for taken in found),
+            "ratio": _ratio(found, times[0]),
+        }
         for way, found in zip(ways, times, strict=True)
     ]
 
 
-def _milliseconds(policy: Policy, heightmap: Heightmap) -> float:
-    start = time.perf_counter()
+class _Taken(NamedTuple):
+    """Time of one decision, ms."""
+
+    wall: float
+    cpu: float
+
+
+def _time(policy: Policy, heightmap: Heightmap) -> _Taken:
+    wall, cpu = time.perf_counter(), time.process_time()
     policy.decide(heightmap)
-    return 1000 * (time.perf_counter() - start)
+    return _Taken(1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu))
 
 
-def _ratio(found: Sequence[float], first: Sequence[float]) -> float:
-    return median(ours / theirs for ours, theirs in zip(found, first, strict=True))
+def _ratio(found: Sequence[_Taken], first: Sequence[_Taken]) -> float:
+    pairs = zip(found, first, strict=True)
+    return median(ours.wall / theirs.wall for ours, theirs in pairs)

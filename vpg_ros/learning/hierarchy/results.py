@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 Content = Mapping[str, Any]
 BASELINE = "flat-shared"  # what the others are compared with
 FEW, MANY = 2, 7  # primitives between which the growth of a decision's time is read
-_BENCH = ("strategy", "primitives", "ms", "memory_mb", "flops")
+_BENCH = ("strategy", "primitives", "ms", "cpu_ms", "memory_mb", "flops")
 
 
 def write(bench: Sequence[Content], cells: Sequence[Content], out: Path) -> str:
