@@ -79,11 +79,11 @@ class Matrix:
 QUICK = Matrix(
     risk_heads=("categorical",),
     seeds=(0,),
-    actions=60,
-    risk_actions=150,
-    runs=3,
-    held_out=20,
-    repeats=2,
+    actions=30,
+    risk_actions=60,
+    runs=1,
+    held_out=10,
+    repeats=1,
 )
 
 
