@@ -50,6 +50,7 @@ class LearnerConfig(DescentConfig):
     hundred thousand places finds the one that is valued too high. Of experiences that are merely
     remembered nothing is known but the scene they led to.
 
+    smoothing: cells a side over which the next scene's values are averaged, as of Evaluator.
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
     rather than the learning ones. double: whether the learning weights choose which action of the
@@ -66,6 +67,7 @@ class LearnerConfig(DescentConfig):
     gamma: float = 0.8
     refresh_every: int = 2
     reach: float = 0.15
+    smoothing: int = UNSMOOTHED
     realised: bool = False
     targets: str = "discounted"
     push_reward: float = 0.0
@@ -84,13 +86,16 @@ class LearnerConfig(DescentConfig):
             f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
         )
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
+        odd = self.smoothing > 0 and self.smoothing % 2 == 1
+        require(odd, f"smoothing is {self.smoothing}; it must be an odd number > 0")
         for name in ("push_reward", "empty_table", "priority"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
 
-# The value of a scene that an action left, in [0, 1] as fractions of the largest return.
-NextValue = Callable[[Heightmap], float]
+# The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
+# largest return.
+NextValue = Callable[[Heightmap, int, int], float]
 # What is added to the loss of a batch, given the network that learns and the batch.
 Penalty = Callable[[Network, Sequence[Experience]], Tensor]
 
@@ -233,7 +238,8 @@ class Learner:
         """What the scene that an experience led to comes to."""
         scene = experience.after(self._workspace)
         if self._next_value is not None:
-            return Returns.certain(self._next_value(scene))
+            value = self._next_value(scene, experience.row, experience.column)
+            return Returns.certain(value)
         config = self._network.config
         allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
         near = cells_within(
@@ -244,7 +250,7 @@ class Learner:
     def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
         """What the best allowed action comes to."""
         network = self._average if self.config.target_network else self._network
-        evaluator = Evaluator(network, self._device, UNSMOOTHED)
+        evaluator = Evaluator(network, self._device, self.config.smoothing)
         scene = evaluator.look(heightmap)
         values = evaluator.evaluate(scene, admissible=allowed)
         chooser = self._learning_values(heightmap, allowed) if self.config.double else values
@@ -259,7 +265,7 @@ class Learner:
 
     def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
         """The values of the learning weights."""
-        evaluator = Evaluator(self._network, self._device, UNSMOOTHED)
+        evaluator = Evaluator(self._network, self._device, self.config.smoothing)
         return evaluator.evaluate(evaluator.look(heightmap), admissible=allowed)
 
     def _refresh(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
-from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, Report, evaluate
 from vpg_ros.learning.figures import Run, completion, mcnemar
 from vpg_ros.policy.maps import ValueMaps, pixel_to_cell
@@ -55,11 +54,6 @@ def measure(
 def _runs(figures: dict[str, Any]) -> list[Run]:
     fields = Run.__dataclass_fields__
     return [Run(**{name: run[name] for name in fields}) for run in figures["runs"]]
-
-
-def player(weights: Path) -> Player:
-    """Who plays the weights of a training."""
-    return Player("network", weights)
 
 
 @dataclass(frozen=True)
