@@ -16,6 +16,7 @@ from typing import Any
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import CARD, DatasetSpec, episodes, make_dataset
 from vpg_ros.learning.offline.estimates import estimates
 from vpg_ros.learning.offline.log import Log, read_log
@@ -32,7 +33,7 @@ from vpg_ros.resources import resource
 
 CELL = "cell.json"
 ONLINE = "online"  # folder of the policy that learned by acting, and what the results call it
-CREDITED = 400  # transitions of a data set in which pushes that opened a grasp are looked for
+CREDITED = 300  # transitions of a data set in which pushes before a pick are looked for
 ESTIMATED = 300  # transitions that off-policy evaluation looks at
 
 
@@ -149,12 +150,12 @@ def _estimated(
     if matrix.estimating == 0:
         return None
     watch.begin(f"{cell}: off-policy evaluation", matrix.estimating)
-    config = VARIANTS[cell.variant].config(matrix.estimating, cell.seed)
+    config = OfflineConfig(updates=matrix.estimating, seed=cell.seed)
     known = log.first(ESTIMATED)
     return estimates(known, weights, config, matrix.camera, matrix.random_runs, watch.advance)
 
 
 def _credited(weights: Path, dataset: Path) -> dict[str, Any]:
-    """What the policy thinks of the pushes of the data set that opened a grasp."""
+    """What the policy thinks of the pushes of the data set that a pick followed."""
     transitions = islice(read_transitions(dataset), CREDITED)
     return mean_credit(credits(list(episodes(transitions)), load_policy(weights, "cpu")))

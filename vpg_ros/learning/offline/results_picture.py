@@ -64,7 +64,11 @@ def _credit(axes: "Axes", rows: Sequence[Content]) -> None:
     )
     _pairs(axes, places, before, after, ("best grasp before", "after"))
     axes.scatter(push, places, marker="D", color="tab:orange", label="the push", zorder=3)
-    axes.set(xlabel="value of pushes that opened a grasp", xlim=(-0.03, 1.03))
+    others = [(each["other_push"], i) for i, each in known if each["other_push"] is not None]
+    if others:
+        look = {"marker": "D", "facecolors": "white", "edgecolors": "tab:orange"}
+        axes.scatter(*zip(*others, strict=True), **look, label="other pushes", zorder=3)
+    axes.set(xlabel="value where a push opened a grasp", xlim=(-0.03, 1.03))
 
 
 def _pairs(

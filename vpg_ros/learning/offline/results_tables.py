@@ -7,7 +7,10 @@ Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
 _GRASPS = ("behaviour's grasps", "grasps", "completion")
 _SYNERGY = ("with pushes", "picks only", "synergy", "tables", "p", "grasps", "actions an object")
-_CREDIT = ("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after")
+_CREDIT = (
+    *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
+    *("other pushes", "their value"),
+)
 _RANKS = ("data", "size", "method", "policies", "Spearman", "regret")
 
 
@@ -22,7 +25,7 @@ def markdown(rows: Sequence[Content], ranks: Sequence[Content]) -> str:
         _section(title, columns, [line(row) for row in rows]) for title, columns, line in parts
     ]
     credit = [_credit(row) for row in trained]
-    title = "What the policy thinks of pushes of the data after which a grasp succeeded, in [0, 1]"
+    title = "Values of pushes of the data after which a grasp succeeded, or else (other) failed"
     tables.append(_section(title, _CREDIT, credit))
     compared = [line for row in ranks for line in _ranks(row)]
     if compared:
@@ -64,10 +67,10 @@ def _worth(row: Content) -> list[str]:
 
 
 def _credit(row: Content) -> list[str]:
-    credit = row["credit"]
-    values = (credit[name] for name in ("push", "pick_before", "pick_after"))
-    data, size, algorithm, _ = _who(row)
-    return [data, size, algorithm, f"{credit['pushes'] or 0:.0f}", *(_value(v) for v in values)]
+    credit, who = row["credit"], _who(row)[:-1]
+    names = ("push", "pick_before", "pick_after")
+    opened = [f"{credit['pushes']:.0f}", *(_value(credit[name]) for name in names)]
+    return [*who, *opened, f"{credit['other_pushes']:.0f}", _value(credit["other_push"])]
 
 
 def _ranks(row: Content) -> list[list[str]]:

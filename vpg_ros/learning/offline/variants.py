@@ -41,6 +41,6 @@ VARIANTS: dict[str, Variant] = {
     # Pushes are learned from before picks are valued.
     "all-at-once": Variant({"picks_first": 0.0}),
     # Distributions of returns, decided by their mean, and by their worse half.
-    "distributional": Variant({"head": "quantile"}),
-    "cautious": Variant({"head": "quantile"}, "cvar", 0.5),
+    "distributional": Variant({"head": "categorical"}),
+    "cautious": Variant({"head": "categorical"}, "cvar", 0.5),
 }
