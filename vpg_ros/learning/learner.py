@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vpg_ros import primitives
@@ -242,18 +243,18 @@ class Learner:
             return Returns.certain(value)
         config = self._network.config
         allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
-        near = cells_within(
-            self.config.reach, experience.row, experience.column, scene, config.cell
-        )
-        return self._best_of(scene, {name: mask & near for name, mask in allowed.items()})
+        near = cells_within(self.config.reach, experience.row, experience.column, scene, 1)
+        own = slice(config.cell // 2, None, config.cell)  # the pixels that cells act at
+        within = {name: mask & near[own, own] for name, mask in allowed.items()}
+        return self._best_of(scene, within, near)
 
-    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
-        """What the best allowed action comes to."""
+    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]) -> Returns:
+        """What the best allowed action comes to. near: the pixels where any is, rows×columns."""
         network = self._average if self.config.target_network else self._network
         evaluator = Evaluator(network, self._device, self.config.smoothing)
-        scene = evaluator.look(heightmap)
+        scene = evaluator.look(heightmap, near)
         values = evaluator.evaluate(scene, admissible=allowed)
-        chooser = self._learning_values(heightmap, allowed) if self.config.double else values
+        chooser = self._learning_values(heightmap, allowed, near) if self.config.double else values
         best = _best(chooser, allowed)
         if best is None:
             return NOTHING
@@ -263,10 +264,12 @@ class Learner:
             Returns.certain(float(values[name][place])) if returns is None else Returns.of(returns)
         )
 
-    def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
+    def _learning_values(
+        self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]
+    ) -> FloatMaps:
         """The values of the learning weights."""
         evaluator = Evaluator(self._network, self._device, self.config.smoothing)
-        return evaluator.evaluate(evaluator.look(heightmap), admissible=allowed)
+        return evaluator.evaluate(evaluator.look(heightmap, near), admissible=allowed)
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""

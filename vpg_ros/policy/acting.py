@@ -66,9 +66,12 @@ class Evaluator:
                 if not isinstance(layer, DistributionalHead):
                     layer.to(self._dtype)
 
-    def look(self, heightmap: Heightmap) -> Scene:
-        """The network's features of a heightmap: nearly all the work."""
-        views = tuple(canvases(heightmap, self.config.cell))
+    def look(self, heightmap: Heightmap, near: NDArray[np.bool_] | None = None) -> Scene:
+        """The network's features of a heightmap: nearly all the work.
+
+        near: as of ``canvases``; values are known there alone.
+        """
+        views = tuple(canvases(heightmap, self.config.cell, near))
         if not views:
             return Scene(heightmap, (), ())
         pixels = planes(heightmap.height, heightmap.colour if self.config.colour else None)
@@ -191,12 +194,16 @@ def _restored(
     )
 
 
-def canvases(heightmap: Heightmap, cell: int) -> list[Canvas]:
+def canvases(
+    heightmap: Heightmap, cell: int, near: NDArray[np.bool_] | None = None
+) -> list[Canvas]:
     """One view for each input rotation, all of the size that the widest one needs; none if empty.
 
-    Each is centred on the box around what is occupied, in its own rotation.
+    Each is centred on the box around what is occupied, in its own rotation. near: pixels of which
+    the occupied ones are looked at, rows×columns; all if None.
     """
-    points = _occupied_outline(heightmap)
+    occupied = heightmap.occupied if near is None else heightmap.occupied & near
+    points = _outline(occupied)
     if points is None:
         return []
     angles = [k * np.pi / INPUT_ROTATIONS for k in range(INPUT_ROTATIONS)]
@@ -212,11 +219,11 @@ def canvases(heightmap: Heightmap, cell: int) -> list[Canvas]:
     ]
 
 
-def _occupied_outline(heightmap: Heightmap) -> NDArray[np.float64] | None:
+def _outline(occupied: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     """Convex hull (x, y in pixels) of what stands on the table, None if nothing does."""
-    if not heightmap.occupied.any():
+    if not occupied.any():
         return None
-    pixels = cv2.findNonZero(heightmap.occupied.astype(np.uint8))
+    pixels = cv2.findNonZero(occupied.astype(np.uint8))
     return cv2.convexHull(pixels)[:, 0].astype(np.float64)
 
 

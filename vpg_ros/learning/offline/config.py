@@ -66,7 +66,7 @@ class OfflineConfig:
             batch=self.batch,
             newest_share=0.0,
             gamma=self.gamma,
-            refresh_every=1,
+            refresh_every=2,
             smoothing=SMOOTHING,
             realised=False,
             targets=targets,

@@ -85,12 +85,12 @@ class Matrix:
 # Minutes on two cores: little to learn from, but enough to see what comes of it.
 QUICK = Matrix(
     datasets=("mixed",),
-    sizes=(600,),
+    sizes=(500,),
     algorithms=("filtered-bc", "dqn"),
     seeds=(0,),
     updates=200,
     runs=1,
-    random_runs=3,
-    estimating=10,
+    random_runs=5,
+    estimating=0,
     jobs=2,
 )
