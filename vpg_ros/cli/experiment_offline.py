@@ -40,7 +40,12 @@ def add_parser(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings")
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
-    parser.add_argument("--runs", type=int, help="tables of each challenging case (default 3)")
+    parser.add_argument(
+        "--scenes",
+        help="what synergy is measured on: challenging (default), one case of it, a family of "
+        "scenes, or a folder of test cases",
+    )
+    parser.add_argument("--runs", type=int, help="tables of each case of them (default 3)")
     parser.add_argument("--random-runs", type=int, help="tables of random clutter (default 20)")
     parser.add_argument(
         "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
