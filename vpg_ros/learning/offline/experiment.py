@@ -33,7 +33,7 @@ from vpg_ros.resources import resource
 
 CELL = "cell.json"
 ONLINE = "online"  # folder of the policy that learned by acting, and what the results call it
-CREDITED = 300  # transitions of a data set in which pushes before a pick are looked for
+CREDITED = 200  # transitions of a data set in which pushes before a pick are looked for
 ESTIMATED = 300  # transitions that off-policy evaluation looks at
 
 
