@@ -30,7 +30,7 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import UNSMOOTHED, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within, own_pixels
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
@@ -244,8 +244,8 @@ class Learner:
         config = self._network.config
         allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
         near = cells_within(self.config.reach, experience.row, experience.column, scene, 1)
-        own = slice(config.cell // 2, None, config.cell)  # the pixels that cells act at
-        within = {name: mask & near[own, own] for name, mask in allowed.items()}
+        own = own_pixels(near, config.cell)
+        within = {name: mask & own for name, mask in allowed.items()}
         return self._best_of(scene, within, near)
 
     def _best_of(self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]) -> Returns:

@@ -16,7 +16,7 @@ from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, own_pixels
 from vpg_ros.policy.network import (
     DOWNSAMPLING,
     Network,
@@ -166,16 +166,22 @@ class Evaluator:
 
 
 def value_maps(
-    network: Network, device: torch.device, heightmap: Heightmap, masked: bool = True
+    network: Network,
+    device: torch.device,
+    heightmap: Heightmap,
+    near: NDArray[np.bool_] | None = None,
 ) -> ValueMaps:
     """What a network makes of a scene, for once: an Evaluator is made and thrown away.
 
-    masked: whether inadmissible actions are marked as such.
+    near: pixels outside which no action counts as admissible, rows×columns; none if None.
     """
     config = network.config
-    allowed = admissible_cells(heightmap, config.names, config.cell, masked)
+    allowed = admissible_cells(heightmap, config.names, config.cell)
+    if near is not None:
+        own = own_pixels(near, config.cell)
+        allowed = {name: mask & own for name, mask in allowed.items()}
     evaluator = Evaluator(network, device)
-    values = evaluator.evaluate(evaluator.look(heightmap))
+    values = evaluator.evaluate(evaluator.look(heightmap, near))
     return ValueMaps(values, allowed, config.cell)
 
 

@@ -64,10 +64,16 @@ def _credit(axes: "Axes", rows: Sequence[Content]) -> None:
     )
     _pairs(axes, places, before, after, ("best grasp before", "after"))
     axes.scatter(push, places, marker="D", color="tab:orange", label="the push", zorder=3)
-    others = [(each["other_push"], i) for i, each in known if each["other_push"] is not None]
-    if others:
-        look = {"marker": "D", "facecolors": "white", "edgecolors": "tab:orange"}
-        axes.scatter(*zip(*others, strict=True), **look, label="other pushes", zorder=3)
+    others = [(i, each["other_push"]) for i, each in known if each["other_push"] is not None]
+    axes.scatter(
+        [value for _, value in others],
+        [i for i, _ in others],
+        marker="D",
+        facecolors="white",
+        edgecolors="tab:orange",
+        label="other pushes",
+        zorder=3,
+    )
     axes.set(xlabel="value where a push opened a grasp", xlim=(-0.03, 1.03))
 
 

@@ -1,6 +1,5 @@
 """Advantage-weighted actor-critic (Nair et al. 2020)."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 from vpg_ros.heightmap import Heightmap
@@ -25,9 +24,8 @@ class AWAC(ActorCritic):
 
     def place_value(self, scene: Heightmap, row: int, column: int) -> float:
         """What the actor may expect."""
+        near = cells_within(self.critic.config.reach, row, column, scene, 1)
         critic, actor = (
-            value_maps(network, CPU, scene) for network in (self.critic.network, self.network)
+            value_maps(network, CPU, scene, near) for network in (self.critic.network, self.network)
         )
-        near = cells_within(self.critic.config.reach, row, column, scene, actor.cell)
-        allowed = {name: mask & near for name, mask in actor.admissible.items()}
-        return expected_value(critic, replace(actor, admissible=allowed), self.config.temperature)
+        return expected_value(critic, actor, self.config.temperature)
