@@ -12,7 +12,7 @@ from mcap_ros2.writer import Writer
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
-from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS
+from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -29,6 +29,7 @@ from vpg_ros.learning.offline.boltzmann import (
     log_probabilities,
 )
 from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.critic import PlaceCritic
 from vpg_ros.learning.offline.datasets import (
     KINDS,
     DatasetSpec,
@@ -39,10 +40,15 @@ from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
 from vpg_ros.learning.offline.interval import bootstrap_mean
 from vpg_ros.learning.offline.log import Log, read_log
+from vpg_ros.learning.offline.log_learner import LogLearner
+from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.ranking import ranking
 from vpg_ros.learning.offline.scenes import scene_values
-from vpg_ros.learning.offline.synergy import credits, synergy
+from vpg_ros.learning.offline.synergy import Credit, credits, mean_credit, synergy
 from vpg_ros.learning.offline.train import OfflineTrainer
+from vpg_ros.learning.offline.variants import VARIANTS
+from vpg_ros.learning.offline.watch import Watch
+from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
@@ -54,6 +60,7 @@ from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import ValueMaps
+from vpg_ros.policy.risk import make_risk
 from vpg_ros.resources import resource
 
 NETWORK = NetworkConfig.of_repertoire()
@@ -132,6 +139,9 @@ def log(store: Path) -> Log:
 def test_the_commands_offer_what_there_is() -> None:
     assert set(DATASETS) == set(KINDS)
     assert algorithms.names() == OFFLINE_ALGORITHMS
+    assert tuple(VARIANTS) == OFFLINE_VARIANTS
+    for each in VARIANTS.values():
+        assert each.config(10, 0).updates == 10 and make_risk(each.risk, each.alpha)
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
@@ -220,6 +230,21 @@ def test_a_log_knows_what_actions_came_to(log: Log) -> None:
 def test_a_gap_in_an_episode_ends_what_follows(tmp_path: Path) -> None:
     log = read_log(write(tmp_path / "a.mcap", (GOOD[0], GOOD[2])), NETWORK)
     assert log.returns(0.8) == [0.0, 1.0]
+
+
+def test_a_log_with_a_share_of_pushes_leaves_out_of_those_that_are_too_many(log: Log) -> None:
+    pushes, steps = [0], list(zip(log.episodes, log.steps, strict=True))  # and six grasps
+    for share, kept in ((0.1, 7), (0.25, 4), (0.5, 2)):
+        found = log.with_push_share(share, seed=1)
+        assert len(found) == kept and all(
+            each in steps for each in zip(found.episodes, found.steps, strict=True)
+        )
+        assert [i for i in range(len(found)) if not found.picks(i)] == pushes
+    with pytest.raises(VpgError, match=r"push_share is 0.5, .* 6 pick and 0 do not") as error:
+        replace(log, experiences=log.experiences[1:], successes=log.successes[1:]).with_push_share(
+            0.5, seed=1
+        )
+    assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
 def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATCH) -> None:
@@ -391,6 +416,37 @@ def test_filtered_cloning_leaves_out_what_failed(log: Log, tmp_path: Path) -> No
         algorithms.get("filtered-bc")(hopeless, NETWORK, QUICK)
 
 
+def test_pushes_are_learned_from_once_picks_have_been(log: Log) -> None:
+    settings = replace(QUICK, updates=4, picks_first=0.5)
+    learner = LogLearner(log, NETWORK, settings)
+    assert all(each.primitive == "grasp" for each in held(learner)) and len(held(learner)) == 6
+    for _ in range(3):
+        learner.update()
+    assert sorted(each.primitive for each in held(learner)) == ["grasp"] * 6 + ["push"]
+    resumed = LogLearner(log, NETWORK, settings)
+    resumed.restore(learner.state())
+    assert [id(each) for each in held(resumed)] == [id(each) for each in held(learner)]
+    assert len(held(LogLearner(log, NETWORK, replace(settings, picks_first=0.0)))) == 7
+
+
+def held(learner: LogLearner) -> list[Experience]:
+    return [learner.replay[i] for i in range(len(learner.replay))]
+
+
+def test_a_place_is_worth_what_was_done_within_reach(log: Log) -> None:
+    """Grasps of a single block in the middle succeed, those of a pair in a corner fail."""
+    near = replace(log.experiences[2], column=150)
+    far = replace(near, row=40, column=50)
+    both = scene((111, 150), (40, 40), (40, 61))
+    height = both.height.astype(np.float16)
+    good, bad = (replace(each, height=height) for each in (near, far))
+    critic = PlaceCritic(NETWORK, log.workspace, 0.1, rate=4e-3, seed=0)
+    for _ in range(60):
+        critic.update([good, bad] * 4, torch.tensor([1.0, 0.0] * 4), expectile=0.5)
+    assert critic.value(both, 111, 150) > 0.7 > 0.3 > critic.value(both, 40, 50)
+    assert critic.value(both, 200, 200) == 0.0  # nothing stands there
+
+
 def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
     """The soft maximum over all actions comes down towards the values of those in the log."""
 
@@ -480,7 +536,10 @@ def test_synergy_is_what_pushes_add() -> None:
 
 def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
     policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
-    (credit,) = credits([GOOD, BAD], policy)
+    useless = step(0, "push", (110, 80, 0), ONE, ONE, episode="three")
+    credit, other = credits([GOOD, BAD, (useless, step(1, "grasp", (101, 101, 0)))], policy)
+    assert credit.opened and not other.opened
+    assert mean_credit([credit, other])["other_push"] == other.push
     before, after = (policy.maps(GOOD[0].before), policy.maps(GOOD[0].after))
     assert credit.push == before.values["push"][0, 55, 40]
     assert credit.pick_before == before.values["grasp"][before.admissible["grasp"]].max()
@@ -523,8 +582,8 @@ def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
 def test_the_experiment_makes_trains_and_plays_what_is_missing(
     tmp_path: Path, short_episodes: None
 ) -> None:
-    tiny = experiment.Matrix(
-        *(("random",), (6,), ("dqn",), (0,)),
+    tiny = Matrix(
+        *(("random",), (6,), ("dqn",), ("cautious",), (0,)),
         updates=1,
         scenes="challenging-06",
         runs=1,
@@ -532,11 +591,19 @@ def test_the_experiment_makes_trains_and_plays_what_is_missing(
         estimating=0,
     )
     said: list[str] = []
-    (found,) = experiment.run(tiny, tmp_path, said.append)
-    assert said == ["random, 6, dqn, seed 0", "data set random, 6 actions"]
+
+    class Ear(Watch):
+        def begin(self, text: str, total: int) -> None:
+            said.append(text)
+
+    online, found = experiment.run(tiny, tmp_path, Ear())
+    cell = "random, 6, dqn, cautious, seed 0"
+    training = [f"{cell}: training", f"{cell}: playing"]
+    assert said == ["the shipped weights: playing", "data set random", *training]
+    assert online["algorithm"] == "online" and found["variant"] == "cautious"
     assert 0 <= found["random"]["completion"] <= 1
     assert [run["case"] for run in found["runs"]["all"]] == ["challenging-06"]
-    assert experiment.run(tiny, tmp_path, said.append) == [found] and len(said) == 2
+    assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 4
     with pytest.raises(VpgError, match="choose another folder") as error:
         experiment.run(replace(tiny, updates=3), tmp_path)
     assert error.value.code is ErrorCode.STORE_MISMATCH
@@ -548,21 +615,25 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     truths = (0.2, 0.9)
     cells = [
         {
-            **asdict(experiment.Cell("random", 12, "dqn", seed)),
+            **asdict(Cell("random", 12, "dqn", "cautious", seed)),
             **dict.fromkeys(names, shares),
             "behaviour_grasp_success": 0.3,
             "training_seconds": 60.0,
             "runs": {"all": [asdict(COMPLETED)], "picks": [asdict(replace(COMPLETED, picked=0))]},
-            "credit": {"pushes": 2, "push": 0.5, "pick_before": 0.25, "pick_after": 0.75},
+            "credit": mean_credit([Credit(True, 0.5, 0.25, 0.75, 0.5)]),
             "estimates": {"fqe": {"value": truth}, "wis": None, "true": {"value": truth}},
         }
         for seed, truth in enumerate(truths)
     ]
-    text = results.write(cells, tmp_path)
-    row = "| random | 12 | dqn | 2 | 30.0 | 50.0 | 100.0 | 100.0 | 0.0 | +100.0 | 0.5 | 1.0 |"
-    assert row in text and (tmp_path / "results.md").read_text() == text
-    assert "| random | 12 | dqn | 2 | 0.50 | 0.25 | 0.75 |" in text
+    online = {name: cells[0][name] for name in (*names, "runs")} | {"algorithm": "online"}
+    text = results.write([online, *cells], tmp_path)
+    name = "random | 12 | dqn, cautious"
+    assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
+    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 | 2 | 0.5 | 50.0 | – |" in text
+    assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
+    assert "| – | – | online | 1 | – | 50.0 | 100.0 | – |" in text
+    assert (tmp_path / "results.md").read_text() == text
     assert "| random | 12 | fqe | 2 | +1.00 | 0.00 |" in text and "wis" not in text
     content = json.loads((tmp_path / "results.json").read_text())
-    assert content["rows"][0]["seeds"] == 2 == len(content["cells"])
+    assert [row["seeds"] for row in content["rows"]] == [1, 2] and len(content["cells"]) == 3
     assert (tmp_path / "results.png").stat().st_size > 1000

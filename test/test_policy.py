@@ -21,7 +21,7 @@ from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.checkpoint import load, load_policy, save
 from vpg_ros.policy.config import INPUT_ROTATIONS, NetworkConfig
 from vpg_ros.policy.device import choose_device
-from vpg_ros.policy.maps import admissible_cells, cell_to_pixel
+from vpg_ros.policy.maps import admissible_cells, cell_to_pixel, cells_within
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, doubted, select, without_tried
@@ -257,6 +257,19 @@ def test_turning_the_scene_turns_the_maps(steps: int) -> None:
             assert _agreement(expected, got[steps:]) > _agreement(
                 expected, np.roll(got, 4, 0)[steps:]
             )
+
+
+def test_a_part_of_the_table_has_the_values_that_it_has_in_the_whole() -> None:
+    evaluator = Evaluator(random_network(), torch.device("cpu"))
+    table = scene((60, 60, 18, 34, 20), (180, 180, 22, 22, 70))
+    near = cells_within(0.06, 60, 60, table, 1)
+    whole, part = (evaluator.look(table, where) for where in (None, near))
+    assert part.views[0].rows < whole.views[0].rows
+    around = slice(20, 40)
+    for name, values in evaluator.evaluate(part).items():
+        expected = evaluator.evaluate(whole)[name][:, around, around]
+        assert _agreement(expected, values[:, around, around]) > 0.9
+        assert not values[:, 80:, 80:].any()
 
 
 def _agreement(expected: np.ndarray, got: np.ndarray) -> float:

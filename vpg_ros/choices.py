@@ -17,4 +17,9 @@ SCHEDULES = ("joint", "staged")  # of the two levels of a hierarchical strategy
 TASKS = ("clear", "scene")  # clear the table, or do what the scene asks for
 RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
+OFFLINE_VARIANTS = (
+    *("plain", "few-pushes", "half-pushes", "short-sighted", "far-sighted", "not-conservative"),
+    *("conservative", "push-reward", "no-augmentation", "all-at-once", "distributional"),
+    "cautious",
+)
 OFFLINE_ALGORITHMS = ("awac", "bc", "cql", "double-dqn", "dqn", "filtered-bc", "iql")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import DATASETS
+from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +89,6 @@ def run_make(options: argparse.Namespace) -> int:
     import cv2
     import torch
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from vpg_ros.learning.offline.datasets import DatasetSpec, make_dataset
 
@@ -97,9 +97,8 @@ def run_make(options: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     spec = DatasetSpec(options.kind, options.actions, options.seed, options.camera)
     console = Console()
-    columns = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=spec.actions)
+    with progress_bar(console) as bar:
+        task = bar.add_task("", total=spec.actions, text="")
         card = make_dataset(spec, options.out, lambda count: bar.update(task, completed=count))
     console.print(card_table(card.figures(), str(options.out)))
     return 0

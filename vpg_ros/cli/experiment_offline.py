@@ -1,15 +1,20 @@
 """``vpg experiment offline``: what can be learned from a log alone, and what decides it."""
 
 import argparse
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS
+from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
+from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
-    from vpg_ros.learning.offline.experiment import Matrix
+    from vpg_ros.learning.offline.matrix import Matrix
+    from vpg_ros.learning.offline.watch import Watch
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -27,9 +32,20 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, help="kinds of data")
     parser.add_argument("--sizes", nargs="+", type=int, help="transitions learned from")
     parser.add_argument("--algorithms", nargs="+", choices=OFFLINE_ALGORITHMS)
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=OFFLINE_VARIANTS,
+        help="what is changed of each training, one thing in each, to see what decides",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings")
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
-    parser.add_argument("--runs", type=int, help="tables of each challenging case (default 3)")
+    parser.add_argument(
+        "--scenes",
+        help="what synergy is measured on: challenging (default), one case of it, a family of "
+        "scenes, or a folder of test cases",
+    )
+    parser.add_argument("--runs", type=int, help="tables of each case of them (default 3)")
     parser.add_argument("--random-runs", type=int, help="tables of random clutter (default 20)")
     parser.add_argument(
         "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
@@ -65,15 +81,39 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     console = Console()
-    cells = _cells(options, _matrix(options), console)
+    matrix = _matrix(options)
+    with watching(console) as watch:
+        cells = _cells(options, matrix, watch)
     console.print(Markdown(results.write(cells, options.out)))
     console.print(f"results: {options.out / 'results.json'}", soft_wrap=True)
     return 0
 
 
-def _cells(
-    options: argparse.Namespace, matrix: "Matrix", console: "Console"
-) -> list[dict[str, Any]]:
+@contextmanager
+def watching(console: "Console") -> "Iterator[Watch]":
+    """Draw a bar of each step, or print a line of it where there is no terminal."""
+    from vpg_ros.learning.offline.watch import Watch
+
+    class Lines(Watch):
+        def begin(self, text: str, total: int) -> None:
+            console.print(text, soft_wrap=True, highlight=False)
+
+    class Bar(Watch):
+        def begin(self, text: str, total: int) -> None:
+            bar.reset(task, total=total, text=text)
+
+        def advance(self, done: int) -> None:
+            bar.update(task, completed=done)
+
+    if not console.is_terminal:
+        yield Lines()
+        return
+    with progress_bar(console) as bar:
+        task = bar.add_task("", total=None, text="")
+        yield Bar()
+
+
+def _cells(options: argparse.Namespace, matrix: "Matrix", watch: "Watch") -> list[dict[str, Any]]:
     """All cells, done here or by workers."""
     from vpg_ros.errors import require
     from vpg_ros.learning.offline import experiment
@@ -82,15 +122,15 @@ def _cells(
     require(count >= 0, f"--workers is {count}; it must be >= 0")
     require(count > 0 or not address, f"--ray-address is {address!r}; it takes --workers N, N > 0")
     if count == 0:
-        return experiment.run(matrix, options.out, console.print)
+        return experiment.run(matrix, options.out, watch)
     from vpg_ros.learning.offline.experiment_workers import run_on_workers
 
-    return run_on_workers(matrix, options.out, count, address, console.print)
+    return run_on_workers(matrix, options.out, count, address, watch)
 
 
 def _matrix(options: argparse.Namespace) -> "Matrix":
     """What the arguments ask for."""
     from vpg_ros.cli.matrix import asked
-    from vpg_ros.learning.offline.experiment import QUICK, Matrix
+    from vpg_ros.learning.offline.matrix import QUICK, Matrix
 
     return asked(options, QUICK if options.quick else Matrix())

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import OFFLINE_ALGORITHMS
+from vpg_ros.choices import HEADS, OFFLINE_ALGORITHMS
 from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _SETTINGS: dict[str, tuple[type, str]] = {
     "conservatism": (float, "weight of CQL's penalty (default 0.1)"),
     "expectile": (float, "of IQL (default 0.8)"),
     "sharpness": (float, "of the advantage in IQL and AWAC (default 5)"),
+    "picks_first": (float, "share of the updates that value picks alone (default 0.25)"),
+    "push_share": (float, "share of pushes in the data, others left out (default: as it is)"),
 }
 
 
@@ -48,6 +50,12 @@ def add_parser(subparsers: "Subparsers") -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
     parser.add_argument(
         "--no-augment", action="store_true", help="neither mirror nor turn the samples"
+    )
+    parser.add_argument(
+        "--head",
+        choices=HEADS,
+        default="scalar",
+        help="what a value is: a number (default), or a distribution, for `vpg evaluate --risk`",
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
@@ -83,7 +91,7 @@ def _config(options: argparse.Namespace) -> Any:
 
     given = {name: getattr(options, name) for name in _SETTINGS}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return OfflineConfig(**chosen, augment=not options.no_augment)
+    return OfflineConfig(**chosen, augment=not options.no_augment, head=options.head)
 
 
 def _read(console: "Console", dataset: Path, limit: int) -> "Log":

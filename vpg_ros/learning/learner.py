@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vpg_ros import primitives
@@ -33,7 +34,7 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import UNSMOOTHED, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within, own_pixels
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
 
@@ -54,6 +55,7 @@ class LearnerConfig(DescentConfig):
     hundred thousand places finds the one that is valued too high. Of experiences that are merely
     remembered nothing is known but the scene they led to.
 
+    smoothing: cells a side over which the next scene's values are averaged, as of Evaluator.
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
     rather than the learning ones. double: whether the learning weights choose which action of the
@@ -73,6 +75,7 @@ class LearnerConfig(DescentConfig):
     gamma: float = 0.8
     refresh_every: int = 2
     reach: float = 0.15
+    smoothing: int = UNSMOOTHED
     realised: bool = False
     targets: str = "discounted"
     push_reward: float = 0.0
@@ -94,13 +97,16 @@ class LearnerConfig(DescentConfig):
         )
         check_schedule(self.schedule)
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
+        odd = self.smoothing > 0 and self.smoothing % 2 == 1
+        require(odd, f"smoothing is {self.smoothing}; it must be an odd number > 0")
         for name in ("push_reward", "empty_table", "priority", "accident_cost"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
 
-# The value of a scene that an action left, in [0, 1] as fractions of the largest return.
-NextValue = Callable[[Heightmap], float]
+# The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
+# largest return.
+NextValue = Callable[[Heightmap, int, int], float]
 # What is added to the loss of a batch, given the network that learns and the batch.
 Penalty = Callable[[Network, Sequence[Experience]], Tensor]
 
@@ -270,22 +276,25 @@ class Learner:
         """What the scene that an experience led to comes to."""
         scene = experience.after(self._workspace)
         if self._next_value is not None:
-            return Returns.certain(self._next_value(scene))
+            value = self._next_value(scene, experience.row, experience.column)
+            return Returns.certain(value)
         config = self._network.config
         allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
-        near = cells_within(
-            self.config.reach, experience.row, experience.column, scene, config.cell
-        )
-        reachable = {name: mask & near for name, mask in allowed.items()}
-        return self._best_of(scene, {n: mask for n, mask in reachable.items() if mask.any()})
+        near = cells_within(self.config.reach, experience.row, experience.column, scene, 1)
+        own = own_pixels(near, config.cell)
+        within = {name: mask & own for name, mask in allowed.items()}
+        return self._best_of(scene, {n: mask for n, mask in within.items() if mask.any()}, near)
 
-    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps) -> Returns:
-        """What the best allowed action comes to; every primitive of ``allowed`` has one."""
+    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]) -> Returns:
+        """What the best allowed action comes to; every primitive of ``allowed`` has one.
+
+        near: the pixels where any is, rows×columns.
+        """
         network = self._average if self.config.target_network else self._network
-        evaluator = Evaluator(network, self._device, UNSMOOTHED)
-        scene = evaluator.look(heightmap)
+        evaluator = Evaluator(network, self._device, self.config.smoothing)
+        scene = evaluator.look(heightmap, near)
         values = evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
-        chooser = self._learning_values(heightmap, allowed) if self.config.double else values
+        chooser = self._learning_values(heightmap, allowed, near) if self.config.double else values
         best = _best(chooser, allowed)
         if best is None:
             return Returns.certain(self._nothing)
@@ -295,10 +304,12 @@ class Learner:
             Returns.certain(float(values[name][place])) if returns is None else Returns.of(returns)
         )
 
-    def _learning_values(self, heightmap: Heightmap, allowed: BoolMaps) -> FloatMaps:
+    def _learning_values(
+        self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]
+    ) -> FloatMaps:
         """The values of the learning weights."""
-        evaluator = Evaluator(self._network, self._device, UNSMOOTHED)
-        scene = evaluator.look(heightmap)
+        evaluator = Evaluator(self._network, self._device, self.config.smoothing)
+        scene = evaluator.look(heightmap, near)
         return evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
 
     def _refresh(self) -> None:

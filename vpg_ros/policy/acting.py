@@ -17,7 +17,7 @@ from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, own_pixels
 from vpg_ros.policy.meta import MetaNetwork, overview
 from vpg_ros.policy.network import (
     DOWNSAMPLING,
@@ -82,9 +82,12 @@ class Evaluator:
         state = self._network.state_dict().values()
         return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
-    def look(self, heightmap: Heightmap) -> Scene:
-        """A heightmap turned to all the input rotations."""
-        views = tuple(canvases(heightmap, self.config.cell))
+    def look(self, heightmap: Heightmap, near: NDArray[np.bool_] | None = None) -> Scene:
+        """A heightmap turned to all the input rotations.
+
+        near: as of ``canvases``; values are known there alone.
+        """
+        views = tuple(canvases(heightmap, self.config.cell, near))
         if not views:
             return Scene(heightmap, (), torch.empty(0))
         pixels = planes(heightmap.height, heightmap.colour if self.config.colour else None)
@@ -215,16 +218,22 @@ class Evaluator:
 
 
 def value_maps(
-    network: Network, device: torch.device, heightmap: Heightmap, masked: bool = True
+    network: Network,
+    device: torch.device,
+    heightmap: Heightmap,
+    near: NDArray[np.bool_] | None = None,
 ) -> ValueMaps:
     """What a network makes of a scene, for once: an Evaluator is made and thrown away.
 
-    masked: whether inadmissible actions are marked as such.
+    near: pixels outside which no action counts as admissible, rows×columns; none if None.
     """
     config = network.config
-    allowed = admissible_cells(heightmap, config.names, config.cell, masked)
+    allowed = admissible_cells(heightmap, config.names, config.cell)
+    if near is not None:
+        own = own_pixels(near, config.cell)
+        allowed = {name: mask & own for name, mask in allowed.items()}
     evaluator = Evaluator(network, device)
-    values = evaluator.evaluate(evaluator.look(heightmap))
+    values = evaluator.evaluate(evaluator.look(heightmap, near))
     return ValueMaps(values, allowed, config.cell)
 
 
@@ -243,12 +252,16 @@ def _restored(
     )
 
 
-def canvases(heightmap: Heightmap, cell: int) -> list[Canvas]:
+def canvases(
+    heightmap: Heightmap, cell: int, near: NDArray[np.bool_] | None = None
+) -> list[Canvas]:
     """One view for each input rotation, all of the size that the widest one needs; none if empty.
 
-    Each is centred on the box around what is occupied, in its own rotation.
+    Each is centred on the box around what is occupied, in its own rotation. near: pixels of which
+    the occupied ones are looked at, rows×columns; all if None.
     """
-    points = _occupied_outline(heightmap)
+    occupied = heightmap.occupied if near is None else heightmap.occupied & near
+    points = _outline(occupied)
     if points is None:
         return []
     angles = [k * np.pi / INPUT_ROTATIONS for k in range(INPUT_ROTATIONS)]
@@ -264,11 +277,11 @@ def canvases(heightmap: Heightmap, cell: int) -> list[Canvas]:
     ]
 
 
-def _occupied_outline(heightmap: Heightmap) -> NDArray[np.float64] | None:
+def _outline(occupied: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     """Convex hull (x, y in pixels) of what stands on the table, None if nothing does."""
-    if not heightmap.occupied.any():
+    if not occupied.any():
         return None
-    pixels = cv2.findNonZero(heightmap.occupied.astype(np.uint8))
+    pixels = cv2.findNonZero(occupied.astype(np.uint8))
     return cv2.convexHull(pixels)[:, 0].astype(np.float64)
 
 

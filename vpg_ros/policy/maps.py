@@ -42,6 +42,11 @@ def pixel_to_cell(row: int, column: int, cell: int) -> tuple[int, int]:
     return row // cell, column // cell
 
 
+def own_pixels(mask: NDArray[np.bool_], cell: int) -> NDArray[np.bool_]:
+    """A mask of pixels, read where the actions of cells are carried out; … × rows × columns."""
+    return mask[..., cell // 2 :: cell, cell // 2 :: cell]
+
+
 def squared_distances(row: int, column: int, shape: tuple[int, int], cell: int) -> FloatArray:
     """Of every cell's own pixel from the pixel (row, column), pixels²; shape: rows, columns."""
     rows, columns = (np.arange(count) * cell + cell // 2 for count in shape)
@@ -66,12 +71,8 @@ def admissible_cells(
         f"heightmap has {heightmap.workspace.shape} pixels; both must be multiples of {cell}",
         ErrorCode.HEIGHTMAP_INVALID,
     )
-    start = cell // 2
     if not masked:
         rows, columns = (size // cell for size in heightmap.workspace.shape)
         shapes = {name: (primitives.get(name).rotations, rows, columns) for name in names}
         return {name: np.ones(shape, dtype=np.bool_) for name, shape in shapes.items()}
-    return {
-        name: primitives.get(name).admissible(heightmap)[:, start::cell, start::cell]
-        for name in names
-    }
+    return {name: own_pixels(primitives.get(name).admissible(heightmap), cell) for name in names}

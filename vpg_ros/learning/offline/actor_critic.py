@@ -9,12 +9,12 @@ import numpy as np
 from torch import Tensor
 
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.offline.actor import Actor
 from vpg_ros.learning.offline.algorithm import Algorithm
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.critic import action_values
 from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.offline.log_learner import LogLearner
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network
 
@@ -24,24 +24,19 @@ LARGEST_WEIGHT = 100.0  # of an action in the actor's loss
 class ActorCritic(Algorithm):
     """A learner values actions; an actor imitates those that it values above others.
 
-    The actor's loss weighs ln π(a|s) with exp(β A(s, a)), A = Q(s, a) − V(s) the advantage and β
-    the sharpness. What V is, the algorithm says.
+    The actor's loss weighs ln π(a|s) with exp(β A(s, a)), A = Q(s, a) − V(s, x) the advantage over
+    what is done within reach of where a was, and β the sharpness. What V is, the algorithm says.
     """
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
-        settings = config.learner()
-        self.critic = Learner(
-            network, settings, log.workspace, config.seed, next_value=self.scene_value
-        )
-        for experience in log.experiences:
-            self.critic.remember(experience)
+        self.critic = LogLearner(log, network, config, next_value=self.place_value)
         self.actor = Actor(log, network, config)
         self._rng = np.random.default_rng((config.seed, 1))
 
     @abstractmethod
-    def scene_value(self, scene: Heightmap) -> float:
-        """V(s)."""
+    def place_value(self, scene: Heightmap, row: int, column: int) -> float:
+        """V(s, x), x a pixel."""
 
     def update(self) -> float:
         """One step of the critic, and one of the actor, whose loss is returned."""
@@ -51,7 +46,7 @@ class ActorCritic(Algorithm):
 
     def _weight(self, index: int) -> float:
         each = self.log.experiences[index]
-        value = self.scene_value(each.before(self.log.workspace))
+        value = self.place_value(each.before(self.log.workspace), each.row, each.column)
         advantage = float(self.values([index])[0]) - value
         return min(exp(self.config.sharpness * advantage), LARGEST_WEIGHT)
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.learner import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
+from vpg_ros.policy.acting import SMOOTHING
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,10 @@ class OfflineConfig:
     updates: gradient steps. gamma, push_reward, augment, batch, rate: as of LearnerConfig. scenes:
     whole scenes an update, where an algorithm looks at whole ones. temperature: of the Boltzmann
     policy over all actions. conservatism: CQL's alpha. expectile: IQL's tau. sharpness: IQL's beta
-    and the inverse of AWAC's lambda. limit: transitions learned from, 0 for all.
+    and the inverse of AWAC's lambda. picks_first: share of the updates for which values are learned
+    of picks alone. limit: transitions learned from, 0 for all. push_share: share of the actions
+    that do not pick among these, 0 for as it is; the others are left out at random. head: of
+    choices.HEADS; one of distributions can be decided by with a risk measure.
     """
 
     updates: int = 2000
@@ -29,7 +34,10 @@ class OfflineConfig:
     conservatism: float = 0.1
     expectile: float = 0.8
     sharpness: float = 5.0
+    picks_first: float = 0.25
     limit: int = 0
+    push_share: float = 0.0
+    head: str = "scalar"
 
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
@@ -39,12 +47,19 @@ class OfflineConfig:
         for name in ("conservatism", "sharpness"):
             self._require(name, getattr(self, name) >= 0, ">= 0")
         self._require("expectile", 0 < self.expectile < 1, "in (0, 1)")
+        for name in ("picks_first", "push_share"):
+            self._require(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
+        self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")
 
     def learner(self, double: bool = False, targets: str = "discounted") -> LearnerConfig:
-        """The settings of a learner of action values: uniform replay, as a log has no newest."""
+        """The settings of a learner of action values.
+
+        Uniform replay, as a log has no newest; values are averaged over places in targets too, as
+        nothing that is tried will show where one is too high.
+        """
         return LearnerConfig(
             rate=self.rate,
             decay_updates=self.updates,
@@ -52,6 +67,7 @@ class OfflineConfig:
             newest_share=0.0,
             gamma=self.gamma,
             refresh_every=2,
+            smoothing=SMOOTHING,
             realised=False,
             targets=targets,
             push_reward=self.push_reward,

@@ -1,5 +1,6 @@
 """A policy's return by every method of off-policy evaluation, and in simulation."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -20,16 +21,21 @@ TRUTH = "true"
 
 
 def estimates(
-    log: Log, weights: Path, config: OfflineConfig, camera: str, episodes: int
+    log: Log,
+    weights: Path,
+    config: OfflineConfig,
+    camera: str,
+    episodes: int,
+    report: Callable[[int], None] = lambda updates: None,
 ) -> dict[str, Any]:
     """The discounted return of the Boltzmann policy of ``weights``: method → Estimate as JSON.
 
     None for a method that the log does not allow. ``episodes`` random tables are played for TRUTH,
-    at the temperature that the methods evaluate.
+    at the temperature that the methods evaluate. report: as of ``fitted_q_evaluation``.
     """
     network, _ = load(weights)
     evaluated = Boltzmann(network)
-    found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config)), "wis": None}
+    found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config, report)), "wis": None}
     if all(chance > 0 for chance in log.probabilities):
         found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))
     env = TableEnv(camera)

@@ -1,23 +1,24 @@
 """The offline experiment by Ray tasks: as many cells at a time as there are workers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.errors import require
 from vpg_ros.learning.offline.experiment import (
-    Cell,
     Logs,
-    Matrix,
-    Report,
     collect,
     complete,
+    complete_online,
     pending,
 )
+from vpg_ros.learning.offline.matrix import Cell, Matrix
+from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.ray_cluster import connect, import_ray
 
 
 def run_on_workers(
-    matrix: Matrix, out: Path, count: int, address: str | None, report: Report
+    matrix: Matrix, out: Path, count: int, address: str | None, watch: Watch
 ) -> list[dict[str, Any]]:
     """As ``experiment.run``, ``count`` cells at a time, on this machine or a cluster.
 
@@ -25,6 +26,8 @@ def run_on_workers(
     another one, from its last save. Raises as ``ray_cluster.connect``, and what a cell raises.
     """
     require(count >= 1, f"workers is {count}; it must be >= 1")
+    complete_online(replace(matrix, jobs=count), out, watch)
+    matrix = replace(matrix, jobs=1)  # each worker plays by itself
     cells, folder = pending(matrix, out), out.resolve()
     if not cells:
         return collect(matrix, out)
@@ -33,12 +36,15 @@ def run_on_workers(
     try:
         make = ray.remote(num_cpus=1, max_retries=2)(_make)
         kinds = dict.fromkeys(cell.dataset for cell in cells)
+        watch.begin("data sets", len(kinds))
         ray.get([make.remote(kind, matrix, folder) for kind in kinds])
         work = ray.remote(num_cpus=1, max_retries=2)(_complete)
         waiting = [work.remote(cell, matrix, folder) for cell in cells]
+        watch.begin("trainings", len(cells))
         while waiting:
             (done,), waiting = ray.wait(waiting)
-            report(f"{ray.get(done)}: done, {len(waiting)} to go")
+            ray.get(done)
+            watch.advance(len(cells) - len(waiting))
     finally:
         ray.shutdown()
     return collect(matrix, out)
@@ -47,18 +53,13 @@ def run_on_workers(
 def _make(kind: str, matrix: Matrix, out: Path) -> None:
     """In a worker: a data set."""
     _one_thread()
-    Logs(matrix, out, _say_nothing).make(kind)
+    Logs(matrix, out, Watch()).make(kind)
 
 
-def _complete(cell: Cell, matrix: Matrix, out: Path) -> str:
-    """In a worker: a cell; returns what it is called."""
+def _complete(cell: Cell, matrix: Matrix, out: Path) -> None:
+    """In a worker: a cell."""
     _one_thread()
-    complete(cell, matrix, out, Logs(matrix, out, _say_nothing))
-    return str(cell)
-
-
-def _say_nothing(text: str) -> None:
-    """The main process says what is done."""
+    complete(cell, matrix, out, Logs(matrix, out, Watch()))
 
 
 def _one_thread() -> None:

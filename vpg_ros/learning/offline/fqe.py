@@ -31,7 +31,7 @@ def fitted_q_evaluation(
     """
     learner: Learner
 
-    def value(scene: Heightmap) -> float:
+    def value(scene: Heightmap, row: int = 0, column: int = 0) -> float:
         maps = value_maps(learner.network, CPU, scene)
         return expected_value(maps, policy.maps(scene), policy.temperature)
 

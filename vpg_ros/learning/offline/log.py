@@ -1,6 +1,6 @@
 """A log in memory: experiences, who acted with what probability, and what came of it later."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -37,23 +37,46 @@ class Log:
 
     def first(self, count: int) -> "Log":
         """Its first ``count`` transitions."""
+        return self._select(range(min(count, len(self))))
+
+    def _select(self, indices: Sequence[int]) -> "Log":
         return Log(
-            self.experiences[:count],
-            self.episodes[:count],
-            self.steps[:count],
-            self.probabilities[:count],
-            self.successes[:count],
+            tuple(self.experiences[i] for i in indices),
+            tuple(self.episodes[i] for i in indices),
+            tuple(self.steps[i] for i in indices),
+            tuple(self.probabilities[i] for i in indices),
+            tuple(self.successes[i] for i in indices),
             self.workspace,
         )
 
+    def picks(self, index: int) -> bool:
+        """Whether an action is of a primitive that picks."""
+        return primitives.get(self.experiences[index].primitive).picks
+
     def grasp_success(self) -> float:
         """Share of the picking actions that picked; 0 without any."""
-        picks = [
-            success
-            for each, success in zip(self.experiences, self.successes, strict=True)
-            if primitives.get(each.primitive).picks
-        ]
+        picks = [success for i, success in enumerate(self.successes) if self.picks(i)]
         return sum(picks) / len(picks) if picks else 0.0
+
+    def with_push_share(self, share: float, seed: int) -> "Log":
+        """With actions left out at random until a ``share`` of them does not pick, 0 < share < 1.
+
+        Raises STORE_MISMATCH where there are none that pick, or none that do not.
+        """
+        kinds = [[i for i in range(len(self)) if self.picks(i) is picks] for picks in (False, True)]
+        require(
+            all(kinds),
+            f"push_share is {share}, but of the {len(self)} actions in the data set "
+            f"{len(kinds[1])} pick and {len(kinds[0])} do not",
+            ErrorCode.STORE_MISMATCH,
+        )
+        whole = min(len(kinds[0]) / share, len(kinds[1]) / (1 - share))  # as many as there can be
+        rng = np.random.default_rng(seed)
+        kept = [
+            rng.choice(kind, max(1, int(part * whole)), replace=False)
+            for kind, part in zip(kinds, (share, 1 - share), strict=True)
+        ]
+        return self._select(np.sort(np.concatenate(kept)).tolist())
 
     def returns(self, gamma: float) -> list[float]:
         """What each action came to, by the learner's default rule, N values in [0, 1].
@@ -64,7 +87,7 @@ class Log:
         found = [0.0] * len(self)
         for i in reversed(range(len(self))):
             each = self.experiences[i]
-            if primitives.get(each.primitive).picks:
+            if self.picks(i):
                 found[i] = each.reward
             elif each.changed and self.follows(i + 1):
                 found[i] = gamma * found[i + 1]

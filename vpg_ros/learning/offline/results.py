@@ -9,29 +9,24 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import matplotlib as mpl
-
 from vpg_ros.atomic import write_atomically
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline.estimates import ranked
+from vpg_ros.learning.offline.results_picture import picture
+from vpg_ros.learning.offline.results_tables import markdown
 from vpg_ros.learning.offline.synergy import synergy
-from vpg_ros.learning.tables import markdown_table
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 
 Content = Mapping[str, Any]
-_COLUMNS = (
-    *("data", "size", "algorithm", "seeds", "behaviour's grasps", "grasps, random"),
-    *("completion, random", "completion, challenging", "picks only", "synergy", "p", "minutes"),
-)
-_CREDIT = ("data", "size", "algorithm", "pushes", "its value", "best grasp before", "after")
+_AXES = ("dataset", "size", "algorithm", "variant")  # of a row, besides its seeds
 
 
 def write(cells: Sequence[Content], out: Path) -> str:
-    """Write results.json, results.md and results.png to ``out``; returns the Markdown."""
+    """Write results.json, results.md and results.png to ``out``; returns the Markdown.
+
+    cells: that of the shipped weights, which is of no data set, and those of the matrix.
+    """
     rows, ranks = summary(cells), rankings(cells)
-    text = markdown(rows) + _ranks(ranks)
+    text = markdown(rows, ranks)
     content = {
         "rows": rows,
         "rankings": ranks,
@@ -44,12 +39,12 @@ def write(cells: Sequence[Content], out: Path) -> str:
 
 
 def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
-    """A row for each data set, size and algorithm: means over its seeds, plain JSON types.
+    """A row for each data set, size, algorithm and variant: means over its seeds, JSON types.
 
-    Synergy pools the tables of all seeds.
+    Synergy pools the tables of all seeds. In the order of the cells.
     """
-    ordered = sorted(cells, key=_key)
-    return [_row(list(group)) for _, group in groupby(ordered, _key)]
+    keys = dict.fromkeys(_key(cell) for cell in cells)
+    return [_row([cell for cell in cells if _key(cell) == key]) for key in keys]
 
 
 def rankings(cells: Sequence[Content]) -> list[dict[str, Any]]:
@@ -58,47 +53,31 @@ def rankings(cells: Sequence[Content]) -> list[dict[str, Any]]:
     def key(cell: Content) -> tuple[str, int]:
         return cell["dataset"], cell["size"]
 
-    estimated = sorted((cell for cell in cells if cell["estimates"]), key=key)
+    estimated = sorted((cell for cell in cells if cell.get("estimates")), key=key)
     return [
         {"dataset": kind, "size": size, **ranked([cell["estimates"] for cell in group])}
         for (kind, size), group in groupby(estimated, key)
     ]
 
 
-def _ranks(found: Sequence[Content]) -> str:
-    """The table of rankings, empty without any."""
-    columns = ("data", "size", "method", "policies", "Spearman", "regret")
-    lines = [
-        [row["dataset"], str(row["size"]), method, str(each["policies"]), _rho(each), regret]
-        for row in found
-        for method, each in row.items()
-        if isinstance(each, dict) and (regret := f"{each['regret']:.2f}")
-    ]
-    if not lines:
-        return ""
-    return f"\nOff-policy evaluation against simulation.\n\n{markdown_table(columns, lines)}"
-
-
-def _rho(each: Content) -> str:
-    return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
-
-
-def _key(cell: Content) -> tuple[str, int, str]:
-    return cell["dataset"], cell["size"], cell["algorithm"]
+def _key(cell: Content) -> tuple[Any, ...]:
+    return tuple(cell.get(name) for name in _AXES)
 
 
 def _row(cells: Sequence[Content]) -> dict[str, Any]:
     first = cells[0]
+    parts = ("random", "challenging", "credit")
     return {
-        **{name: first[name] for name in ("dataset", "size", "algorithm")},
+        **{name: first.get(name) for name in _AXES},
         "seeds": len(cells),
         **{
-            name: _mean(cell[name] for cell in cells)
+            name: _mean(cell.get(name) for cell in cells)
             for name in ("behaviour_grasp_success", "training_seconds")
         },
         **{
-            scenes: {name: _mean(cell[scenes][name] for cell in cells) for name in first[scenes]}
-            for scenes in ("random", "challenging", "credit")
+            part: {name: _mean(cell[part][name] for cell in cells) for name in first[part]}
+            for part in parts
+            if part in first
         },
         "synergy": asdict(synergy(_pooled(cells, "all"), _pooled(cells, "picks"))),
     }
@@ -113,59 +92,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _pooled(cells: Sequence[Content], choice: str) -> list[Run]:
     """The runs of all seeds, each a case of its own."""
     return [
-        Run(**{**run, "case": f"{run['case']}, training {cell['seed']}"})
+        Run(**{**run, "case": f"{run['case']}, training {cell.get('seed')}"})
         for cell in cells
         for run in cell["runs"][choice]
     ]
-
-
-def markdown(rows: Sequence[Content]) -> str:
-    """The table of figures, shares in %, and that of credit, values in [0, 1]."""
-    figures = markdown_table(_COLUMNS, [_figures(row) for row in rows])
-    credit = markdown_table(_CREDIT, [_credit(row) for row in rows])
-    return (
-        f"Shares in %, failed runs included.\n\n{figures}\nPushes that opened a grasp.\n\n{credit}"
-    )
-
-
-def _figures(row: Content) -> list[str]:
-    shared = row["synergy"]
-    minutes = row["training_seconds"] / 60
-    return [
-        *(row["dataset"], str(row["size"]), row["algorithm"], str(row["seeds"])),
-        _percent(row["behaviour_grasp_success"]),
-        _percent(row["random"]["grasp_success"]),
-        _percent(row["random"]["completion"]),
-        _percent(shared["completion"]),
-        _percent(shared["picks_only"]),
-        f"{100 * shared['difference']:+.1f}",
-        f"{shared['p_value']:.2g}",
-        f"{minutes:.1f}",
-    ]
-
-
-def _credit(row: Content) -> list[str]:
-    credit = row["credit"]
-    values = (credit[name] for name in ("push", "pick_before", "pick_after"))
-    shown = ("–" if value is None else f"{value:.2f}" for value in values)
-    pushes = f"{credit['pushes'] or 0:.0f}"
-    return [row["dataset"], str(row["size"]), row["algorithm"], pushes, *shown]
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
-
-
-def picture(rows: Sequence[Content], path: Path) -> None:
-    """Grasp success on random clutter as bars, that of who acted as a line over each."""
-    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-    labels = [f"{row['algorithm']}\n{row['dataset']}, {row['size']}" for row in rows]
-    places = range(len(rows))
-    axes.bar(places, [100 * (row["random"]["grasp_success"] or 0) for row in rows], 0.7)
-    behaviour = [100 * row["behaviour_grasp_success"] for row in rows]
-    axes.scatter(places, behaviour, marker="_", s=400, color="black", label="behaviour")
-    axes.set_xticks(places, labels, fontsize=7, rotation=60, ha="right")
-    axes.set(ylabel="grasp success, random clutter, %", ylim=(0, 100))
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

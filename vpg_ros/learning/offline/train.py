@@ -35,7 +35,10 @@ class OfflineTrainer:
     def __init__(self, name: str, log: Log, config: OfflineConfig, out: Path) -> None:
         self.config, self.out, self._name = config, out, name
         self._data = _digest(log)
-        self.algorithm = algorithms.get(name)(log, NetworkConfig.of_repertoire(), config)
+        if config.push_share > 0:
+            log = log.with_push_share(config.push_share, config.seed)
+        network = NetworkConfig.of_repertoire(head=config.head)
+        self.algorithm = algorithms.get(name)(log, network, config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
         if (out / STATE).is_file():

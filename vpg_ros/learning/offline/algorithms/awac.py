@@ -8,21 +8,24 @@ from vpg_ros.learning.offline.actor_critic import ActorCritic
 from vpg_ros.learning.offline.algorithm import register
 from vpg_ros.learning.offline.boltzmann import expected_value
 from vpg_ros.policy.acting import value_maps
+from vpg_ros.policy.maps import cells_within
 
 
 @register
 class AWAC(ActorCritic):
     """The critic values what the actor would do, and the actor does what is better than that.
 
-    V(s) = Σ_a π(a|s) Q(s, a), exactly, over all admissible actions; Q is drawn towards r + γ V(s')
-    (equation 2) and the actor towards exp(A/λ), 1/λ the sharpness (equation 13).
+    V(s, x) = Σ_a π(a|s) Q(s, a), exactly, over all admissible actions within reach of a place x; Q
+    is drawn towards r + γ V(s', x), x where a was done (equation 2), and the actor towards
+    exp(A/λ), 1/λ the sharpness (equation 13).
     """
 
     name: ClassVar[str] = "awac"
 
-    def scene_value(self, scene: Heightmap) -> float:
+    def place_value(self, scene: Heightmap, row: int, column: int) -> float:
         """What the actor may expect."""
+        near = cells_within(self.critic.config.reach, row, column, scene, 1)
         critic, actor = (
-            value_maps(network, CPU, scene) for network in (self.critic.network, self.network)
+            value_maps(network, CPU, scene, near) for network in (self.critic.network, self.network)
         )
         return expected_value(critic, actor, self.config.temperature)

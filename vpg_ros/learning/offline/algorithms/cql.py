@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.offline.algorithm import register
 from vpg_ros.learning.offline.algorithms.double_dqn import DoubleDQN
 from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.offline.log_learner import LogLearner
 from vpg_ros.learning.offline.scenes import scene_values
 from vpg_ros.learning.replay import Experience
 from vpg_ros.policy.config import NetworkConfig
@@ -26,10 +26,9 @@ class CQL(DoubleDQN):
 
     name: ClassVar[str] = "cql"
 
-    def make_learner(self, network: NetworkConfig, log: Log) -> Learner:
-        """The learner, with the conservative penalty on the first scenes of each batch."""
-        config = self.learner_config()
-        return Learner(network, config, log.workspace, self.config.seed, penalty=self._penalty)
+    def make_learner(self, network: NetworkConfig, log: Log) -> LogLearner:
+        """Double, with the conservative penalty on the first scenes of each batch."""
+        return LogLearner(log, network, self.config, double=True, penalty=self._penalty)
 
     def _penalty(self, network: Network, batch: Sequence[Experience]) -> Tensor:
         scenes = batch[: self.config.scenes]

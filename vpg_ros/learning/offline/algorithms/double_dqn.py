@@ -2,9 +2,11 @@
 
 from typing import ClassVar
 
-from vpg_ros.learning.learner import LearnerConfig
 from vpg_ros.learning.offline.algorithm import register
 from vpg_ros.learning.offline.algorithms.dqn import DQN
+from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.offline.log_learner import LogLearner
+from vpg_ros.policy.config import NetworkConfig
 
 
 @register
@@ -13,6 +15,6 @@ class DoubleDQN(DQN):
 
     name: ClassVar[str] = "double-dqn"
 
-    def learner_config(self) -> LearnerConfig:
+    def make_learner(self, network: NetworkConfig, log: Log) -> LogLearner:
         """Double."""
-        return self.config.learner(double=True)
+        return LogLearner(log, network, self.config, double=True)

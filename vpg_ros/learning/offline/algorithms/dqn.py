@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from vpg_ros.learning.learner import Learner, LearnerConfig
 from vpg_ros.learning.offline.algorithm import Algorithm, register
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
+from vpg_ros.learning.offline.log_learner import LogLearner
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network
 
@@ -19,16 +19,10 @@ class DQN(Algorithm):
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
         self._learner = self.make_learner(network, log)
-        for experience in log.experiences:
-            self._learner.remember(experience)
 
-    def learner_config(self) -> LearnerConfig:
-        """The learner's settings."""
-        return self.config.learner()
-
-    def make_learner(self, network: NetworkConfig, log: Log) -> Learner:
+    def make_learner(self, network: NetworkConfig, log: Log) -> LogLearner:
         """The learner of action values."""
-        return Learner(network, self.learner_config(), log.workspace, self.config.seed)
+        return LogLearner(log, network, self.config)
 
     def update(self) -> float:
         """The learner's."""

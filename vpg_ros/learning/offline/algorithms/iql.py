@@ -6,7 +6,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.offline.actor_critic import ActorCritic
 from vpg_ros.learning.offline.algorithm import register
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.learning.offline.critic import SceneCritic
+from vpg_ros.learning.offline.critic import PlaceCritic
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.policy.config import NetworkConfig
 
@@ -15,33 +15,35 @@ from vpg_ros.policy.config import NetworkConfig
 class IQL(ActorCritic):
     """Never asks what an action that is not in the log is worth.
 
-    V(s) is an expectile of Q(s, a) over the log's actions (equation 5), Q is drawn towards
-    r + γ V(s') (equation 6), and the actor towards actions with an advantage (equation 7).
+    V(s, x) is an expectile of Q(s, a) over the log's actions within reach of a place x (equation
+    5), Q is drawn towards r + γ V(s', x), x where a was done (equation 6), and the actor towards
+    actions with an advantage (equation 7).
     """
 
     name: ClassVar[str] = "iql"
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
-        self._scenes = SceneCritic(network, log.workspace, config.rate, config.seed)
+        reach = config.learner().reach
+        self._places = PlaceCritic(network, log.workspace, reach, config.rate, config.seed)
         super().__init__(log, network, config)
 
-    def scene_value(self, scene: Heightmap) -> float:
+    def place_value(self, scene: Heightmap, row: int, column: int) -> float:
         """The expectile."""
-        return self._scenes.value(scene)
+        return self._places.value(scene, row, column)
 
     def update(self) -> float:
         """One step of V, Q and the actor."""
         drawn = self._rng.integers(0, len(self.log), self.config.batch)
         indices = [int(i) for i in drawn]
         experiences = [self.log.experiences[i] for i in indices]
-        self._scenes.update(experiences, self.values(indices), self.config.expectile)
+        self._places.update(experiences, self.values(indices), self.config.expectile)
         return super().update()
 
     def state(self) -> dict[str, Any]:
         """All three."""
-        return {**super().state(), "scenes": self._scenes.state()}
+        return {**super().state(), "places": self._places.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """All three."""
         super().restore(state)
-        self._scenes.restore(state["scenes"])
+        self._places.restore(state["places"])

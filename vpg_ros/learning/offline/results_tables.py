@@ -1,0 +1,100 @@
+"""The results of the offline experiment as Markdown tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vpg_ros.learning.tables import markdown_table
+
+Content = Mapping[str, Any]
+_WHO = ("data", "size", "algorithm", "seeds")
+_GRASPS = ("behaviour's grasps", "grasps", "completion")
+_SYNERGY = ("with pushes", "picks only", "synergy", "tables", "p", "grasps", "actions an object")
+_CREDIT = (
+    *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
+    *("other pushes", "their value"),
+)
+_RANKS = ("data", "size", "method", "policies", "Spearman", "regret")
+
+
+def markdown(rows: Sequence[Content], ranks: Sequence[Content]) -> str:
+    """All tables: clutter, synergy, credit, and rankings where there are any. Shares in %."""
+    trained = [row for row in rows if "credit" in row]
+    parts = [
+        ("Random clutter, all grasps of all tables, in %", (*_WHO, *_GRASPS, "minutes"), _clutter),
+        ("Challenging cases: completion with pushes and without, in %", (*_WHO, *_SYNERGY), _worth),
+    ]
+    tables = [
+        _section(title, columns, [line(row) for row in rows]) for title, columns, line in parts
+    ]
+    credit = [_credit(row) for row in trained]
+    title = "Values of pushes of the data after which a grasp succeeded, or else (other) failed"
+    tables.append(_section(title, _CREDIT, credit))
+    compared = [line for row in ranks for line in _ranks(row)]
+    if compared:
+        title = "Off-policy evaluation against simulation"
+        tables.append(_section(title, _RANKS, compared))
+    return "\n".join(tables)
+
+
+def label(row: Content) -> str:
+    """The algorithm and, where it is not the plain one, the variant."""
+    plain = row["variant"] in (None, "plain")
+    return str(row["algorithm"]) if plain else f"{row['algorithm']}, {row['variant']}"
+
+
+def _who(row: Content) -> list[str]:
+    return [row["dataset"] or "–", str(row["size"] or "–"), label(row), str(row["seeds"])]
+
+
+def _clutter(row: Content) -> list[str]:
+    seconds, random = row["training_seconds"], row["random"]
+    shares = (row["behaviour_grasp_success"], random["grasp_success"], random["completion"])
+    minutes = "–" if seconds is None else f"{seconds / 60:.1f}"
+    return [*_who(row), *(percent(each) for each in shares), minutes]
+
+
+def _worth(row: Content) -> list[str]:
+    found, figures = row["synergy"], row["challenging"]
+    efficiency = figures["action_efficiency"]
+    return [
+        *_who(row),
+        percent(found["completion"]),
+        percent(found["picks_only"]),
+        f"{100 * found['difference']:+.1f}",
+        str(found["runs"]),
+        f"{found['p_value']:.2g}",
+        percent(figures["grasp_success"]),
+        f"{1 / efficiency:.1f}" if efficiency else "–",
+    ]
+
+
+def _credit(row: Content) -> list[str]:
+    credit, who = row["credit"], _who(row)[:-1]
+    names = ("push", "pick_before", "pick_after")
+    opened = [f"{credit['pushes']:.0f}", *(_value(credit[name]) for name in names)]
+    return [*who, *opened, f"{credit['other_pushes']:.0f}", _value(credit["other_push"])]
+
+
+def _ranks(row: Content) -> list[list[str]]:
+    return [
+        [row["dataset"], str(row["size"]), method, str(each["policies"]), _rho(each), regret]
+        for method, each in row.items()
+        if isinstance(each, dict) and (regret := f"{each['regret']:.2f}")
+    ]
+
+
+def _rho(each: Content) -> str:
+    return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def percent(share: float | None) -> str:
+    """With one decimal, a dash for what is not known."""
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _section(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return f"{title}.\n\n{markdown_table(columns, rows)}"
