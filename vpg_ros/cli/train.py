@@ -43,7 +43,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="YAML file of settings, like config/train.yaml, which holds the defaults; "
         "the options below win over it",
     )
-    parser.add_argument("--actions", type=int, help="actions in all (default 1000)")
+    parser.add_argument("--actions", type=int, help="actions in all (default 2000)")
     parser.add_argument("--seed", type=int, help="seed of everything random (default 0)")
     parser.add_argument(
         "--camera",

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.config import TrainingConfig
-from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner import Learner, LearnerConfig, greedy_policy
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network, make_network
-from vpg_ros.policy.network_policy import learning_policy
 
 _DEADLINE = 300.0  # s of wall time for one action, with room for a crowded machine
 _END = None  # sent by the actor after the last transition of an episode
@@ -44,7 +43,7 @@ class ActAhead:
         self._learner = learner
         context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads
         self._actor, theirs = context.Pipe()
-        arguments = (theirs, config, learner.network.config, learner.config.mask, os.getpid())
+        arguments = (theirs, config, learner.network.config, learner.config, os.getpid())
         self._process = context.Process(target=_act, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -98,7 +97,7 @@ def _act(
     learner: Connection,
     config: TrainingConfig,
     network_config: NetworkConfig,
-    masked: bool,
+    learning: LearnerConfig,
     parent: int,
 ) -> None:
     """The child: one episode for each request, one message with weights before each action."""
@@ -107,7 +106,7 @@ def _act(
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     network = make_network(network_config).eval()
-    rollout = Rollout(config, lambda: learning_policy(network, torch.device("cpu"), masked))
+    rollout = Rollout(config, lambda: greedy_policy(network, torch.device("cpu"), learning))
     with suppress(EOFError, ConnectionError):  # the trainer is gone
         while True:
             episode = rollout.episode(*learner.recv())

@@ -46,13 +46,13 @@ class TrainingConfig:
     strategy: how an action is chosen, of choices.STRATEGIES. task: as of TableEnv.
     """
 
-    actions: int = 1000
+    actions: int = 2000
     seed: int = 0
     warm_up: int = 150
     exploration: float = 0.02
     other_share: float = 1.0
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
-    updates: int = 2
+    updates: int = 1
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False
@@ -63,8 +63,8 @@ class TrainingConfig:
     strategy: str = FLAT
     task: str = "clear"
     scenes: tuple[SceneMix, ...] = (
-        SceneMix("random", 0.5, 4, 14),
-        SceneMix("tight", 0.5, 3, 10),
+        SceneMix("random", 0.25, 4, 14),
+        SceneMix("tight", 0.75, 3, 10),
     )
 
     def __post_init__(self) -> None:

@@ -31,12 +31,12 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import UNSMOOTHED, Evaluator
+from vpg_ros.policy.acting import SMOOTHING, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within, own_pixels
 from vpg_ros.policy.network import Network, ValueNetwork
-from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
+from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
 ACCIDENT = Returns.certain(0.0)
@@ -55,7 +55,8 @@ class LearnerConfig(DescentConfig):
     hundred thousand places finds the one that is valued too high. Of experiences that are merely
     remembered nothing is known but the scene they led to.
 
-    smoothing: cells a side over which the next scene's values are averaged, as of Evaluator.
+    smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
+    acts and when the next scene is valued.
     targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
     that changed the scene. target_network: whether the averaged weights value the next scene,
     rather than the learning ones. double: whether the learning weights choose which action of the
@@ -75,7 +76,7 @@ class LearnerConfig(DescentConfig):
     gamma: float = 0.8
     refresh_every: int = 2
     reach: float = 0.15
-    smoothing: int = UNSMOOTHED
+    smoothing: int = SMOOTHING
     realised: bool = False
     targets: str = "discounted"
     push_reward: float = 0.0
@@ -171,7 +172,7 @@ class Learner:
 
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
-        return learning_policy(self._average, self._device, self.config.mask)
+        return greedy_policy(self._average, self._device, self.config)
 
     def add(self, transition: Transition) -> None:
         """Remember a transition; raises PARAMETER_INVALID when its reward is not finite."""
@@ -341,6 +342,11 @@ class Learner:
         self._next_returns = {i: Returns.from_plain(each) for i, each in state["next_values"]}
         self._follow_ups = dict(state.get("follow_ups", ()))  # earlier versions have none
         self.replay.note_errors(range(len(self.replay)), state["errors"])
+
+
+def greedy_policy(network: Network, device: torch.device, config: LearnerConfig) -> NetworkPolicy:
+    """The policy of a network that is still learning."""
+    return NetworkPolicy(network, device, masked=config.mask, smoothing=config.smoothing)
 
 
 def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:

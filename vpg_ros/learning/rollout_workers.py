@@ -19,12 +19,12 @@ from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.episodes import PackedEpisode, pack, unpack
-from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner import Learner, LearnerConfig, greedy_policy
 from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import make_network
-from vpg_ros.policy.network_policy import NetworkPolicy, learning_policy
+from vpg_ros.policy.network_policy import NetworkPolicy
 
 START_DEADLINE = 180.0  # s until all workers answer
 EPISODE_DEADLINE = 300.0  # s after which a worker is given up
@@ -37,11 +37,13 @@ Weights = dict[str, torch.Tensor]
 class RolloutWorker:
     """What runs in a worker's process: a table, and a copy of the network."""
 
-    def __init__(self, config: TrainingConfig, network_config: NetworkConfig, masked: bool) -> None:
+    def __init__(
+        self, config: TrainingConfig, network_config: NetworkConfig, learning: LearnerConfig
+    ) -> None:
         # More threads would hinder the other workers.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        self._network, self._masked = make_network(network_config).eval(), masked
+        self._network, self._learning = make_network(network_config).eval(), learning
         self._policy = self._greedy()
         self._rollout = Rollout(config, lambda: self._policy)
 
@@ -57,7 +59,7 @@ class RolloutWorker:
         return pack(transitions, self._network.config.colour)
 
     def _greedy(self) -> NetworkPolicy:
-        return learning_policy(self._network, torch.device("cpu"), self._masked)
+        return greedy_policy(self._network, torch.device("cpu"), self._learning)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class RolloutWorkers:
     def _make_worker(self) -> Any:
         actor = self._ray.remote(RolloutWorker).options(num_cpus=1, max_restarts=0)
         learner = self._learner
-        return actor.remote(self._config, learner.network.config, learner.config.mask)
+        return actor.remote(self._config, learner.network.config, learner.config)
 
     def _send(self, worker: Any) -> None:
         """Have a worker play the next episode."""

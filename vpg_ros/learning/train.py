@@ -47,6 +47,7 @@ EARLIER = {
     "training.task": "clear",
     "network.strategy": FLAT,
     "learner.double": False,
+    "learner.smoothing": 1,
     "learner.schedule": "joint",
     "learner.accident_cost": 0.0,
 }

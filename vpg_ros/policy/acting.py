@@ -31,9 +31,8 @@ from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
 # Cells a side over which values are averaged: what stands alone among worse values is more often an
-# error of the network than a place that only a perfect aim would find. While it learns, the network
-# acts on its values as they are, or it would never try what it wrongly thinks good.
-SMOOTHING, UNSMOOTHED = 5, 1
+# error of the network than a place that only a perfect aim would find.
+SMOOTHING = 5
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 

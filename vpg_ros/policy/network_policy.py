@@ -10,7 +10,7 @@ from vpg_ros.action import Action
 from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.acting import SMOOTHING, UNSMOOTHED, Evaluator, Scene
+from vpg_ros.policy.acting import SMOOTHING, Evaluator, Scene
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
@@ -181,8 +181,3 @@ class NetworkPolicy:
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:
         row, column = pixel_to_cell(action.row, action.column, self.config.cell)
         return self._evaluator.distribution(scene, action.primitive, action.rotation, row, column)
-
-
-def learning_policy(network: Network, device: torch.device, masked: bool) -> NetworkPolicy:
-    """The policy of a network that is still learning, which acts on its values as they are."""
-    return NetworkPolicy(network, device, masked=masked, smoothing=UNSMOOTHED)
