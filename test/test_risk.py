@@ -143,6 +143,21 @@ def test_distortions_fold_into_the_last_layer_exactly(head: str, name: str) -> N
     assert torch.allclose(features @ weight.T + bias, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("head", ["quantile", "implicit"])
+def test_fewer_numbers_than_quantiles_give_mean_and_deviation_exactly(head: str) -> None:
+    torch.manual_seed(0)
+    made = make_head(head, 16, 3)
+    assert isinstance(made, DistributionalHead)
+    measure = make_risk("mean_std", 0.3)
+    features = torch.rand(50, 16)
+    (weight, bias), combined = made.expanded(measure)
+    full, offset = made.affine()
+    assert weight.shape[1] < full.shape[1]
+    found = combined(torch.einsum("nf,okf->nok", features, weight) + bias)
+    numbers = torch.einsum("nf,okf->nok", features, full) + offset
+    assert torch.allclose(found, measure.of(made.distribution(numbers)), atol=1e-5)
+
+
 # -- policies
 
 

@@ -36,7 +36,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--risk-actions", type=int, help="of one on scenes with accidents (default 1500)"
     )
     parser.add_argument("--runs", type=int, help="tables of each family (default 60)")
-    parser.add_argument("--alpha", type=float, help="of the CVaR (default 0.25)")
+    parser.add_argument("--alpha", type=float, help="of the CVaR (default 0.4)")
     parser.add_argument(
         "--held-out", type=int, help="transitions that calibration is measured on (default 300)"
     )

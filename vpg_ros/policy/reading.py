@@ -48,17 +48,17 @@ def read(
 def _expanded(
     head: DistributionalHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None
 ) -> Tensor:
-    """The measure of the distributions themselves, where wanted."""
+    """The measure where wanted, of numbers that stand for the distributions."""
     canvases, _, rows, columns = features.shape
     result = torch.zeros(head.outputs, canvases * rows * columns, device=features.device)
     points = features.permute(0, 2, 3, 1).flatten(0, 2)  # a view, as channels come last
     mask = wanted() if wanted else np.ones((canvases, head.outputs, rows, columns), np.bool_)
-    weight, bias = head.affine()
+    (weight, bias), measured = head.expanded(measure)
     for output in range(head.outputs):
         cells = torch.from_numpy(np.flatnonzero(mask[:, output])).to(points.device)
         for part in torch.split(cells, _CHUNK):
             numbers = functional.linear(points[part].float(), weight[output], bias[output])
-            result[output, part] = measure.of(head.distribution(numbers))
+            result[output, part] = measured(numbers)
     return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
 
 

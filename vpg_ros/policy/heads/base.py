@@ -5,6 +5,7 @@ scores them against targets. Values lie in [0, 1]: fractions of the largest retu
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor, nn
@@ -71,6 +72,13 @@ class DistributionalHead(ValueHead):
         They do where the numbers are quantiles and the measure is a fixed weighting of them.
         """
         return None
+
+    def expanded(self, measure: RiskMeasure) -> tuple[Affine, Callable[[Tensor], Tensor]]:
+        """Numbers that are affine in the features (…×N), and what makes the measure of them.
+
+        Here: those of the whole distribution.
+        """
+        return self.affine(), lambda numbers: measure.of(self.distribution(numbers))
 
 
 def by_output(layer: nn.Conv2d, outputs: int) -> Affine:

@@ -1,12 +1,14 @@
 """The quantile head: returns at fixed quantile levels (QR-DQN, Dabney et al. 2018a)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads.base import Affine, DistributionalHead, by_output
-from vpg_ros.policy.risk import Distortion, RiskMeasure
+from vpg_ros.policy.risk import Distortion, MeanDeviation, RiskMeasure
 
 QUANTILES = 32
 # Returns at which the Huber loss turns linear. The paper's 1 is meant for returns of many units:
@@ -35,6 +37,25 @@ class UniformQuantileHead(DistributionalHead):
         weight, bias = self.affine()
         shares = measure.weights(torch.full_like(bias[0], 1 / bias.shape[1]))
         return torch.einsum("okf,k->of", weight, shares), bias @ shares
+
+    def expanded(self, measure: RiskMeasure) -> tuple[Affine, Callable[[Tensor], Tensor]]:
+        """For mean − alpha · deviation, fewer numbers than quantiles, exactly.
+
+        Quantiles less their mean are a matrix of K rows times the features and 1; by its QR
+        decomposition their length, and so the deviation, is that of F + 1 numbers.
+        """
+        if not isinstance(measure, MeanDeviation):
+            return super().expanded(measure)
+        weight, bias = self.affine()
+        matrix = torch.cat([weight, bias[..., None]], dim=-1)
+        mean = matrix.mean(dim=1, keepdim=True)
+        _, spread = torch.linalg.qr((matrix - mean) / matrix.shape[1] ** 0.5)
+        rows = torch.cat([mean, spread], dim=1)
+
+        def combined(numbers: Tensor) -> Tensor:
+            return numbers[..., 0] - measure.alpha * numbers[..., 1:].norm(dim=-1)
+
+        return (rows[..., :-1], rows[..., -1]), combined
 
 
 class QuantileHead(UniformQuantileHead):
