@@ -29,7 +29,7 @@ from vpg_ros.learning.env import CAMERAS
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import Progress, figures
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.run_folder import write_json

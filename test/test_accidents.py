@@ -17,7 +17,8 @@ from vpg_ros.learning.cases import FamilyCase
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import evaluate_run
 from vpg_ros.learning.figures import Run, accidents, summary
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.store import TransitionWriter, read_transitions, schema

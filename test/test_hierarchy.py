@@ -23,7 +23,8 @@ from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.hierarchy import experiment, results
 from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig

@@ -20,7 +20,8 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
 from vpg_ros.learning.gym_env import TableGym
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns

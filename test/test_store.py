@@ -25,7 +25,8 @@ from vpg_ros.action import Action, Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.store import (
     SegmentWriter,
     TransitionWriter,

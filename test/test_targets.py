@@ -14,7 +14,8 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner import Learner, LearnerConfig, _empty_loss
+from vpg_ros.learning.learner import Learner, _empty_loss
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay

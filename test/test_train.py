@@ -25,7 +25,8 @@ from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.config_file import read_config
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress, figures
 from vpg_ros.learning.store import info, read_transitions
 from vpg_ros.learning.store.codec import encode

@@ -16,7 +16,8 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.episodes import pack, unpack
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rollout import Rollout, Source

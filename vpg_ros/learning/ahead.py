@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.config import TrainingConfig
-from vpg_ros.learning.learner import Learner, LearnerConfig, greedy_policy
+from vpg_ros.learning.learner import Learner, greedy_policy
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.policy.config import NetworkConfig

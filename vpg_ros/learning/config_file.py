@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig
 
 Settings = TypeVar("Settings")
 

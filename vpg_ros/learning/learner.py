@@ -12,12 +12,10 @@ Values are fractions of the way from there to the largest return, so that 0 is t
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vpg_ros import primitives
@@ -25,84 +23,21 @@ from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.descent import Descent, DescentConfig
-from vpg_ros.learning.hierarchy.meta_level import MetaLevel, check_schedule, levels
+from vpg_ros.learning.descent import Descent
+from vpg_ros.learning.hierarchy.meta_level import MetaLevel, levels
+from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.next_scene import best_within_reach
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import SMOOTHING, Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within, own_pixels
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
 ACCIDENT = Returns.certain(0.0)
-
-
-@dataclass(frozen=True)
-class LearnerConfig(DescentConfig):
-    """How to learn.
-
-    batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
-    discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
-    reach: m around an action within which the scene it leaves counts for its value: what waits
-    elsewhere waited there before, and would hide whether the action did any good. realised:
-    whether what the policy really did next within reach, and what came of it, is taken for that
-    scene's value (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a
-    hundred thousand places finds the one that is valued too high. Of experiences that are merely
-    remembered nothing is known but the scene they led to.
-
-    smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
-    acts and when the next scene is valued.
-    targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
-    that changed the scene. target_network: whether the averaged weights value the next scene,
-    rather than the learning ones. double: whether the learning weights choose which action of the
-    next scene is valued (Double DQN, van Hasselt et al. 2016, equation 4). augment: whether samples
-    are mirrored and turned where that changes nothing. mask: whether inadmissible actions are left
-    out of the next scene's value and of what the policy chooses. empty_table: weight of drawing the
-    best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
-    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform. schedule: of a
-    hierarchical strategy, whether its two levels learn from the beginning ("joint"), or one after
-    the other and then both ("staged", ``meta_level.STAGES``). accident_cost: what an accident
-    costs, in picks; 0 for accidents to be overlooked.
-    """
-
-    batch: int = 32
-    newest: int = 64
-    newest_share: float = 0.25
-    gamma: float = 0.8
-    refresh_every: int = 2
-    reach: float = 0.15
-    smoothing: int = SMOOTHING
-    realised: bool = False
-    targets: str = "discounted"
-    push_reward: float = 0.0
-    target_network: bool = True
-    double: bool = False
-    augment: bool = True
-    mask: bool = True
-    empty_table: float = 0.0
-    priority: float = 0.6
-    schedule: str = "joint"
-    accident_cost: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
-        require(self.batch > 0, f"batch is {self.batch}; it must be > 0")
-        require(
-            self.targets in RULES,
-            f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
-        )
-        check_schedule(self.schedule)
-        require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
-        odd = self.smoothing > 0 and self.smoothing % 2 == 1
-        require(odd, f"smoothing is {self.smoothing}; it must be an odd number > 0")
-        for name in ("push_reward", "empty_table", "priority", "accident_cost"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
 
 
 # The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
@@ -279,39 +214,11 @@ class Learner:
         if self._next_value is not None:
             value = self._next_value(scene, experience.row, experience.column)
             return Returns.certain(value)
-        config = self._network.config
-        allowed = admissible_cells(scene, config.names, config.cell, self.config.mask)
-        near = cells_within(self.config.reach, experience.row, experience.column, scene, 1)
-        own = own_pixels(near, config.cell)
-        within = {name: mask & own for name, mask in allowed.items()}
-        return self._best_of(scene, {n: mask for n, mask in within.items() if mask.any()}, near)
-
-    def _best_of(self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]) -> Returns:
-        """What the best allowed action comes to; every primitive of ``allowed`` has one.
-
-        near: the pixels where any is, rows×columns.
-        """
-        network = self._average if self.config.target_network else self._network
-        evaluator = Evaluator(network, self._device, self.config.smoothing)
-        scene = evaluator.look(heightmap, near)
-        values = evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
-        chooser = self._learning_values(heightmap, allowed, near) if self.config.double else values
-        best = _best(chooser, allowed)
-        if best is None:
-            return Returns.certain(self._nothing)
-        name, place = best
-        returns = evaluator.distribution(scene, name, *place)
-        return (
-            Returns.certain(float(values[name][place])) if returns is None else Returns.of(returns)
-        )
-
-    def _learning_values(
-        self, heightmap: Heightmap, allowed: BoolMaps, near: NDArray[np.bool_]
-    ) -> FloatMaps:
-        """The values of the learning weights."""
-        evaluator = Evaluator(self._network, self._device, self.config.smoothing)
-        scene = evaluator.look(heightmap, near)
-        return evaluator.evaluate(scene, admissible=allowed, names=tuple(allowed))
+        valuing = self._average if self.config.target_network else self._network
+        choosing = self._network if self.config.double else valuing
+        place = (experience.row, experience.column)
+        best = best_within_reach(scene, place, valuing, choosing, self.config, self._device)
+        return Returns.certain(self._nothing) if best is None else best
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""
@@ -347,19 +254,6 @@ class Learner:
 def greedy_policy(network: Network, device: torch.device, config: LearnerConfig) -> NetworkPolicy:
     """The policy of a network that is still learning."""
     return NetworkPolicy(network, device, masked=config.mask, smoothing=config.smoothing)
-
-
-def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
-    """Primitive, and rotation, row and column, of the highest admissible value; None of none."""
-    highest: float | None = None
-    best: tuple[str, tuple[int, int, int]] | None = None
-    for name, mask in allowed.items():
-        masked = np.where(mask, values[name], -np.inf)
-        rotation, row, column = np.unravel_index(int(masked.argmax()), masked.shape)
-        value = float(masked[rotation, row, column])
-        if mask.any() and (highest is None or value > highest):
-            highest, best = value, (name, (int(rotation), int(row), int(column)))
-    return best
 
 
 def _empty_loss(

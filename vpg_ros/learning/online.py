@@ -19,7 +19,8 @@ from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning.curve import Curve
-from vpg_ros.learning.learner import CPU, Learner, LearnerConfig
+from vpg_ros.learning.learner import CPU, Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.policy import checkpoint

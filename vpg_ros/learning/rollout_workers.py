@@ -19,7 +19,8 @@ from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.episodes import PackedEpisode, pack, unpack
-from vpg_ros.learning.learner import Learner, LearnerConfig, greedy_policy
+from vpg_ros.learning.learner import Learner, greedy_policy
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy.config import NetworkConfig

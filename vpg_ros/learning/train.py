@@ -17,7 +17,8 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.curve import Curve
-from vpg_ros.learning.learner import Learner, LearnerConfig
+from vpg_ros.learning.learner import Learner
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_same, save_state

@@ -21,7 +21,7 @@ from vpg_ros.learning.distributional.calibration import of_picks
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.kept import Content, kept
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.train import Trainer

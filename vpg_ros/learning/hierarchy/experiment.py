@@ -19,7 +19,7 @@ from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.kept import Content, kept
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
 from vpg_ros.primitives import first_primitives, names

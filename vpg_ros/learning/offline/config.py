@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
-from vpg_ros.learning.learner import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
 from vpg_ros.policy.acting import SMOOTHING
 

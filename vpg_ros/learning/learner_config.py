@@ -1,0 +1,73 @@
+"""How a learner learns."""
+
+import math
+from dataclasses import dataclass
+
+from vpg_ros.errors import require
+from vpg_ros.learning.descent import DescentConfig
+from vpg_ros.learning.hierarchy.meta_level import check_schedule
+from vpg_ros.learning.targets import RULES
+from vpg_ros.policy.acting import SMOOTHING
+
+
+@dataclass(frozen=True)
+class LearnerConfig(DescentConfig):
+    """How to learn.
+
+    batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
+    discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
+    reach: m around an action within which the scene it leaves counts for its value: what waits
+    elsewhere waited there before, and would hide whether the action did any good. realised:
+    whether what the policy really did next within reach, and what came of it, is taken for that
+    scene's value (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a
+    hundred thousand places finds the one that is valued too high. Of experiences that are merely
+    remembered nothing is known but the scene they led to.
+
+    smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
+    acts and when the next scene is valued.
+    targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
+    that changed the scene. target_network: whether the averaged weights value the next scene,
+    rather than the learning ones. double: whether the learning weights choose which action of the
+    next scene is valued (Double DQN, van Hasselt et al. 2016, equation 4). augment: whether samples
+    are mirrored and turned where that changes nothing. mask: whether inadmissible actions are left
+    out of the next scene's value and of what the policy chooses. empty_table: weight of drawing the
+    best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
+    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform. schedule: of a
+    hierarchical strategy, whether its two levels learn from the beginning ("joint"), or one after
+    the other and then both ("staged", ``meta_level.STAGES``). accident_cost: what an accident
+    costs, in picks; 0 for accidents to be overlooked.
+    """
+
+    batch: int = 32
+    newest: int = 64
+    newest_share: float = 0.25
+    gamma: float = 0.8
+    refresh_every: int = 2
+    reach: float = 0.15
+    smoothing: int = SMOOTHING
+    realised: bool = False
+    targets: str = "discounted"
+    push_reward: float = 0.0
+    target_network: bool = True
+    double: bool = False
+    augment: bool = True
+    mask: bool = True
+    empty_table: float = 0.0
+    priority: float = 0.6
+    schedule: str = "joint"
+    accident_cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
+        require(self.batch > 0, f"batch is {self.batch}; it must be > 0")
+        require(
+            self.targets in RULES,
+            f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
+        )
+        check_schedule(self.schedule)
+        require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
+        odd = self.smoothing > 0 and self.smoothing % 2 == 1
+        require(odd, f"smoothing is {self.smoothing}; it must be an odd number > 0")
+        for name in ("push_reward", "empty_table", "priority", "accident_cost"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
