@@ -138,6 +138,16 @@ def _shipped() -> Policy:
     return Certain(load_policy(resource(SHIPPED_WEIGHTS), "cpu"))
 
 
+def weights_of(kind: str) -> str:
+    """Digest of the weights that a kind of data set acts with, "" where it acts without."""
+    return "" if kind in ("random", "scripted") else shipped_digest()
+
+
+def shipped_digest() -> str:
+    """Of the shipped weights."""
+    return _shipped().checkpoint
+
+
 # Kind of data set → the policy of an episode, from a seed.
 BEHAVIOURS: dict[str, Callable[[int], Policy]] = {
     "random": random,

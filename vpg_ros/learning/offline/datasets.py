@@ -14,9 +14,9 @@ from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.env import CAMERAS
-from vpg_ros.learning.offline.behaviour import BEHAVIOURS
+from vpg_ros.learning.offline.behaviour import BEHAVIOURS, weights_of
 from vpg_ros.learning.offline.card import DataCard
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.store import SegmentWriter, info, read_transitions
@@ -27,6 +27,8 @@ REPLAY = "replay"
 WITHOUT_HELP = "expert-no-push"
 KINDS = (*BEHAVIOURS, REPLAY)
 CARD = "card.json"
+# Half clutter, half tight groups: what the shares of scripted behaviour are tuned for.
+SCENES = (SceneMix("random", 0.5, 4, 14), SceneMix("tight", 0.5, 3, 10))
 _SCENES = 1_000_000  # Rollout's seeds of scenes are this times seed + 1, and the episode's number
 
 Report = Callable[[int], None]
@@ -83,10 +85,11 @@ def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
     found = _found(spec, out)
     if found.transitions >= spec.actions:
         return
-    config = TrainingConfig(warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera)
+    config = TrainingConfig(
+        warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera, scenes=SCENES
+    )
     acting, episode = _Acting(spec, config), found.episode
-    about = {name: value for name, value in asdict(spec).items() if name != "actions"}
-    with closing(SegmentWriter(out, found.whole, about)) as writer, closing(acting):
+    with closing(SegmentWriter(out, found.whole, _identity(spec))) as writer, closing(acting):
         while writer.count < spec.actions:
             for transition in islice(acting.episode(episode), spec.actions - writer.count):
                 writer.write(transition)
@@ -153,9 +156,14 @@ def _found(spec: DatasetSpec, out: Path) -> _Found:
     return _Found(len(names), names.index(names[-1]), last)
 
 
+def _identity(spec: DatasetSpec) -> dict[str, Any]:
+    """What all transitions of a data set have in common, however many there are."""
+    settings = {name: value for name, value in asdict(spec).items() if name != "actions"}
+    return settings | {"weights": weights_of(spec.kind)}
+
+
 def _require_same(spec: DatasetSpec, found: dict[str, Any], out: Path) -> None:
-    for name in ("kind", "seed", "camera"):
-        wanted = getattr(spec, name)
+    for name, wanted in _identity(spec).items():
         require(
             found.get(name) == wanted,
             f"{out} holds a data set of {name} {found.get(name)!r}, not {wanted!r}; "

@@ -9,6 +9,7 @@ from typing import Any
 from vpg_ros.errors import require
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.offline import algorithms
+from vpg_ros.learning.offline.behaviour import shipped_digest
 from vpg_ros.learning.offline.datasets import KINDS
 from vpg_ros.learning.offline.variants import PLAIN, VARIANTS
 
@@ -79,7 +80,7 @@ class Matrix:
     def settings(self) -> dict[str, Any]:
         """What the content of a cell depends on besides itself."""
         names = ("updates", "scenes", "runs", "random_runs", "estimating", "camera")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"weights": shipped_digest()}
 
 
 # Minutes on two cores: little to learn from, but enough to see what comes of it.
