@@ -168,8 +168,9 @@ def experience(
     height[100:120, 100:120] = 0.04
     none = np.zeros((0, 0, 3), np.uint8)
     places = (0, 110, 98)
+    scenes = (height, none)
     return Experience(
-        height, none, primitive, *places, reward, changed, False, height, none, accidents
+        *scenes, primitive, *places, reward, changed, False, *scenes, accidents=accidents
     )
 
 
@@ -261,7 +262,7 @@ def test_replays_of_earlier_versions_have_none(tmp_path: Path) -> None:
 
 
 def runs(*counts: int) -> list[Run]:
-    return [Run("a", i, 4, 4, 0, 4, 4, 4, 10.0, count) for i, count in enumerate(counts)]
+    return [Run("a", i, 4, 4, 0, 4, 4, 4, 10.0, accidents=count) for i, count in enumerate(counts)]
 
 
 def test_accidents_a_run_come_with_the_exact_interval() -> None:

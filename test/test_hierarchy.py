@@ -238,7 +238,7 @@ def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
 )
 def test_a_primitive_is_worth_what_it_is_for(item: Experience, expected: float) -> None:
     learning = learner(targets="worked")
-    learning._next_value = lambda scene: 0.5
+    learning._next_value = lambda scene, row, column: 0.5
     learning.replay.add(item)
     assert learning.target(2).mean == pytest.approx(expected)
 

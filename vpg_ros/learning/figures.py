@@ -6,7 +6,7 @@ from completed runs alone, which flatters a policy that completes few; both are 
 all runs as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any
@@ -38,6 +38,12 @@ class Run:
     decision_ms: float
     solved: bool | None = None
     accidents: int = 0
+
+    @staticmethod
+    def read(content: Mapping[str, Any], **changes: Any) -> "Run":
+        """The run in JSON, which may say more of it, with other values of some fields."""
+        names = Run.__dataclass_fields__.keys() & content.keys()
+        return Run(**{name: content[name] for name in names} | changes)
 
     @property
     def completed(self) -> bool:

@@ -106,9 +106,7 @@ def _cautious(head: str, family: str, cells: Sequence[Content]) -> dict[str, Any
 
 
 def _runs(cells: Sequence[Content], family: str, risk: str) -> list[Run]:
-    names = Run.__dataclass_fields__
-    found = (run for cell in cells for run in cell["families"][family][risk])
-    return [Run(**{name: run[name] for name in names}) for run in found]
+    return [Run.read(run) for cell in cells for run in cell["families"][family][risk]]
 
 
 def _calibrated(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:

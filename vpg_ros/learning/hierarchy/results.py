@@ -84,11 +84,10 @@ def _row(name: str, cells: Sequence[Content], baseline: Sequence[Content] | None
 def _pooled(cells: Sequence[Content], families: Sequence[str]) -> list[Run]:
     """The runs of all seeds, each a case of its own."""
     return [
-        Run(**{k: v for k, v in run.items() if k != "completed"} | {"case": case})
+        Run.read(run, case=f"{run['case']}, training {cell['seed']}")
         for cell in cells
         for family in families
         for run in cell["runs"][family]
-        if (case := f"{run['case']}, training {cell['seed']}")
     ]
 
 

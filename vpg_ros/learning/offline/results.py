@@ -92,7 +92,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _pooled(cells: Sequence[Content], choice: str) -> list[Run]:
     """The runs of all seeds, each a case of its own."""
     return [
-        Run(**{**run, "case": f"{run['case']}, training {cell.get('seed')}"})
+        Run.read(run, case=f"{run['case']}, training {cell.get('seed')}")
         for cell in cells
         for run in cell["runs"][choice]
     ]

@@ -52,8 +52,7 @@ def measure(
 
 
 def _runs(figures: dict[str, Any]) -> list[Run]:
-    fields = Run.__dataclass_fields__
-    return [Run(**{name: run[name] for name in fields}) for run in figures["runs"]]
+    return [Run.read(run) for run in figures["runs"]]
 
 
 @dataclass(frozen=True)
