@@ -125,5 +125,11 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
 
     table = Table(*rows[0], title="one decision")
     for row in rows:
-        table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*map(_shown, row.values()))
     Console().print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return f"{value / 1e9:.2f} G" if isinstance(value, int) and value >= 1e9 else str(value)
