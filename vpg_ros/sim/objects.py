@@ -61,9 +61,14 @@ class ObjectSpec:
 def block(kind: str, rng: np.random.Generator, colour: Colour | None = None) -> ObjectSpec:
     """A random block of ``kind`` (see :data:`KINDS`), in ``colour`` or a random one."""
     shapes = KINDS[kind](rng)
-    chosen = PALETTE[int(rng.integers(len(PALETTE)))]
+    chosen = some_colour(rng)
     friction = float(rng.uniform(0.6, 0.8))
     return of_shapes(kind, shapes, colour or chosen, friction)[0]
+
+
+def some_colour(rng: np.random.Generator) -> Colour:
+    """One of PALETTE."""
+    return PALETTE[int(rng.integers(len(PALETTE)))]
 
 
 def of_shapes(

@@ -7,8 +7,8 @@ import numpy as np
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
-from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
+from vpg_ros.shapes import Shape
+from vpg_ros.sim.objects import ObjectSpec, of_shapes, some_colour
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
 
@@ -117,10 +117,10 @@ def spread(world: World, count: int, apart: float, margin: float) -> list[tuple[
     )
 
 
-def coloured(kind: str, size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
-    """A box of ``size`` m in a random colour, as rough as any block."""
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes(kind, (Box(size),), colour, float(rng.uniform(0.6, 0.8)))[0]
+def coloured(kind: str, rng: np.random.Generator, *shapes: Shape) -> ObjectSpec:
+    """The block made of ``shapes`` in a random colour, as rough as any block."""
+    colour = some_colour(rng)
+    return of_shapes(kind, shapes, colour, float(rng.uniform(0.6, 0.8)))[0]
 
 
 def upright(spec: ObjectSpec, x: float, y: float, yaw: float, table_z: float) -> Pose:

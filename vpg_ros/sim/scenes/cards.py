@@ -3,8 +3,8 @@
 import numpy as np
 
 from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
-from vpg_ros.sim.scenes.base import scene, upright
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _OFF_CENTRE = 0.05  # m from the workspace's middle at most
@@ -32,5 +32,4 @@ def cards(world: World, objects: int) -> None:
 
 
 def _block(kind: str, size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes(kind, (Box(size),), colour, float(rng.uniform(0.6, 0.8)))[0]
+    return coloured(kind, rng, Box(size))

@@ -4,7 +4,7 @@ import numpy as np
 
 from vpg_ros.geometry import Pose
 from vpg_ros.shapes import Hull
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
+from vpg_ros.sim.objects import ObjectSpec, of_shapes, some_colour
 from vpg_ros.sim.scenes.base import scene
 from vpg_ros.sim.world import World
 
@@ -30,7 +30,7 @@ def _ball(rng: np.random.Generator) -> tuple[ObjectSpec, float]:
     radius = float(rng.uniform(0.011, 0.013))
     points = radius * _sphere(_POINTS)
     hull = Hull(tuple((float(x), float(y), float(z)) for x, y, z in points))
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
+    colour = some_colour(rng)
     return of_shapes("ball", (hull,), colour, float(rng.uniform(0.15, 0.20)))[0], radius
 
 

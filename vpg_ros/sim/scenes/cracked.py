@@ -6,8 +6,7 @@ caution should change nothing. The control of the scenes in which caution pays.
 
 from vpg_ros.shapes import Cylinder
 from vpg_ros.sim.accidents import Crack
-from vpg_ros.sim.objects import PALETTE, of_shapes
-from vpg_ros.sim.scenes.base import scene, spread, upright
+from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
 
 _CRACKED = 0.2  # share of them that break
@@ -21,9 +20,7 @@ def cracked(world: World, objects: int) -> None:
     rng = world.rng
     for x, y in spread(world, objects, _APART, _MARGIN):
         radius, height = (float(value) for value in rng.uniform(*_SIZE))
-        colour = PALETTE[int(rng.integers(len(PALETTE)))]
-        friction = float(rng.uniform(0.6, 0.8))
-        spec, _ = of_shapes("cylinder", (Cylinder(radius, height),), colour, friction)
+        spec = coloured("cylinder", rng, Cylinder(radius, height))
         body = world.add(spec, upright(spec, x, y, 0.0, world.workspace.table_z))
         if rng.random() < _CRACKED:
             world.hazards.append(Crack(body))

@@ -6,6 +6,7 @@ at once, or one of them chips. A push along the bars parts them.
 
 import numpy as np
 
+from vpg_ros.shapes import Box
 from vpg_ros.sim.accidents import Glaze
 from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
@@ -27,7 +28,7 @@ def glazed(world: World, objects: int) -> None:
         across = (width + _GAP) / 2 * np.array([-np.sin(yaw), np.cos(yaw)])
         pair = []
         for sign in (-1, 1)[: objects - 2 * index]:
-            spec = coloured("bar", (length, width, height), rng)
+            spec = coloured("bar", rng, Box((length, width, height)))
             at = np.array([x, y]) + sign * across
             pose = upright(spec, float(at[0]), float(at[1]), yaw, world.workspace.table_z)
             pair.append(world.add(spec, pose))

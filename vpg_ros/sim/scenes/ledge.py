@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vpg_ros.shapes import Box
 from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
@@ -30,7 +31,7 @@ def ledge(world: World, objects: int) -> None:
         cell = (np.array(divmod(index, 2)) - 0.5) * (side + _GAP)
         c, s = np.cos(turn), np.sin(turn)
         x, y = (float(value) for value in middle + cell @ np.array([[c, s], [-s, c]]))
-        spec = coloured("cube", (side, side, 0.8 * side), rng)
+        spec = coloured("cube", rng, Box((side, side, 0.8 * side)))
         if rng.random() < _SLIPPERY:
             spec = replace(spec, friction=_SMOOTH)
         world.add(spec, upright(spec, x, y, turn, world.workspace.table_z))

@@ -6,7 +6,7 @@ import numpy as np
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, block
+from vpg_ros.sim.objects import ObjectSpec, block, some_colour
 from vpg_ros.sim.scenes.base import scene, upright
 from vpg_ros.sim.world import World
 
@@ -53,7 +53,7 @@ def packed(world: World, objects: int) -> None:
         left -= group.count
     for group in groups:
         for x, y in group.places():
-            colour = PALETTE[int(world.rng.integers(len(PALETTE)))]
+            colour = some_colour(world.rng)
             spec = replace(group.spec, colour=colour)
             world.add(spec, upright(spec, x, y, group.yaw, world.workspace.table_z))
 

@@ -6,6 +6,7 @@ the air; swept off with the fingers above the lower block first, it does no harm
 
 import numpy as np
 
+from vpg_ros.shapes import Box
 from vpg_ros.sim.accidents import Thread
 from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
@@ -25,7 +26,7 @@ def sticky(world: World, objects: int) -> None:
         yaw, floor, stack = float(rng.uniform(0, np.pi / 2)), world.workspace.table_z, []
         for low, high in (_LOWER, _UPPER)[: objects - 2 * index]:
             side, height = (float(value) for value in rng.uniform(low, high))
-            spec = coloured("block", (side, side, height), rng)
+            spec = coloured("block", rng, Box((side, side, height)))
             stack.append(world.add(spec, upright(spec, x, y, yaw, floor)))
             floor += height + 2e-4
         if rng.random() < _STICKING and len(stack) == 2:

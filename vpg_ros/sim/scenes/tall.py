@@ -4,8 +4,8 @@ import numpy as np
 
 from vpg_ros.geometry import Pose
 from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
-from vpg_ros.sim.scenes.base import scene, upright
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _MIDDLE = 0.05  # m from the workspace's middle that one stands at most: it needs room to fall
@@ -34,5 +34,4 @@ def _box(rng: np.random.Generator) -> ObjectSpec:
     lid = (height - thickness) / 2
     plates = (Box((side, side, thickness), Pose((0.0, 0.0, z))) for z in (-lid, lid))
     shapes = (Box((post, post, height - 2 * thickness)), *plates)
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes("tall_box", shapes, colour, float(rng.uniform(0.6, 0.8)))[0]
+    return coloured("tall_box", rng, *shapes)

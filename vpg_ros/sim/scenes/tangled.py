@@ -6,6 +6,7 @@ twin off in the air; a push that parts the two first costs a step and does no ha
 
 import numpy as np
 
+from vpg_ros.shapes import Box
 from vpg_ros.sim.accidents import Thread
 from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
@@ -27,7 +28,7 @@ def tangled(world: World, objects: int) -> None:
         signs = (-1, 1) if 2 * index + 2 <= objects else (1,)
         pair = []
         for sign in signs:
-            spec = coloured("cube", (side, side, side), rng)
+            spec = coloured("cube", rng, Box((side, side, side)))
             at = np.array([x, y]) + sign * offset
             pose = upright(spec, float(at[0]), float(at[1]), yaw, world.workspace.table_z)
             pair.append(world.add(spec, pose))

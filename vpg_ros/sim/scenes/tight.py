@@ -11,8 +11,8 @@ import numpy as np
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.shapes import Box, Cylinder, Hull, Shape, prism_corners
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
-from vpg_ros.sim.scenes.base import scene, upright
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _GAP = 2e-4  # m between neighbours
@@ -206,8 +206,7 @@ def _box(rng: np.random.Generator, x: float, y: float, z: float) -> ObjectSpec:
 
 
 def _spec(rng: np.random.Generator, shape: Shape) -> ObjectSpec:
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes(type(shape).__name__.lower(), (shape,), colour, rng.uniform(0.6, 0.8))[0]
+    return coloured(type(shape).__name__.lower(), rng, shape)
 
 
 def _cuboid(rng: np.random.Generator, x: float, y: float) -> Shape:

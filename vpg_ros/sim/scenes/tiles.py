@@ -9,8 +9,8 @@ import numpy as np
 
 from vpg_ros.geometry import FloatArray
 from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
-from vpg_ros.sim.scenes.base import scene, upright
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _OFF_CENTRE = 0.08  # m from the workspace's middle at most
@@ -69,5 +69,4 @@ def tiles(world: World, objects: int) -> None:
 
 
 def _tile(size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes("tile", (Box(size),), colour, float(rng.uniform(0.6, 0.8)))[0]
+    return coloured("tile", rng, Box(size))

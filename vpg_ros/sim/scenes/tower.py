@@ -3,8 +3,8 @@
 import numpy as np
 
 from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import PALETTE, ObjectSpec, of_shapes
-from vpg_ros.sim.scenes.base import scene, upright
+from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _RADIUS = 0.11  # m of the circle on which they stand
@@ -34,5 +34,4 @@ def tower(world: World, objects: int) -> None:
 
 def _cube(rng: np.random.Generator) -> ObjectSpec:
     side = float(rng.uniform(*_SIDES))
-    colour = PALETTE[int(rng.integers(len(PALETTE)))]
-    return of_shapes("cube", (Box((side, side, side)),), colour, float(rng.uniform(0.6, 0.8)))[0]
+    return coloured("cube", rng, Box((side, side, side)))
