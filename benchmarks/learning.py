@@ -22,6 +22,7 @@ import learning_report
 import torch
 from rich.console import Console
 
+from vpg_ros.atomic import write_json
 from vpg_ros.cli.evaluate import figures_table
 from vpg_ros.errors import VpgError, require
 from vpg_ros.learning.config_file import read_config
@@ -32,7 +33,6 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import Progress, figures
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
-from vpg_ros.run_folder import write_json
 
 STEPS = ("train", "evaluate", "report")
 FULL = "full"  # the variant without changes

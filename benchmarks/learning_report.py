@@ -11,11 +11,10 @@ import matplotlib as mpl
 import numpy as np
 
 from vpg_ros import primitives
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import write_atomically, write_json
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.figures import Run, mcnemar
 from vpg_ros.learning.progress import WINDOW
-from vpg_ros.run_folder import write_json
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

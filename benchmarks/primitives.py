@@ -18,6 +18,7 @@ from rich.table import Table
 
 from benchmarks.scripted import SCRIPTS
 from vpg_ros.action import Action
+from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import CAMERAS, TableEnv
@@ -25,7 +26,6 @@ from vpg_ros.learning.figures import figure
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.resources import resource
-from vpg_ros.run_folder import write_json
 from vpg_ros.sim import scenes
 
 OBJECTS = {"tall": 1, "cornered": 1, "tiles": 6, "cards": 2, "tower": 3}

@@ -21,18 +21,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import write_json
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.rollout_workers import RolloutWorkers
+from vpg_ros.learning.threads import one_thread
 from vpg_ros.learning.train import Trainer, TrainingConfig
-from vpg_ros.run_folder import write_json
 
 _MANY = 1_000_000  # actions: more than there is time for
 _IN_TURNS = "in turns"
@@ -145,8 +144,7 @@ def main() -> int:
     parser.add_argument("--camera", choices=("perspective", "ortho"), default="perspective")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     config = TrainingConfig(actions=_MANY, warm_up=options.skipped, camera=options.camera)
     console, rows = Console(), []
     for kind in (_IN_TURNS, *map(str, options.workers)):

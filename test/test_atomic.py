@@ -18,7 +18,7 @@ WRITERS = {
     "from vpg_ros.policy.network import ValueNetwork\n"
     "from vpg_ros.policy.config import NetworkConfig\n"
     "content = ValueNetwork(NetworkConfig.of_repertoire())",
-    "summary.json": "from vpg_ros.run_folder import write_json as write\n"
+    "summary.json": "from vpg_ros.atomic import write_json as write\n"
     "content = {'text': 'x' * 20_000}",
     "report.html": "from vpg_ros.viz.report import write_report\n"
     "write = lambda path, content: write_report(path, content, [])\n"

@@ -23,6 +23,7 @@ from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
+from vpg_ros.atomic import write_json
 from vpg_ros.bringup.network import reserve_address, reserve_domain
 from vpg_ros.bringup.supervisor import Supervisor
 from vpg_ros.errors import ErrorCode, VpgError
@@ -39,7 +40,7 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.policy.baselines import HeuristicPolicy
 from vpg_ros.policy.exploration import Exploration
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
-from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE, write_json
+from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.system import sim
 
 PATIENCE = 150.0  # s of wall time for anything, on a busy machine

@@ -1,8 +1,10 @@
 """Files that appear whole or not at all, whenever the process is killed or the disk is full."""
 
 import errno
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from vpg_ros.errors import ErrorCode, VpgError
 
@@ -24,3 +26,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink()
         code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
         raise VpgError(code, f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -2,12 +2,9 @@
 
 import contextlib
 import errno
-import json
 import time
 from pathlib import Path
-from typing import Any
 
-from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 
 EVENTS_FILE = "events.jsonl"
@@ -34,11 +31,6 @@ def new_run_folder(chosen: str = "") -> Path:
         sentence = f"run_dir is {str(path)!r} and cannot be made: {error.strerror}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     return path.resolve()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _make_unused(path: Path) -> Path:

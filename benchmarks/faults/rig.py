@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faults.operator import Operator, operator
+from vpg_ros.atomic import write_json
 from vpg_ros.bringup.network import reserve_address, reserve_domain
 from vpg_ros.bringup.process import NodeProcess
 from vpg_ros.errors import VpgError
 from vpg_ros.learning.store import read_transitions
-from vpg_ros.run_folder import EVENTS_FILE, SUMMARY_FILE, TRANSITIONS_FILE, write_json
+from vpg_ros.run_folder import EVENTS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.system import NodeEntry, sim
 
 FAULT_PORT = 30999

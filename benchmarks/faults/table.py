@@ -1,6 +1,5 @@
 """What a run of faults shows and writes."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,14 +8,14 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.faults.trial import Result
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode
 
 
 def write(path: Path, content: Any) -> None:
     """Replace a JSON file whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_json(path, content)
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:

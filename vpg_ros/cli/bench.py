@@ -55,7 +55,7 @@ def run_decision(options: argparse.Namespace) -> int:
     rows = _rows(options)
     _show(rows)
     if options.json:
-        from vpg_ros.run_folder import write_json
+        from vpg_ros.atomic import write_json
 
         write_json(options.json, rows)
     return 0

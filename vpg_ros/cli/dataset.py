@@ -86,15 +86,12 @@ def _add_make(commands: "Subparsers") -> None:
 
 def run_make(options: argparse.Namespace) -> int:
     """Make a data set, with a progress bar; prints its card."""
-    import cv2
-    import torch
     from rich.console import Console
 
     from vpg_ros.learning.offline.datasets import DatasetSpec, make_dataset
+    from vpg_ros.learning.threads import one_thread
 
-    # One thread, on which a network decides the same again.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     spec = DatasetSpec(options.kind, options.actions, options.seed, options.camera)
     console = Console()
     with progress_bar(console) as bar:

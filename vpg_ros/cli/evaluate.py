@@ -91,9 +91,9 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, with a progress bar; a table of figures at the end."""
     from rich.console import Console
 
+    from vpg_ros.atomic import write_json
     from vpg_ros.errors import require
     from vpg_ros.learning.evaluation import evaluate
-    from vpg_ros.run_folder import write_json
 
     log = options.json and options.json.with_suffix(".jsonl")
     require(log != options.json or not log, f"--json is {str(log)!r}; it must not end in .jsonl")

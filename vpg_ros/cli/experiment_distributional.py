@@ -1,10 +1,10 @@
 """``vpg experiment distributional``: what value distributions bring, and where caution pays."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpg_ros.choices import HEADS
+from vpg_ros.cli.study import add_study, asked, show
 
 if TYPE_CHECKING:
     from vpg_ros.learning.distributional.experiment import Matrix
@@ -19,10 +19,9 @@ was stopped."""
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the study."""
-    parser = subparsers.add_parser(
-        "distributional", help="value heads side by side, and caution", description=_DESCRIPTION
+    parser = add_study(
+        subparsers, "distributional", "value heads side by side, and caution", _DESCRIPTION
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
     parser.add_argument(
         "--parts", nargs="+", help="standard, risk, decision (default all, in this order)"
     )
@@ -30,7 +29,6 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--risk-heads", nargs="+", choices=HEADS[1:], help="on the scenes with accidents"
     )
-    parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings (default 0 to 4)")
     parser.add_argument("--actions", type=int, help="of a standard training (default 1000)")
     parser.add_argument(
         "--risk-actions", type=int, help="of one on scenes with accidents (default 1500)"
@@ -40,35 +38,25 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--held-out", type=int, help="transitions that calibration is measured on (default 300)"
     )
-    parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
-    parser.add_argument(
-        "--quick", action="store_true", help="a small matrix, in minutes, to see it work"
-    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the study; prints what begins, and the tables at the end."""
-    import cv2
-    import torch
     from rich.console import Console
-    from rich.markdown import Markdown
 
     from vpg_ros.learning.distributional import experiment, results
+    from vpg_ros.learning.threads import one_thread
 
-    # One thread, on which trainings are exactly repeatable.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     console = Console()
     found = experiment.run(_matrix(options), options.out, console.print)
-    console.print(Markdown(results.write(found, options.out)))
-    console.print(f"results: {options.out / 'results.json'}", soft_wrap=True)
+    show(console, results.write(found, options.out), options.out)
     return 0
 
 
 def _matrix(options: argparse.Namespace) -> "Matrix":
     """What the arguments ask for."""
-    from vpg_ros.cli.matrix import asked
     from vpg_ros.learning.distributional.experiment import QUICK, Matrix
 
     return asked(options, QUICK if options.quick else Matrix())

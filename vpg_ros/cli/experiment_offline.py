@@ -2,11 +2,11 @@
 
 import argparse
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.cli.study import add_study, asked, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,7 @@ where it was stopped."""
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the study."""
-    parser = subparsers.add_parser(
-        "offline", help="learn from logs alone", description=_DESCRIPTION
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
+    parser = add_study(subparsers, "offline", "learn from logs alone", _DESCRIPTION)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, help="kinds of data")
     parser.add_argument("--sizes", nargs="+", type=int, help="transitions learned from")
     parser.add_argument("--algorithms", nargs="+", choices=OFFLINE_ALGORITHMS)
@@ -38,7 +35,6 @@ def add_parser(subparsers: "Subparsers") -> None:
         choices=OFFLINE_VARIANTS,
         help="what is changed of each training, one thing in each, to see what decides",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings")
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
     parser.add_argument(
         "--scenes",
@@ -50,7 +46,6 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
     )
-    parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
     parser.add_argument(
         "--workers",
         type=int,
@@ -62,30 +57,22 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="Ray cluster for the workers, which must see --out: HOST:PORT of its head node, or "
         "auto (default: start one here)",
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="a small matrix, in minutes, to see it work"
-    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the study; prints what begins, and the tables at the end."""
-    import cv2
-    import torch
     from rich.console import Console
-    from rich.markdown import Markdown
 
     from vpg_ros.learning.offline import results
+    from vpg_ros.learning.threads import one_thread
 
-    # One thread, on which trainings are exactly repeatable.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     console = Console()
     matrix = _matrix(options)
     with watching(console) as watch:
         cells = _cells(options, matrix, watch)
-    console.print(Markdown(results.write(cells, options.out)))
-    console.print(f"results: {options.out / 'results.json'}", soft_wrap=True)
+    show(console, results.write(cells, options.out), options.out)
     return 0
 
 
@@ -130,7 +117,6 @@ def _cells(options: argparse.Namespace, matrix: "Matrix", watch: "Watch") -> lis
 
 def _matrix(options: argparse.Namespace) -> "Matrix":
     """What the arguments ask for."""
-    from vpg_ros.cli.matrix import asked
     from vpg_ros.learning.offline.matrix import QUICK, Matrix
 
     return asked(options, QUICK if options.quick else Matrix())

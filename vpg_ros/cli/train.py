@@ -93,8 +93,8 @@ def run(options: argparse.Namespace) -> int:
     """Train, with a progress bar; prints the figures and where the weights are."""
     from rich.console import Console
 
+    from vpg_ros.atomic import write_json
     from vpg_ros.learning.progress import figures
-    from vpg_ros.run_folder import write_json
 
     _check_paths(options)
     console = Console()
@@ -136,15 +136,11 @@ def _make_source(options: argparse.Namespace) -> "MakeSource":
 
 def _trainer(options: argparse.Namespace) -> "Trainer":
     """The training asked for, new or, with --resume only, the one in the folder."""
-    import cv2
-    import torch
-
     from vpg_ros.learning.config_file import read_config
+    from vpg_ros.learning.threads import one_thread
     from vpg_ros.learning.train import Trainer, holds_training
 
-    # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     names = ("actions", "seed", "camera", "head", "strategy")
     given = {name: getattr(options, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}

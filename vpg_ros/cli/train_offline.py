@@ -63,16 +63,13 @@ def add_parser(subparsers: "Subparsers") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, with a progress bar; prints the figures and where the weights are."""
-    import cv2
-    import torch
     from rich.console import Console
 
+    from vpg_ros.atomic import write_json
     from vpg_ros.learning.offline.train import OfflineTrainer
-    from vpg_ros.run_folder import write_json
+    from vpg_ros.learning.threads import one_thread
 
-    # Small convolutions gain little from more threads, and runs are exactly repeatable on one.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     console = Console()
     config = _config(options)
     log = _read(console, options.dataset, config.limit)

@@ -13,7 +13,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-import cv2
 import torch
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.learner import Learner, greedy_policy
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.rollout import Rollout
+from vpg_ros.learning.threads import one_thread
 from vpg_ros.orphans import die_with_parent
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network, make_network
@@ -104,8 +104,7 @@ def _act(
     """The child: one episode for each request, one message with weights before each action."""
     die_with_parent(signal.SIGKILL, parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     network = make_network(network_config).eval()
     rollout = Rollout(config, lambda: greedy_policy(network, torch.device("cpu"), learning))
     with suppress(EOFError, ConnectionError):  # the trainer is gone

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
 
 Content = dict[str, Any]
@@ -14,14 +14,26 @@ Content = dict[str, Any]
 def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], Content]) -> Content:
     """What ``make`` returned, now or when it was kept; plain JSON types.
 
-    settings: everything that the content depends on besides its path. Raises STORE_MISMATCH where
-    the file was made with others, STORE_UNREADABLE where it is damaged.
+    settings: everything that the content depends on besides its path. Raises as ``read_kept``.
+    """
+    if not path.is_file():
+        keep(path, settings, make())
+    return read_kept(path, settings)
+
+
+def keep(path: Path, settings: Mapping[str, Any], content: Content) -> None:
+    """Write a piece, its folder too if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"settings": settings, **content})
+
+
+def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
+    """A piece that was kept.
+
+    Raises STORE_MISMATCH where the file was made with other settings, STORE_UNREADABLE where it is
+    damaged.
     """
     wanted = json.loads(json.dumps(settings))
-    if not path.is_file():
-        content = {"settings": wanted, **make()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     try:
         found: Content = json.loads(path.read_text())
         before = found["settings"]

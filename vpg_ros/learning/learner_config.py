@@ -24,18 +24,17 @@ class LearnerConfig(DescentConfig):
     remembered nothing is known but the scene they led to.
 
     smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
-    acts and when the next scene is valued.
-    targets: name of the rule in ``targets.RULES``. push_reward: for an action other than a pick
-    that changed the scene. target_network: whether the averaged weights value the next scene,
-    rather than the learning ones. double: whether the learning weights choose which action of the
-    next scene is valued (Double DQN, van Hasselt et al. 2016, equation 4). augment: whether samples
-    are mirrored and turned where that changes nothing. mask: whether inadmissible actions are left
-    out of the next scene's value and of what the policy chooses. empty_table: weight of drawing the
-    best-valued place towards 0 where it is empty table (Hundt et al. 2020, SPOT-Q). priority:
-    exponent of rank-based prioritised replay (Schaul et al. 2016), 0 for uniform. schedule: of a
-    hierarchical strategy, whether its two levels learn from the beginning ("joint"), or one after
-    the other and then both ("staged", ``meta_level.STAGES``). accident_cost: what an accident
-    costs, in picks; 0 for accidents to be overlooked.
+    acts and when the next scene is valued. targets: name of the rule in ``targets.RULES``.
+    push_reward: for an action other than a pick that changed the scene. target_network: whether the
+    averaged weights value the next scene, rather than the learning ones. double: whether the
+    learning weights choose which action of the next scene is valued (Double DQN, van Hasselt et al.
+    2016, equation 4). augment: whether samples are mirrored and turned where that changes nothing.
+    mask: whether inadmissible actions are left out of the next scene's value and of what the policy
+    chooses. empty_table: weight of drawing the best-valued place towards 0 where it is empty table
+    (Hundt et al. 2020, SPOT-Q). priority: exponent of rank-based prioritised replay (Schaul et al.
+    2016), 0 for uniform. schedule: of a hierarchical strategy, whether its two levels learn from
+    the beginning ("joint"), or one after the other and then both ("staged", ``meta_level.STAGES``).
+    accident_cost: what an accident costs, in picks; 0 for accidents to be overlooked.
     """
 
     batch: int = 32

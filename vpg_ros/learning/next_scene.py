@@ -1,14 +1,14 @@
 """What the scene that an action leaves is worth."""
 
-import numpy as np
 import torch
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.returns import Returns
 from vpg_ros.policy.acting import Evaluator
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, admissible_cells, cells_within, own_pixels
+from vpg_ros.policy.maps import admissible_cells, cells_within, only_near
 from vpg_ros.policy.network import Network
+from vpg_ros.policy.selection import highest
 
 
 def best_within_reach(
@@ -27,31 +27,17 @@ def best_within_reach(
     shape = valuing.config
     allowed = admissible_cells(scene, shape.names, shape.cell, config.mask)
     near = cells_within(config.reach, *place, scene, 1)
-    own = own_pixels(near, shape.cell)
-    within = {name: mask & own for name, mask in allowed.items()}
-    within = {name: mask for name, mask in within.items() if mask.any()}
+    reachable = only_near(allowed, near, shape.cell)
+    within = {name: mask for name, mask in reachable.items() if mask.any()}
     evaluator = Evaluator(valuing, device, config.smoothing)
     looked = evaluator.look(scene, near)
     values = preferred = evaluator.evaluate(looked, admissible=within, names=tuple(within))
     if choosing is not valuing:
         other = Evaluator(choosing, device, config.smoothing)
         preferred = other.evaluate(other.look(scene, near), admissible=within, names=tuple(within))
-    best = _best(preferred, within)
+    best = highest(preferred, within)
     if best is None:
         return None
     name, cell = best
     returns = evaluator.distribution(looked, name, *cell)
     return Returns.certain(float(values[name][cell])) if returns is None else Returns.of(returns)
-
-
-def _best(values: FloatMaps, allowed: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
-    """Primitive, and rotation, row and column, of the highest admissible value; None of none."""
-    highest: float | None = None
-    best: tuple[str, tuple[int, int, int]] | None = None
-    for name, mask in allowed.items():
-        masked = np.where(mask, values[name], -np.inf)
-        rotation, row, column = np.unravel_index(int(masked.argmax()), masked.shape)
-        value = float(masked[rotation, row, column])
-        if mask.any() and (highest is None or value > highest):
-            highest, best = value, (name, (int(rotation), int(row), int(column)))
-    return best

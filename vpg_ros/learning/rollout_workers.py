@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import torch
 
 from vpg_ros.action import Transition
@@ -23,6 +22,7 @@ from vpg_ros.learning.learner import Learner, greedy_policy
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.rollout import Rollout
+from vpg_ros.learning.threads import one_thread
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
@@ -41,9 +41,7 @@ class RolloutWorker:
     def __init__(
         self, config: TrainingConfig, network_config: NetworkConfig, learning: LearnerConfig
     ) -> None:
-        # More threads would hinder the other workers.
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
+        one_thread()
         self._network, self._learning = make_network(network_config).eval(), learning
         self._policy = self._greedy()
         self._rollout = Rollout(config, lambda: self._policy)

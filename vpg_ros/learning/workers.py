@@ -8,14 +8,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 
-import cv2
-import torch
-
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.cases import EvaluationCase
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player, evaluate_run
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.threads import one_thread
 from vpg_ros.orphans import die_with_parent
 
 Task = tuple[EvaluationCase, int]
@@ -25,9 +23,7 @@ class Worker:
     """One environment and one player, which play task after task on one thread."""
 
     def __init__(self, player: Player, camera: str) -> None:
-        # More threads would hinder other workers, and sums in another order change a decision.
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
+        one_thread()
         self._env = TableEnv(camera, task="scene")
         self._policy = player.load().policy
 

@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.store import TransitionWriter
 from vpg_ros.run_figures import figures
-from vpg_ros.run_folder import (
-    EVENTS_FILE,
-    REPORT_FILE,
-    SUMMARY_FILE,
-    TRANSITIONS_FILE,
-    write_json,
-)
+from vpg_ros.run_folder import EVENTS_FILE, REPORT_FILE, SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.viz.report import DecisionRecord, write_report
 
 # Newest steps that are kept for the report: their pictures fill memory and file.

@@ -17,7 +17,7 @@ from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, own_pixels
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, only_near
 from vpg_ros.policy.meta import MetaNetwork, overview
 from vpg_ros.policy.network import (
     DOWNSAMPLING,
@@ -229,8 +229,7 @@ def value_maps(
     config = network.config
     allowed = admissible_cells(heightmap, config.names, config.cell)
     if near is not None:
-        own = own_pixels(near, config.cell)
-        allowed = {name: mask & own for name, mask in allowed.items()}
+        allowed = only_near(allowed, near, config.cell)
     evaluator = Evaluator(network, device)
     values = evaluator.evaluate(evaluator.look(heightmap, near))
     return ValueMaps(values, allowed, config.cell)

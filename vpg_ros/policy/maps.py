@@ -47,6 +47,12 @@ def own_pixels(mask: NDArray[np.bool_], cell: int) -> NDArray[np.bool_]:
     return mask[..., cell // 2 :: cell, cell // 2 :: cell]
 
 
+def only_near(allowed: BoolMaps, near: NDArray[np.bool_], cell: int) -> BoolMaps:
+    """``allowed`` less the cells whose own pixel is not ``near``, rows×columns of pixels."""
+    own = own_pixels(near, cell)
+    return {name: mask & own for name, mask in allowed.items()}
+
+
 def squared_distances(row: int, column: int, shape: tuple[int, int], cell: int) -> FloatArray:
     """Of every cell's own pixel from the pixel (row, column), pixels²; shape: rows, columns."""
     rows, columns = (np.arange(count) * cell + cell // 2 for count in shape)

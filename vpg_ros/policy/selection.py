@@ -33,21 +33,32 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     Ties go to the first primitive, then rotation, row and column in the maps' order, so that equal
     maps give equal actions. Raises NO_ADMISSIBLE_ACTION and VALUES_INVALID.
     """
-    best: tuple[float, str, int] | None = None
     for name, values in maps.values.items():
-        masked = np.where(maps.admissible[name], values, -np.inf)
         require(
-            not np.isnan(masked).any(),
+            not np.isnan(values[maps.admissible[name]]).any(),
             f"the value map of {name} is not a number at admissible pixels: the weights are broken",
             ErrorCode.VALUES_INVALID,
         )
-        index = int(np.argmax(masked))
-        value = float(masked.flat[index])
-        if np.isfinite(value) and (best is None or value > best[0]):
-            best = (value, name, index)
+    best = highest(maps.values, maps.admissible)
     if best is None:
         raise nothing_admissible(maps.values)
-    return _action_at(maps, heightmap, best[1], best[2])
+    return _action_at(maps, heightmap, *best)
+
+
+def highest(values: FloatMaps, admissible: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
+    """Primitive, and rotation, row and column, of the highest admissible value; None of none.
+
+    Ties go to the first in the maps' order.
+    """
+    best: tuple[str, tuple[int, int, int]] | None = None
+    most = -np.inf
+    for name, own in values.items():
+        masked = np.where(admissible[name], own, -np.inf)
+        rotation, row, column = np.unravel_index(int(np.argmax(masked)), masked.shape)
+        value = float(masked[rotation, row, column])
+        if np.isfinite(value) and value > most:
+            most, best = value, (name, (int(rotation), int(row), int(column)))
+    return best
 
 
 def nothing_admissible(names: Iterable[str]) -> VpgError:
@@ -66,12 +77,13 @@ def best_cells(maps: ValueMaps) -> BoolMaps:
     return {name: maps.admissible[name] & (v >= highest - ROUNDING) for name, v in masked.items()}
 
 
-def _action_at(maps: ValueMaps, heightmap: Heightmap, name: str, index: int) -> Action:
-    values = maps.values[name]
-    rotation, row, column = (int(i) for i in np.unravel_index(index, values.shape))
+def _action_at(
+    maps: ValueMaps, heightmap: Heightmap, name: str, place: tuple[int, int, int]
+) -> Action:
+    rotation, row, column = place
     pixel = cell_to_pixel(row, column, maps.cell)
     action = primitives.get(name).action(*pixel, rotation, heightmap)
-    return replace(action, value=float(values.flat[index]))
+    return replace(action, value=float(maps.values[name][place]))
 
 
 def without_tried(

@@ -7,8 +7,9 @@
 What is there is not done again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -98,20 +99,28 @@ def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> Conten
 
 
 def _standard_part(matrix: Matrix, out: Path, report: Report) -> list[Content]:
-    cells = []
-    for head in matrix.heads:
-        for seed in matrix.seeds:
-            report(f"standard scenes, {head}, seed {seed}")
-            cells.append(_standard(head, seed, matrix, out / "standard" / head / f"seed-{seed}"))
-    return cells
+    trainings = list(product(matrix.heads, matrix.seeds))
+    return _cells("standard scenes", trainings, _standard, matrix, out / "standard", report)
 
 
 def _risk_part(matrix: Matrix, out: Path, report: Report) -> list[Content]:
+    trainings = list(product(matrix.risk_heads, matrix.seeds))
+    return _cells("scenes with accidents", trainings, _risk, matrix, out / "risk", report)
+
+
+def _cells(
+    title: str,
+    trainings: Sequence[tuple[str, int]],
+    make: Callable[[str, int, Matrix, Path], Content],
+    matrix: Matrix,
+    folder: Path,
+    report: Report,
+) -> list[Content]:
+    """What each training (head, seed) came to."""
     cells = []
-    for head in matrix.risk_heads:
-        for seed in matrix.seeds:
-            report(f"scenes with accidents, {head}, seed {seed}")
-            cells.append(_risk(head, seed, matrix, out / "risk" / head / f"seed-{seed}"))
+    for head, seed in trainings:
+        report(f"{title}, {head}, seed {seed}")
+        cells.append(make(head, seed, matrix, folder / head / f"seed-{seed}"))
     return cells
 
 
@@ -166,10 +175,7 @@ def _risk(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
 
 
 def risk_training(actions: int, seed: int, head: str, camera: str) -> TrainingConfig:
-    """All families alike, and random actions enough that pushes before picks are tried in each.
-
-    Half of the default updates: scenes are few and simple, and the time goes into more of them.
-    """
+    """All families alike, and random actions enough that pushes before picks are tried in each."""
     mixes = tuple(SceneMix(name, 1.0, most, most) for name, most in FAMILIES.items())
     return TrainingConfig(
         actions,
@@ -177,7 +183,6 @@ def risk_training(actions: int, seed: int, head: str, camera: str) -> TrainingCo
         warm_up=min(250, actions // 2),
         exploration=0.15,
         other_share=0.6,
-        updates=1,
         camera=camera,
         head=head,
         scenes=mixes,

@@ -1,6 +1,5 @@
 """The results of the study of value distributions: one file, its tables and its picture."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 import matplotlib as mpl
 from scipy.stats import binomtest
 
-from vpg_ros.atomic import write_atomically
-from vpg_ros.learning.distributional.calibration import LEVELS
+from vpg_ros.learning.distributional.calibration import LEVELS, Calibration
 from vpg_ros.learning.distributional.experiment import FAMILIES, MEASURES
 from vpg_ros.learning.figures import Figure, Run, accidents, completion, over_all
 from vpg_ros.learning.offline.interval import bootstrap_mean
-from vpg_ros.learning.tables import markdown_table
+from vpg_ros.learning.tables import markdown_table, write_results
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -29,8 +27,7 @@ def write(found: Found, out: Path) -> str:
     """Write results.json, results.md and results.png to ``out``; returns the Markdown."""
     content = summary(found)
     text = markdown(content)
-    write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
-    write_atomically(out / "results.md", text.encode())
+    write_results(content, text, out)
     picture(content, out / "results.png")
     return text
 
@@ -117,7 +114,7 @@ def _calibrated(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any
         sum(each["observed"][k] * each["samples"] for each in found) / samples
         for k in range(len(LEVELS))
     ]
-    worst = max(abs(o - level) for o, level in zip(observed, LEVELS, strict=True))
+    worst = Calibration(tuple(observed), samples).worst
     return {"scenes": part, "head": head, "observed": observed, "worst": worst, "samples": samples}
 
 

@@ -1,16 +1,14 @@
 """The results of the study of strategies: one file, its tables and its picture."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
-from vpg_ros.atomic import write_atomically
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.figures import Figure, Run, completion, mcnemar
-from vpg_ros.learning.tables import markdown_table
+from vpg_ros.learning.tables import markdown_table, write_results
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -31,8 +29,7 @@ def write(bench: Sequence[Content], cells: Sequence[Content], out: Path) -> str:
         "cells": [{k: v for k, v in cell.items() if k != "runs"} for cell in cells],
     }
     text = markdown(bench, rows)
-    write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
-    write_atomically(out / "results.md", text.encode())
+    write_results(content, text, out)
     picture(bench, rows, out / "results.png")
     return text
 

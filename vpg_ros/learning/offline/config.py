@@ -6,7 +6,6 @@ from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
-from vpg_ros.policy.acting import SMOOTHING
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,7 @@ class OfflineConfig:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")
 
     def learner(self, double: bool = False, targets: str = "discounted") -> LearnerConfig:
-        """The settings of a learner of action values.
-
-        Uniform replay, as a log has no newest; values are averaged over places in targets too, as
-        nothing that is tried will show where one is too high.
-        """
+        """The settings of a learner of action values: uniform replay, as a log has no newest."""
         return LearnerConfig(
             rate=self.rate,
             decay_updates=self.updates,
@@ -67,7 +62,6 @@ class OfflineConfig:
             newest_share=0.0,
             gamma=self.gamma,
             refresh_every=2,
-            smoothing=SMOOTHING,
             realised=False,
             targets=targets,
             push_reward=self.push_reward,

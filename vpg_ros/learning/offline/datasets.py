@@ -1,6 +1,5 @@
 """Data sets made by one command each: the same settings give the same transitions."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ import numpy as np
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.env import CAMERAS
@@ -70,7 +69,7 @@ def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: No
     card = DataCard()
     info(out, card.add)
     content = {"spec": asdict(spec), **card.figures()}
-    write_atomically(out / CARD, (json.dumps(content, indent=2) + "\n").encode())
+    write_json(out / CARD, content)
     return card
 
 

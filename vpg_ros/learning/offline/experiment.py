@@ -7,15 +7,13 @@
 What is there is not done again, so that several processes can share a folder by their seeds.
 """
 
-import json
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.atomic import write_atomically
-from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.kept import keep, read_kept
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import CARD, DatasetSpec, episodes, make_dataset
 from vpg_ros.learning.offline.estimates import estimates
@@ -62,17 +60,13 @@ def complete_online(matrix: Matrix, out: Path, watch: Watch) -> None:
         return
     player = Player("network", resource(SHIPPED_WEIGHTS))
     found = measured(player, folder, matrix, "the shipped weights", watch)
-    _keep(folder, matrix, {"algorithm": ONLINE, **found})
+    keep(folder / CELL, matrix.settings(), {"algorithm": ONLINE, **found})
 
 
 def complete(cell: Cell, matrix: Matrix, out: Path, logs: "Logs") -> None:
     """Train and measure one cell, and keep what came of it."""
-    _keep(cell.folder(out), matrix, _train_and_measure(cell, matrix, out, logs))
-
-
-def _keep(folder: Path, matrix: Matrix, content: dict[str, Any]) -> None:
-    text = json.dumps({"settings": matrix.settings(), **content}, indent=2) + "\n"
-    write_atomically(folder / CELL, text.encode())
+    content = _train_and_measure(cell, matrix, out, logs)
+    keep(cell.folder(out) / CELL, matrix.settings(), content)
 
 
 def collect(matrix: Matrix, out: Path) -> list[dict[str, Any]]:
@@ -81,21 +75,7 @@ def collect(matrix: Matrix, out: Path) -> list[dict[str, Any]]:
     Raises STORE_MISMATCH for one that has other settings.
     """
     folders = [out / ONLINE, *(cell.folder(out) for cell in matrix.cells())]
-    return [_read(folder / CELL, matrix) for folder in folders]
-
-
-def _read(path: Path, matrix: Matrix) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        settings = content["settings"]
-    except (OSError, ValueError, KeyError) as error:
-        raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} is damaged: {error!r}") from error
-    require(
-        settings == matrix.settings(),
-        f"{path} was made with {settings}, not {matrix.settings()}; choose another folder",
-        ErrorCode.STORE_MISMATCH,
-    )
-    return content
+    return [read_kept(folder / CELL, matrix.settings()) for folder in folders]
 
 
 class Logs:

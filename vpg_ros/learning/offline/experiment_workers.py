@@ -15,6 +15,7 @@ from vpg_ros.learning.offline.experiment import (
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.ray_cluster import connect, import_ray
+from vpg_ros.learning.threads import one_thread
 
 
 def run_on_workers(
@@ -52,20 +53,11 @@ def run_on_workers(
 
 def _make(kind: str, matrix: Matrix, out: Path) -> None:
     """In a worker: a data set."""
-    _one_thread()
+    one_thread()
     Logs(matrix, out, Watch()).make(kind)
 
 
 def _complete(cell: Cell, matrix: Matrix, out: Path) -> None:
     """In a worker: a cell."""
-    _one_thread()
+    one_thread()
     complete(cell, matrix, out, Logs(matrix, out, Watch()))
-
-
-def _one_thread() -> None:
-    """More threads would hinder the other workers, and trainings would not repeat themselves."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

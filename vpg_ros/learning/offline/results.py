@@ -1,6 +1,5 @@
 """The results of the offline experiment: one file, its tables and its picture."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,12 +8,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from vpg_ros.atomic import write_atomically
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline.estimates import ranked
 from vpg_ros.learning.offline.results_picture import picture
 from vpg_ros.learning.offline.results_tables import markdown
 from vpg_ros.learning.offline.synergy import synergy
+from vpg_ros.learning.tables import write_results
 
 Content = Mapping[str, Any]
 _AXES = ("dataset", "size", "algorithm", "variant")  # of a row, besides its seeds
@@ -32,8 +31,7 @@ def write(cells: Sequence[Content], out: Path) -> str:
         "rankings": ranks,
         "cells": [{k: v for k, v in c.items() if k != "runs"} for c in cells],
     }
-    write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
-    write_atomically(out / "results.md", text.encode())
+    write_results(content, text, out)
     picture(rows, out / "results.png")
     return text
 

@@ -1,0 +1,46 @@
+"""What the commands of all studies have in common."""
+
+import argparse
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from rich.console import Console
+
+    Matrix = TypeVar("Matrix", bound=DataclassInstance)
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_study(
+    subparsers: "Subparsers", name: str, summary: str, description: str
+) -> argparse.ArgumentParser:
+    """Add a study with the arguments that every one takes."""
+    parser = subparsers.add_parser(name, help=summary, description=description)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
+    parser.add_argument("--seeds", nargs="+", type=int, help="of the trainings (default 0 to 4)")
+    parser.add_argument("--jobs", type=int, help="processes that play (default 1)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small matrix, in minutes, to see it work"
+    )
+    return parser
+
+
+def asked(options: argparse.Namespace, matrix: "Matrix") -> "Matrix":
+    """``matrix`` with every field that an argument of the same name gives."""
+    given = {each.name: getattr(options, each.name, None) for each in fields(matrix)}
+    chosen: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(matrix, **chosen)
+
+
+def show(console: "Console", tables: str, out: Path) -> None:
+    """Print the tables of a study, Markdown, and where all of it is."""
+    from rich.markdown import Markdown
+
+    console.print(Markdown(tables))
+    console.print(f"results: {out / 'results.json'}", soft_wrap=True)
