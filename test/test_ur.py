@@ -1,5 +1,8 @@
 """The UR driver, through the real ``ur_rtde`` library, against the controller emulator."""
 
+import itertools
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -95,6 +98,16 @@ def moving(robot: Emulator, arm: URArm) -> Iterator["Future[object]"]:
         move = pool.submit(arm.move_joints, FAR, 0.5, 2.0)
         eventually(lambda: joints(robot)[0] > HOME_JOINTS[0] + 0.05)
         yield move
+
+
+def control_process() -> int:
+    """The process of this one's that holds the library's control interface."""
+    children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    return next(
+        int(pid)
+        for pid in itertools.chain(*children)
+        if "ur_control" in Path(f"/proc/{pid}/cmdline").read_text()
+    )
 
 
 def outcome(move: "Future[object]", code: ErrorCode) -> str:
@@ -297,6 +310,20 @@ def test_the_arm_stops_when_its_driver_is_killed(robot: Emulator, arm: URArm) ->
         driver.wait()
     robot.until("runtime", "STOPPED")
     assert_still(robot)
+
+
+def test_a_driver_held_up_for_longer_than_the_controller_waits(
+    robot: Emulator, arm: URArm
+) -> None:
+    """The program ends, which is no loss of the link; the next move starts it again."""
+    control = control_process()
+    os.kill(control, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        move = pool.submit(arm.move_joints, FAR, 3.0, 10.0)
+        time.sleep(1.5)
+        os.kill(control, signal.SIGCONT)
+        assert "program" in outcome(move, ErrorCode.MOTION_REJECTED)
+    assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
 
 
 def test_nobody_at_the_address() -> None:
