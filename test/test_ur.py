@@ -312,6 +312,22 @@ def test_the_arm_stops_when_its_driver_is_killed(robot: Emulator, arm: URArm) ->
     assert_still(robot)
 
 
+def test_the_program_stops_when_its_driver_is_killed_before_it_reads_an_answer(
+    robot: Emulator, arm: URArm
+) -> None:
+    """The control process then sees a reset instead of an end, and must not stay behind."""
+    arm.disconnect()
+    program = (
+        "import os, sys, time\nfrom vpg_ros.devices import ur_control\n"
+        "from vpg_ros.devices.child import ChildProcess\n"
+        "control = ChildProcess(ur_control.__file__, sys.argv[1])\n"
+        "while control.answer(1.0) is None: pass\n"
+        "control.request('setWatchdog', [1.0])\ntime.sleep(1.0)\nos.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, robot.host], check=False)
+    robot.until("runtime", "STOPPED")
+
+
 def test_a_driver_held_up_for_longer_than_the_controller_waits(
     robot: Emulator, arm: URArm
 ) -> None:

@@ -36,15 +36,25 @@ def main(robot_ip: str, descriptor: int) -> None:
     _answer(stream, {"result": True})
     requests: queue.SimpleQueue[tuple[str, list[Any]]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(stream, requests), daemon=True).start()
-    while True:
-        _serve(control, stream, requests)
+    try:
+        while True:
+            _serve(control, stream, requests)
+    finally:
+        os._exit(1)
 
 
 def _read(stream: TextIO, requests: "queue.SimpleQueue[tuple[str, list[Any]]]") -> None:
-    """Pass requests on; end the process, whatever it is doing, when there can be no more."""
-    for line in stream:
-        requests.put(tuple(json.loads(line)))
-    os._exit(0)
+    """Pass requests on; end the process, whatever it is doing, when there can be no more.
+
+    However the other end went: killed before it has read an answer, it leaves no end of file but an
+    error. A process left over would keep the controller's watchdog content, and clear the registers
+    that its successor writes commands to.
+    """
+    try:
+        for line in stream:
+            requests.put(tuple(json.loads(line)))
+    finally:
+        os._exit(0)
 
 
 def _serve(

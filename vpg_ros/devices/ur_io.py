@@ -37,14 +37,20 @@ def main(robot_ip: str, descriptor: int) -> None:
         os._exit(1)
     signal.alarm(0)
     _answer(stream, {"result": True})
-    for line in stream:
-        method, arguments = json.loads(line)
-        try:
-            call = _set if method == "set" else _read
-            _answer(stream, {"result": call(outputs, receive, *arguments)})
-        except Exception as error:
-            _answer(stream, {"error": str(error).strip()})
-    os._exit(0)
+    try:
+        for line in stream:
+            _serve(outputs, receive, stream, line)
+    finally:
+        os._exit(0)  # however the other end went; the library's own threads would hold it back
+
+
+def _serve(outputs: Any, receive: Any, stream: TextIO, line: str) -> None:
+    method, arguments = json.loads(line)
+    try:
+        call = _set if method == "set" else _read
+        _answer(stream, {"result": call(outputs, receive, *arguments)})
+    except Exception as error:
+        _answer(stream, {"error": str(error).strip()})
 
 
 def _set(outputs: Any, receive: Any, bank: str, output: int, level: bool) -> bool:
