@@ -35,8 +35,8 @@ _ROBOT_RUNNING = 7  # robot_mode
 _PLAYING = 2  # runtime_state
 _PROTECTIVE_STOPPED, _EMERGENCY_STOPPED = 1 << 2, 1 << 7  # safety_status_bits
 _PORT_TIMEOUT = 2.0  # s for a controller to answer on one port
-# s of wall time for one command to be taken: longer than the 3 s after which the library itself says
-# that the control program is not ready for one.
+# s of wall time for one command to be taken: longer than the 3 s after which the library itself
+# says that the control program is not ready for one.
 _CALL_TIMEOUT = 4.0
 _PROGRAM_TIMEOUT = 5.0  # s for an uploaded program to start
 _WATCH = 0.02  # s between two looks at the connection
