@@ -328,9 +328,7 @@ def test_the_program_stops_when_its_driver_is_killed_before_it_reads_an_answer(
     robot.until("runtime", "STOPPED")
 
 
-def test_a_driver_held_up_for_longer_than_the_controller_waits(
-    robot: Emulator, arm: URArm
-) -> None:
+def test_a_driver_held_up_for_longer_than_the_controller_waits(robot: Emulator, arm: URArm) -> None:
     """The program ends, which is no loss of the link; the next move starts it again."""
     control = control_process()
     os.kill(control, signal.SIGSTOP)
