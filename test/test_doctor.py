@@ -105,7 +105,12 @@ def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):
     host = free_host()
     _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))
     assert findings["safety limits"]["level"] == "fail"
-    assert "in shelf" in findings["safety limits"]["found"]
+    assert "into shelf" in findings["safety limits"]["found"]
+    motion["keep_out"], motion["home"] = ["none"], [0.4, -1.38, 1.19, -1.38, -1.57, 0.47]
+    path.write_text(yaml.safe_dump(content))
+    _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))
+    assert "home" in findings["safety limits"]["found"]
+    assert "outside the workspace box" in findings["safety limits"]["found"]
     del motion["limits"]["tool_speed"]
     path.write_text(yaml.safe_dump(content))
     _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))

@@ -1,5 +1,7 @@
 """Kinematics against the maker's published tables and against itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,6 +56,32 @@ def test_out_of_reach_is_refused_with_the_pose(x: float) -> None:
     with pytest.raises(VpgError, match=f"cannot reach .{x:.3f}") as caught:
         UR5.inverse(tool_down(x, 0.0, 0.1, 0.0), HOME_JOINTS)
     assert caught.value.code is ErrorCode.POSE_UNREACHABLE
+
+
+def test_a_turn_within_the_limits_is_found_where_the_nearest_is_beyond() -> None:
+    narrow = replace(UR5, joint_limit=(6.28,) * 5 + (3.3,))
+    for yaw in np.linspace(-np.pi, np.pi, 60):
+        joints = narrow.inverse(tool_down(-0.5, 0.0, 0.2, float(yaw)), HOME_JOINTS)
+        assert abs(joints[5]) <= 3.3
+
+
+@pytest.mark.parametrize("joint", [2, 4])
+def test_singular_solutions_are_passed_over(joint: int) -> None:
+    """A stretched elbow and parallel wrist axes, whatever else reaches the pose."""
+    joints = HOME_JOINTS.copy()
+    joints[joint] = 0.01
+    pose = UR5.forward(joints)
+    assert any(abs(np.sin(each[joint])) < 0.02 for each in UR5.solutions(pose, joints))
+    try:
+        assert abs(np.sin(UR5.inverse(pose, joints)[joint])) > 0.02
+    except VpgError as error:
+        assert error.code is ErrorCode.POSE_UNREACHABLE
+
+
+def test_poses_beside_the_base_s_axis_are_refused() -> None:
+    """As near as the wrist can be, where moving on takes ever faster turns of the base."""
+    with pytest.raises(VpgError, match="cannot reach"):
+        UR5.inverse(tool_down(-0.11, 0.0, 0.3, 0.0), HOME_JOINTS)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -41,6 +41,8 @@ def description(model: str = "ur5", gripper: str = "rg2") -> str:
     return expand(True, False, True, DEFAULT_WORKSPACE, model, gripper)
 
 
+FAST = replace(LIMITS, tool_speed=3.0)
+WIDE = replace(FAST, box_min=(-2.0, -2.0, -2.0), box_max=(2.0, 2.0, 2.0), table_z=-2.0)
 GATE = SafetyGate(LIMITS, UR5, HOME_JOINTS, space())
 INSIDE = tool_down(-0.5, 0.0, 0.1, 0.0)
 HOME_JOINTS_ABOVE = UR5.inverse(tool_down(-0.5, 0.0, 0.45, 0.0), HOME_JOINTS)
@@ -87,6 +89,44 @@ def test_a_straight_line_is_checked_in_its_middle() -> None:
         gate.check(beyond, gate.home)
 
 
+def test_a_joint_move_is_checked_in_its_middle() -> None:
+    """Both ends lie in the box; the tool swings around the base beyond it."""
+    start = UR5.inverse(tool_down(-0.3, -0.25, 0.3, 0.0), HOME_JOINTS)
+    across = JointMove("swing", tool_down(-0.3, 0.4, 0.3, 0.0))
+    narrow = replace(LIMITS, box_min=(-0.35, -0.40, 0.0))
+    gate = replace(GATE, limits=narrow)
+    gate.check(Motion("test", (LinearMove("go", across.pose),), ()), start)
+    with pytest.raises(VpgError, match="outside the workspace box") as caught:
+        gate.check(Motion("test", (across,), ()), start)
+    assert caught.value.code is ErrorCode.OUTSIDE_WORKSPACE and "'swing'" in caught.value.message
+    GATE.check(Motion("test", (across,), ()), start)
+
+
+def test_home_must_be_in_the_box_but_may_be_come_back_to_from_outside() -> None:
+    beside = HOME_JOINTS + np.array([-1.5, 0.0, 0.0, 0.0, 0.0, 0.0])
+    with pytest.raises(VpgError, match="outside the workspace box"):
+        replace(GATE, home=beside).check_home()
+    GATE.check_home()
+    GATE.check(Motion("park", (HomeMove("home"),), ()), beside)
+
+
+def test_a_tool_moves_no_faster_in_joint_space_than_it_may() -> None:
+    """Whatever the way: the tool's speed along it, from small steps of the same motion."""
+    motion = Motion("test", (JointMove("go", INSIDE, speed=2.0),), (HomeMove("home", 2.0),))
+    sent = GATE.check(motion, HOME_JOINTS)
+    goal = UR5.inverse(INSIDE, HOME_JOINTS)
+    for step, ends in (
+        (sent.steps[0], (HOME_JOINTS, goal)),
+        (sent.retreat[0], (goal, HOME_JOINTS)),
+    ):
+        path = np.linspace(*ends, 2000)
+        seconds = np.abs(np.diff(path, axis=0)).max(axis=1) / step.speed
+        points = UR5.tools(path)[:, :3, 3]
+        fastest = (np.linalg.norm(np.diff(points, axis=0), axis=1) / seconds).max()
+        assert 0.95 * LIMITS.tool_speed < fastest < 1.02 * LIMITS.tool_speed
+    assert replace(GATE, limits=FAST).check(motion, HOME_JOINTS) == motion
+
+
 def test_retreat_is_checked_too() -> None:
     motion = Motion("test", (), (JointMove("back", tool_down(-0.5, 0.0, 0.9, 0.0)),))
     with pytest.raises(VpgError, match="step 'back'"):
@@ -122,6 +162,20 @@ def test_what_stands_too_tall_in_a_far_corner_is_refused_before_the_arm_moves() 
     assert caught.value.code is ErrorCode.POSE_UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("table_z", np.nan),
+        ("joint_limit", (-6.28,) * 6),
+        ("tool_speed", 0.0),
+        ("box_max", (1, 1, np.inf)),
+    ],
+)
+def test_a_bound_that_is_none_is_refused(name: str, value: object) -> None:
+    with pytest.raises(VpgError, match=f"{name} is .* allowed: finite"):
+        replace(LIMITS, **{name: value})
+
+
 def test_an_empty_box_is_refused() -> None:
     with pytest.raises(VpgError, match="is empty"):
         replace(LIMITS, box_min=(0.0, 0.0, 0.0), box_max=(0.0, 1.0, 1.0))
@@ -133,27 +187,27 @@ def test_rates_are_lowered_to_their_limits_and_told() -> None:
         (
             GripperMove("open", 0.2, force=99.0),
             JointMove("approach", INSIDE, speed=9.0, acceleration=99.0),
-            LinearMove("rise", INSIDE.translated(dz=0.1), speed=0.6, force_limit=150.0),
+            LinearMove("rise", INSIDE.translated(dz=0.1), speed=3.5, force_limit=150.0),
         ),
         (HomeMove("home", speed=9.0),),
     )
-    sent = GATE.check(fast, HOME_JOINTS)
+    sent = replace(GATE, limits=FAST).check(fast, HOME_JOINTS)
     opened, approach, rise = sent.steps
     assert (opened.width, opened.force) == (0.110, 40.0)
     assert (approach.speed, approach.acceleration) == (3.2, 12.0)
-    assert (rise.speed, rise.acceleration, rise.force_limit) == (0.5, 1.2, 100.0)
+    assert (rise.speed, rise.acceleration, rise.force_limit) == (3.0, 1.2, 100.0)
     assert sent.retreat[0].speed == 3.2
     told = changes(fast, sent)
     assert "approach: joint speed 3.2 rad/s instead of 9" in told
     assert "rise: tool force 100 N instead of 150" in told and "tool acceleration" not in told
-    assert "rise to (-0.500, 0.000, 0.200) m at 0.5 m/s" in describe(sent)
+    assert "rise to (-0.500, 0.000, 0.200) m at 3 m/s" in describe(sent)
     assert changes(sent, sent) == ""
 
 
 def test_the_speed_scale_slows_everything_down() -> None:
     motion = Motion("test", (LinearMove("go", INSIDE, 0.4), JointMove("on", INSIDE, 8.0)), ())
     start = UR5.inverse(INSIDE.translated(dz=0.1), HOME_JOINTS)
-    sent = replace(GATE, speed_scale=0.25).check(motion, start)
+    sent = replace(GATE, limits=FAST, speed_scale=0.25).check(motion, start)
     assert [step.speed for step in sent.steps] == [0.1, 2.0]
     assert sent.steps[0].acceleration == motion.steps[0].acceleration
 
@@ -185,7 +239,7 @@ def test_the_retreat_is_checked_from_wherever_a_step_may_have_ended() -> None:
 
 def test_an_arm_that_folds_onto_itself_is_refused() -> None:
     folded = np.array([0.0, -1.57, 2.9, 0.0, -1.57, 0.0])
-    gate = replace(GATE, home=folded)
+    gate = replace(GATE, limits=WIDE, home=folded)
     with pytest.raises(VpgError, match=r"step 'fold' brings \w+_link into \w+_link") as caught:
         gate.check(Motion("test", (HomeMove("fold"),), ()), HOME_JOINTS)
     assert caught.value.code is ErrorCode.COLLISION
@@ -194,7 +248,9 @@ def test_an_arm_that_folds_onto_itself_is_refused() -> None:
 def test_the_elbow_may_not_pass_through_the_table() -> None:
     low = np.array([0.0, 0.35, 0.0, -1.57, -1.57, 0.0])
     with pytest.raises(VpgError, match="into the table"):
-        replace(GATE, home=low).check(Motion("test", (HomeMove("dive"),), ()), HOME_JOINTS)
+        replace(GATE, limits=WIDE, home=low).check(
+            Motion("test", (HomeMove("dive"),), ()), HOME_JOINTS
+        )
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -31,8 +31,10 @@ _TURN = 2 * np.pi
 _EXACT = 1e-6
 # How much space a joint's turning sweeps: the shoulder should move less than the wrist.
 _SWEEP = np.array([4.0, 3.0, 3.0, 1.5, 2.0, 1.0])
-# Below |sin| of this the wrist axes are parallel and small tool motions need fast joints.
-_WRIST_SINGULARITY = 0.02
+# Below |sin| of this the wrist axes are parallel, or the arm is stretched, and small tool motions
+# need fast joints; likewise where the wrist is no further than this (m) from where it touches the
+# cylinder around the base's axis that it cannot enter.
+_SINGULARITY, _SHOULDER_SINGULARITY = 0.02, 0.05
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Kinematics:
     """Kinematics of one arm model with a tool fixed to its flange.
 
     name: arm model. a, d: DH lengths, m. tool: tool centre point in the ``tool0`` frame.
-    joint_limit: largest |angle| of each joint, rad.
+    joint_limit: largest |angle| of each joint, 6, rad.
     """
 
     name: str
     a: tuple[float, ...]
     d: tuple[float, ...]
     tool: Pose = field(default_factory=lambda: Pose((0.0, 0.0, 0.0)))
-    joint_limit: float = _TURN
+    joint_limit: tuple[float, ...] = (_TURN,) * 6
 
     @cached_property
     def _robot(self) -> DhRobot:
@@ -91,14 +93,18 @@ class Kinematics:
         return Pose.from_matrix(self.links(np.asarray(joints, dtype=float))[-1])
 
     def solutions(self, pose: Pose, near: FloatArray) -> list[FloatArray]:
-        """All joint angles (rad, within limits) that reach ``pose``, nearest to ``near`` first."""
+        """All joint angles (rad) that reach ``pose``, the nearest to ``near`` first.
+
+        Those beyond the joints' limits come after all others.
+        """
         answer = self._robot.IK(pose.matrix @ self._tool_inverse)
         exact = [q for q, fitted in zip(answer.Q, answer.is_LS, strict=True) if not fitted]
         if not exact:
             return []
         turned = self._turned(np.array(exact, dtype=float), near)
         sweeps = (_SWEEP * np.abs(turned - near)).max(axis=1)
-        return list(turned[np.argsort(sweeps, kind="stable")])
+        beyond = (np.abs(turned) > self.joint_limit).any(axis=1)
+        return list(turned[np.lexsort((sweeps, beyond))])
 
     def inverse(self, pose: Pose, near: FloatArray) -> FloatArray:
         """Joint angles (rad) that reach ``pose``: elbow up, off singularities, nearest ``near``.
@@ -109,7 +115,7 @@ class Kinematics:
         for joints in self.solutions(pose, near):
             frames = self.links(joints)
             exact = np.abs(frames[-1] - target).max() < _EXACT
-            if exact and _is_comfortable(joints, frames):
+            if exact and self._is_comfortable(joints, frames):
                 return joints
         x, y, z = pose.position
         raise VpgError(
@@ -118,18 +124,18 @@ class Kinematics:
             f"its reach is {-self.a[1] - self.a[2]:.2f} m from the shoulder",
         )
 
+    def _is_comfortable(self, joints: FloatArray, frames: list[FloatArray]) -> bool:
+        """Whether the elbow is above the line from shoulder to wrist, and nothing is singular."""
+        shoulder, elbow, wrist = frames[0][2, 3], frames[1][2, 3], frames[2][2, 3]
+        elbow_up = elbow > (shoulder + wrist) / 2
+        apart = np.hypot(*frames[4][:2, 3]) > np.hypot(self.d[3], _SHOULDER_SINGULARITY)
+        return bool(elbow_up and apart and (np.abs(np.sin(joints[[2, 4]])) > _SINGULARITY).all())
+
     def _turned(self, joints: FloatArray, near: FloatArray) -> FloatArray:
         """The same poses (N×6) turned by whole turns to within limits, close to near."""
         turned = joints + _TURN * np.round((near - joints) / _TURN)
         over = np.abs(turned) > self.joint_limit
         return np.where(over, turned - np.sign(turned) * _TURN, turned)
-
-
-def _is_comfortable(joints: FloatArray, frames: list[FloatArray]) -> bool:
-    """Whether the elbow is above the shoulder-wrist line and the wrist is not singular."""
-    shoulder, elbow, wrist = frames[0][2, 3], frames[1][2, 3], frames[2][2, 3]
-    elbow_up = elbow > (shoulder + wrist) / 2
-    return bool(elbow_up and abs(np.sin(joints[4])) > _WRIST_SINGULARITY)
 
 
 def _dh_matrix(q: float, alpha: float, a: float, d: float) -> FloatArray:

@@ -8,8 +8,7 @@ default.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,10 @@ from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Step
 
 # Distance and angle between checked points along a straight line, m and rad.
 _SPACING, _TURN = 0.02, 0.1
+# Limits that may be below 0.
+_SIGNED = ("box_min", "box_max", "table_z")
+# m that a point on the way may be outside the box: that is rounding.
+_SLACK = 1e-4
 # Between two of them no joint turns further, or the arm would have to fold over on the way, rad.
 _JUMP = 0.8
 
@@ -33,9 +36,9 @@ class Limits:
     """Bounds of a cell, in SI units in the base frame.
 
     box_min, box_max: corners of the box the tool may be in, m. table_z: height of the table, m; the
-    tool and the arm stay above it. joint_limit: |angle| of each of the six joints,
-    rad. joint_speed, joint_acceleration: rad/s, rad/s². tool_speed, tool_acceleration: m/s, m/s².
-    tool_force: N. gripper_width: m. gripper_force: N.
+    tool and the arm stay above it. joint_limit: |angle| of each of the six joints, rad.
+    joint_speed, joint_acceleration: rad/s, rad/s². tool_speed: m/s, of moves in joint space too.
+    tool_acceleration: m/s². tool_force: N. gripper_width: m. gripper_force: N.
     """
 
     box_min: tuple[float, float, float]
@@ -51,6 +54,13 @@ class Limits:
     gripper_force: float
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            lowest = -math.inf if each.name in _SIGNED else 0.0
+            require(
+                bool(np.isfinite(value).all() and np.min(value) > lowest),
+                f"{each.name} is {value}; allowed: finite" + ("" if lowest else " and above 0"),
+            )
         require(
             len(self.joint_limit) == 6,
             f"joint_limit has {len(self.joint_limit)} values; a UR has 6 joints",
@@ -63,10 +73,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Joint angles along one step, N×6, its end included."""
+    """Joint angles along one step, N×6, its end included.
+
+    number: of the step. lever: m that the tool moves at most where the leading joint turns by 1
+    rad; 0 of a straight line, whose speed is the tool's.
+    """
 
     phase: str
     path: FloatArray
+    number: int = 0
+    lever: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,26 +103,38 @@ class SafetyGate:
         """``motion`` as it may be sent, run from joints ``start`` (rad): rates scaled and clipped.
 
         Raises the error of the first step that goes where it must not. Points every 2 cm of the
-        arm's way are checked, of the retreat from wherever a step begins or ends too.
+        arm's way are checked, of the retreat from wherever a step begins or ends too. A tool that
+        is outside the box may come back into it.
         """
         sent = replace(
             motion,
             steps=tuple(self._clipped(step) for step in motion.steps),
             retreat=tuple(self._clipped(step) for step in motion.retreat),
         )
-        walk = [_Stretch("start", start[None]), *self._walk(sent.steps, start)]
-        retreats = [self._walk(sent.retreat, stretch.path[-1]) for stretch in walk]
-        self._check_space([*walk[1:], *chain.from_iterable(retreats)])
-        return sent
+        walk = self._walk(sent.steps, start)
+        ends = [start, *(stretch.path[-1] for stretch in walk)]
+        retreats = [stretch for end in ends for stretch in self._walk(sent.retreat, end)]
+        self._check_space([*walk, *retreats])
+        return replace(
+            sent,
+            steps=self._slowed(sent.steps, walk),
+            retreat=self._slowed(sent.retreat, retreats),
+        )
+
+    def check_home(self) -> None:
+        """Raise why the arm may not be at home."""
+        self.check(Motion("home", (HomeMove("home"),), ()), self.home)
 
     def _walk(self, steps: Sequence[Step], joints: FloatArray) -> list[_Stretch]:
         """The way of each step that moves the arm, checked but for collisions."""
         walk = []
-        for step in steps:
+        for number, step in enumerate(steps):
             path = self._path(step, joints)
             if len(path):
                 self._check_joints(step.phase, path)
-                walk.append(_Stretch(step.phase, path))
+                straight = isinstance(step, LinearMove)
+                lever = 0.0 if straight else self._lever(step.phase, np.vstack([joints, path]))
+                walk.append(_Stretch(step.phase, path, number, lever))
                 joints = path[-1]
         return walk
 
@@ -128,6 +156,34 @@ class SafetyGate:
         count = max(1, math.ceil(sweep / _SPACING))
         fractions = np.arange(1, count + 1)[:, None] / count
         return np.asarray(start + fractions * (end - start))
+
+    def _lever(self, phase: str, path: FloatArray) -> float:
+        """That of a move in joint space, whose tool must not leave the box.
+
+        path: its start included.
+        """
+        points = self.kinematics.tools(path)[:, :3, 3]
+        low, high = np.asarray(self.limits.box_min), np.asarray(self.limits.box_max)
+        low = np.maximum(low, [-np.inf, -np.inf, self.limits.table_z]) - _SLACK
+        inside = ((points >= low) & (points <= high + _SLACK)).all(axis=1)
+        left = ~inside & np.logical_or.accumulate(inside)
+        left[-1] = not inside[-1]
+        if left.any():
+            x, y, z = points[int(np.argmax(left))].tolist()
+            self._check_position(phase, Pose((x, y, z)))
+        turned = np.abs(np.diff(path, axis=0)).max(axis=1)
+        moved = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        return float((moved / np.maximum(turned, _SLACK)).max())
+
+    def _slowed(self, steps: Sequence[Step], stretches: Sequence[_Stretch]) -> tuple[Step, ...]:
+        """Moves in joint space no faster than the tool may be."""
+        slowed = list(steps)
+        for stretch in stretches:
+            step = slowed[stretch.number]
+            if isinstance(step, JointMove | HomeMove) and stretch.lever > 0:
+                most = self.limits.tool_speed / stretch.lever
+                slowed[stretch.number] = replace(step, speed=min(step.speed, most))
+        return tuple(slowed)
 
     def _linear_path(self, step: LinearMove, joints: FloatArray) -> Iterator[FloatArray]:
         """Each found from the one before; raises POSE_UNREACHABLE where the arm would fold over."""

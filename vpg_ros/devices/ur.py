@@ -179,15 +179,15 @@ class URArm:
         return Move(self._link, start, command, self._cancel).run()
 
 
-def _check_joints(joints: FloatArray, limit: float) -> None:
+def _check_joints(joints: FloatArray, limit: tuple[float, ...]) -> None:
     require(
         joints.shape == (6,) and bool(np.isfinite(joints).all()),
         f"joints are {joints.tolist()}; six finite angles are needed",
         ErrorCode.MOTION_REJECTED,
     )
     require(
-        float(np.abs(joints).max()) <= limit,
-        f"joints {np.round(joints, 3).tolist()} rad; allowed: ±{limit:.2f} rad",
+        bool((np.abs(joints) <= limit).all()),
+        f"joints {np.round(joints, 3).tolist()} rad; allowed: ±{np.round(limit, 2).tolist()} rad",
         ErrorCode.JOINT_LIMIT,
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.publisher import Publisher
@@ -27,6 +28,7 @@ from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import (
     action_from_msg,
@@ -34,6 +36,7 @@ from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_to_msg,
 )
+from vpg_ros.nodes.memory import keep_freed_memory
 from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
@@ -107,6 +110,7 @@ class InferenceNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("inference_node")
+        keep_freed_memory()
         self._settings = self.read_parameters(Parameters, self._check)
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
@@ -115,6 +119,7 @@ class InferenceNode(VpgNode):
         self._exploration = Exploration(self._settings.seed)
         # One thread for all decisions: torch keeps working memory for every thread that calls it.
         self._decider = ThreadPoolExecutor(1, "decide")
+        self._decider.submit(self._warm_up).result()
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
         self._maps = {name: self._map_publisher(name) for name in self._repertoire}
@@ -137,6 +142,14 @@ class InferenceNode(VpgNode):
             ),
         }
         return makers[self._settings.policy]()
+
+    def _warm_up(self) -> None:
+        """Take the working memory of the largest picture there is, and plan its convolutions."""
+        if isinstance(self._policy, NetworkPolicy):
+            workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
+            covered = np.full(workspace.shape, 2 * OBJECT_HEIGHT, np.float32)
+            colour = np.zeros((*workspace.shape, 3), np.uint8)
+            self._policy.maps(Heightmap(colour, covered, workspace))
 
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""

@@ -1,5 +1,6 @@
 """Parameters of motion_node. What keeps people and cell safe has no default."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from vpg_ros.devices.digital_output import BANKS, NONE, Wiring
 from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.nodes.parameters import parameter
 
@@ -152,8 +153,10 @@ class Parameters:
 
     @property
     def kinematics(self) -> Kinematics:
-        """The arm's, with the gripper's fingertips as its tool."""
-        return kinematics(self.robot_model, self.gripper_data.tool)
+        """The arm's, with the gripper's fingertips as its tool and the joints' own limits."""
+        _require_length("limits.joint_limit", self.joint_limit, 6)
+        model = kinematics(self.robot_model, self.gripper_data.tool)
+        return replace(model, joint_limit=self.joint_limit)
 
     @property
     def gripper_data(self) -> GripperData:
@@ -177,13 +180,19 @@ class Parameters:
 
     @property
     def gate(self) -> SafetyGate:
-        """The gate that every Motion passes."""
+        """The gate that every Motion passes; raises PARAMETER_INVALID for a home it refuses."""
         _require_length("home", self.home, 6)
+        require(all(map(math.isfinite, self.home)), f"home is {self.home}; it must be finite, rad")
         space = CollisionModel(
             self._description, self.table_z, self._boxes, self.limits.gripper_width
         )
         home = np.array(self.home)
-        return SafetyGate(self.limits, self.kinematics, home, space, self.speed_scale)
+        gate = SafetyGate(self.limits, self.kinematics, home, space, self.speed_scale)
+        try:
+            gate.check_home()
+        except VpgError as error:
+            raise VpgError(ErrorCode.PARAMETER_INVALID, f"home: {error.message}") from None
+        return gate
 
     @property
     def _description(self) -> str:

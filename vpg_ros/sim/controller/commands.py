@@ -217,7 +217,7 @@ def _has_inverse_kinematics(program: Program) -> Wait:
 
 def _within_joint_limits(program: Program) -> Wait:
     limit = program.robot.kinematics.joint_limit
-    program.answer_integer(bool(np.abs(program.doubles(6)).max() <= limit))
+    program.answer_integer(bool((np.abs(program.doubles(6)) <= limit).all()))
     return None
 
 
