@@ -29,7 +29,9 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.task_parameters import Parameters
 
 _PARK_NAME = "service park (motion_node)"
-_PARK_PATIENCE = 2.0  # s of wall time: by then it has been there, or its node is gone
+# s of wall time: by then it has been there, or its node is gone. Two announcements of a node, the
+# first of which may be lost on a busy machine, are 4 s apart.
+_PARK_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
