@@ -18,7 +18,7 @@ import pytest
 from fixtures_controller import Emulator, emulator, eventually, free_host
 
 from vpg_ros.devices.interfaces import MoveEnd
-from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.devices.kinematics import HOME_JOINTS, UR5, kinematics
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose, tool_down
 
@@ -160,6 +160,35 @@ def test_the_generation_before() -> None:
     with emulator("--version", "3.15.0", "--time-scale", "3") as robot, connected(robot) as arm:
         arm.move_joints(FAR, 3.0, 10.0)
         assert np.allclose(arm.state().joints, FAR, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("mounted", "others"), [("ur5e", ("ur5", "ur10")), ("ur10", ("ur10e",)), ("ur3", ("ur3e",))]
+)
+def test_an_arm_of_another_model_is_refused(mounted: str, others: tuple[str, ...]) -> None:
+    with emulator("--robot-model", mounted, "--time-scale", "4") as robot:
+        for other in others:
+            sentence = refused(
+                lambda model=other: URArm(robot.host, kinematics(model)),  # type: ignore[misc]
+                ErrorCode.PARAMETER_INVALID,
+            )
+            assert f"robot_model is {other}" in sentence and " mm " in sentence
+            robot.until("runtime", "STOPPED")
+        arm = URArm(robot.host, kinematics(mounted))
+        try:
+            assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
+        finally:
+            arm.disconnect()
+
+
+def test_another_arm_in_the_place_of_the_one_before_is_refused() -> None:
+    with emulator() as robot:
+        arm = URArm(robot.host)
+    try:
+        with emulator("--robot-model", "ur5e", host=robot.host):
+            refused(arm.reconnect, ErrorCode.PARAMETER_INVALID)
+    finally:
+        arm.disconnect()
 
 
 def test_ten_times_real_time() -> None:

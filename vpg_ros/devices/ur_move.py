@@ -59,7 +59,7 @@ class Command:
         start: Reading, goal: Pose, speed: float, acceleration: float, force_limit: float
     ) -> "Command":
         """Straight line of the tool from ``start`` to ``goal``."""
-        distance, angle = _apart(Pose.from_rotvec(start.tool), goal)
+        distance, angle = apart(Pose.from_rotvec(start.tool), goal)
         ideal = distance / speed + speed / acceleration + angle / _TURN_SPEED
         stop = ("stopL", _STOP_TOOL)
         return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit)
@@ -83,7 +83,7 @@ class Command:
         if self.method == "moveJ":
             error = float(np.abs(self.goal - joints).max())
             return f"{np.degrees(error):.2f}°" if error > _JOINT_TOLERANCE else ""
-        distance, angle = _apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(tool))
+        distance, angle = apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(tool))
         off = distance > _POSITION_TOLERANCE or angle > _ANGLE_TOLERANCE
         return f"{distance * 1000:.1f} mm and {np.degrees(angle):.2f}°" if off else ""
 
@@ -196,7 +196,7 @@ def _rejected(message: str) -> VpgError:
     return VpgError(ErrorCode.MOTION_REJECTED, message)
 
 
-def _apart(first: Pose, second: Pose) -> tuple[float, float]:
+def apart(first: Pose, second: Pose) -> tuple[float, float]:
     """Distance (m) and angle (rad) between two poses."""
     distance = float(np.linalg.norm(np.subtract(first.position, second.position)))
     turn = Rotation.from_quat(first.quaternion).inv() * Rotation.from_quat(second.quaternion)
