@@ -233,17 +233,46 @@ def test_one_move_at_a_time(robot: Emulator, arm: URArm, moving: "Future[object]
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [("pstop", ErrorCode.PROTECTIVE_STOP), ("estop", ErrorCode.EMERGENCY_STOP)],
+    [
+        ("pstop", ErrorCode.PROTECTIVE_STOP),
+        ("safeguard", ErrorCode.PROTECTIVE_STOP),
+        ("estop", ErrorCode.EMERGENCY_STOP),
+    ],
 )
 def test_safety_stops(
     robot: Emulator, arm: URArm, moving: "Future[object]", fault: str, code: ErrorCode
 ) -> None:
     robot.fault(fault)
     assert robot.host in outcome(moving, code)
+    robot.until("runtime", "STOPPED")
     assert_still(robot)
     refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
     robot.recover()
     catch_up(robot, arm)
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_no_motion_is_taken_up_when_a_guard_is_closed(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    robot.fault("safeguard")
+    assert "safeguard stop" in outcome(moving, ErrorCode.PROTECTIVE_STOP)
+    sentence = refused(lambda: arm.unlock(threading.Event()), ErrorCode.PROTECTIVE_STOP)
+    assert "safeguard stop" in sentence and "guard" in sentence
+    robot.fault("safeguard-reset")  # with which a program that is held goes on
+    assert_still(robot)
+
+
+def test_no_motion_is_taken_up_after_a_pause_on_the_pendant(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    robot.fault("pause")
+    assert "paused" in outcome(moving, ErrorCode.CANCELLED)
+    robot.fault("play")
+    assert_still(robot)
+    sentence = refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), ErrorCode.CANCELLED)
+    assert "recovery" in sentence
+    arm.unlock(threading.Event())
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from vpg_ros.devices.interfaces import ArmState, MoveResult
 from vpg_ros.devices.kinematics import UR5, Kinematics
-from vpg_ros.devices.ur_link import Reading, UrLink
+from vpg_ros.devices.ur_link import UrLink
 from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, apart, halt
+from vpg_ros.devices.ur_reading import Reading
 from vpg_ros.devices.ur_recovery import unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
@@ -73,7 +74,8 @@ class URArm:
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
-        Returns when the link tells of no stop either. Raises which one it still tells of after 2 s.
+        After a pause on the pendant the arm may be moved again. Returns when the link tells of no
+        stop either. Raises which one it still tells of after 2 s.
         """
         unlock(self._robot_ip, interrupt)
         try:
@@ -81,6 +83,7 @@ class URArm:
         except VpgError:
             self.reconnect()
         self._link.wait_until_safe(_UNLOCK_NEWS)
+        self._link.paused = ""
 
     def disconnect(self) -> None:
         """End the control program and close the link."""
@@ -186,6 +189,8 @@ class URArm:
         """The state before a move; brings the control program back if it has ended."""
         reading = self._link.read()
         self._link.check_safety(reading)
+        paused = self._link.paused
+        require(not paused, f"{paused}; it waits for a recovery", ErrorCode.CANCELLED)
         if not reading.program_running:
             self._link.restart_program()
             self._set_up(self._link)

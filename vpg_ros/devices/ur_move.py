@@ -14,7 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices.interfaces import MoveEnd, MoveResult
-from vpg_ros.devices.ur_link import Reading, UrLink
+from vpg_ros.devices.ur_link import UrLink
+from vpg_ros.devices.ur_reading import Reading
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -148,9 +149,7 @@ class Move:
         force = float(np.linalg.norm((reading.force - self._baseline)[:3]))
         self._peak_force = max(self._peak_force, force)
         self._reading = reading
-        self._link.check_safety(reading)
-        if not reading.program_running:
-            raise _rejected("the control program on the robot has ended; a new move restarts it")
+        self._link.check_motion(reading)
         if self._cancel.is_set():
             self._halt()
             raise VpgError(ErrorCode.CANCELLED, "the move was cancelled and the arm stopped")
@@ -182,6 +181,7 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
     reading = link.read()
     deadline = reading.stamp + STOP_TIMEOUT
     while reading.fastest_joint > STILL:
+        link.end_held_program(reading)
         link.check_safety(reading)
         if reading.stamp > deadline:
             raise VpgError(
@@ -189,6 +189,7 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
             )
         time.sleep(_POLL)
         reading = link.read()
+    link.end_held_program(reading)
     return reading
 
 
