@@ -56,7 +56,15 @@ class Emulator:
 
     def recover(self) -> None:
         """Take back every fault."""
-        for name in ("resume", "gripper-answer", "release", "unlock", "power", "slider 1"):
+        for name in (
+            "resume",
+            "gripper-answer",
+            "release",
+            "unlock",
+            "safeguard-reset",
+            "power",
+            "slider 1",
+        ):
             self.fault(name)
 
     def until(self, field: str, value: Any) -> None:

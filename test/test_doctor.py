@@ -14,13 +14,14 @@ from vpg_ros.cli.main import main
 from vpg_ros.devices.calibration import Quality, save
 from vpg_ros.devices.dashboard import PORT
 from vpg_ros.devices.handeye import EYE_TO_HAND
+from vpg_ros.devices.ur import URArm
 from vpg_ros.geometry import Pose
 from vpg_ros.resources import resource
 
 
 @pytest.fixture(scope="module")
 def robot():
-    with emulator() as process:
+    with emulator("--version", "3.15.0") as process:
         yield process
 
 
@@ -46,6 +47,7 @@ def test_a_good_cell_is_green_but_for_the_camera_that_is_not_there(robot, calibr
     assert {name for name, finding in findings.items() if finding["level"] != "ok"} == {"camera"}
     assert code == 1 and findings["camera"]["level"] == "fail" and findings["camera"]["advice"]
     assert "UR5" in findings["controller version"]["found"]
+    assert "ur5" in findings["arm model"]["found"]
     assert findings["network"]["found"].endswith(f"ms to {robot.host}")
     assert "0.30 px, 0 days old" in findings["calibration"]["found"]
     assert "pole, camera" in findings["safety limits"]["found"]
@@ -64,6 +66,24 @@ def test_a_protective_stop_and_a_wrong_model_are_told_with_what_to_do(robot, cap
     assert findings["controller version"]["level"] == "fail"
     assert "robot_model is ur10" in findings["controller version"]["advice"]
     assert findings["calibration"]["level"] == "warn"
+
+
+def test_a_model_of_the_other_generation_is_told_by_version_and_by_tool(robot, capsys):
+    _, findings = examine(capsys, "--robot-ip", robot.host, "--robot-model", "ur5e")
+    version, arm = findings["controller version"], findings["arm model"]
+    assert version["level"] == "fail" and "ur5e, which is no CB3 arm" in version["advice"]
+    assert arm["level"] == "fail" and "robot_model is ur5e" in arm["found"] and "mm" in arm["found"]
+
+
+def test_a_program_that_runs_is_left_alone(robot, capsys):
+    arm = URArm(robot.host)
+    try:
+        _, findings = examine(capsys, "--robot-ip", robot.host)
+        assert robot.state()["runtime"] == "PLAYING"
+    finally:
+        arm.disconnect()
+    assert findings["arm model"]["level"] == "warn"
+    assert "PLAYING" in findings["arm model"]["found"]
 
 
 def test_a_muted_gripper_fails_alone(robot, capsys):

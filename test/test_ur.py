@@ -18,7 +18,7 @@ import pytest
 from fixtures_controller import Emulator, emulator, eventually, free_host
 
 from vpg_ros.devices.interfaces import MoveEnd
-from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.devices.kinematics import HOME_JOINTS, UR5, kinematics
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose, tool_down
 
@@ -162,6 +162,35 @@ def test_the_generation_before() -> None:
         assert np.allclose(arm.state().joints, FAR, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("mounted", "others"), [("ur5e", ("ur5", "ur10")), ("ur10", ("ur10e",)), ("ur3", ("ur3e",))]
+)
+def test_an_arm_of_another_model_is_refused(mounted: str, others: tuple[str, ...]) -> None:
+    with emulator("--robot-model", mounted, "--time-scale", "4") as robot:
+        for other in others:
+            sentence = refused(
+                lambda model=other: URArm(robot.host, kinematics(model)),  # type: ignore[misc]
+                ErrorCode.PARAMETER_INVALID,
+            )
+            assert f"robot_model is {other}" in sentence and " mm " in sentence
+            robot.until("runtime", "STOPPED")
+        arm = URArm(robot.host, kinematics(mounted))
+        try:
+            assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
+        finally:
+            arm.disconnect()
+
+
+def test_another_arm_in_the_place_of_the_one_before_is_refused() -> None:
+    with emulator() as robot:
+        arm = URArm(robot.host)
+    try:
+        with emulator("--robot-model", "ur5e", host=robot.host):
+            refused(arm.reconnect, ErrorCode.PARAMETER_INVALID)
+    finally:
+        arm.disconnect()
+
+
 def test_ten_times_real_time() -> None:
     with emulator("--time-scale", "10") as robot, connected(robot) as arm:
         began = arm.state().stamp
@@ -204,17 +233,46 @@ def test_one_move_at_a_time(robot: Emulator, arm: URArm, moving: "Future[object]
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [("pstop", ErrorCode.PROTECTIVE_STOP), ("estop", ErrorCode.EMERGENCY_STOP)],
+    [
+        ("pstop", ErrorCode.PROTECTIVE_STOP),
+        ("safeguard", ErrorCode.PROTECTIVE_STOP),
+        ("estop", ErrorCode.EMERGENCY_STOP),
+    ],
 )
 def test_safety_stops(
     robot: Emulator, arm: URArm, moving: "Future[object]", fault: str, code: ErrorCode
 ) -> None:
     robot.fault(fault)
     assert robot.host in outcome(moving, code)
+    robot.until("runtime", "STOPPED")
     assert_still(robot)
     refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
     robot.recover()
     catch_up(robot, arm)
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_no_motion_is_taken_up_when_a_guard_is_closed(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    robot.fault("safeguard")
+    assert "safeguard stop" in outcome(moving, ErrorCode.PROTECTIVE_STOP)
+    sentence = refused(lambda: arm.unlock(threading.Event()), ErrorCode.PROTECTIVE_STOP)
+    assert "safeguard stop" in sentence and "guard" in sentence
+    robot.fault("safeguard-reset")  # with which a program that is held goes on
+    assert_still(robot)
+
+
+def test_no_motion_is_taken_up_after_a_pause_on_the_pendant(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    robot.fault("pause")
+    assert "paused" in outcome(moving, ErrorCode.CANCELLED)
+    robot.fault("play")
+    assert_still(robot)
+    sentence = refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), ErrorCode.CANCELLED)
+    assert "recovery" in sentence
+    arm.unlock(threading.Event())
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 

@@ -55,6 +55,7 @@ def checks(cell: Cell) -> list[Check]:
         Check("remote control", lambda: _remote(cell), address),
         Check("robot mode", lambda: _robot_mode(cell), address),
         Check("safety mode", lambda: _safety_mode(cell), address),
+        Check("arm model", lambda: _arm_model(cell), "correct that, then run `vpg doctor` again"),
         Check("gripper", lambda: _gripper(cell), "check its power, its URCap and its address"),
         Check("camera", lambda: _camera(cell), "plug it into a USB 3 port; close other programs"),
         Check("calibration", lambda: _calibration(cell), "run `vpg calibrate`"),
@@ -91,6 +92,10 @@ def _version(cell: Cell) -> Finding:
         return Finding(name, "fail", found, f"robot_model is {wanted}; set it to this robot's")
     words = answer.split()
     version = tuple(int(part) for part in words[1].split(".")[:2]) if len(words) > 1 else (0, 0)
+    generation = "CB3" if version[0] <= 3 else "e-series"
+    if any(version) and wanted.endswith("e") != (generation == "e-series"):
+        advice = f"robot_model is {wanted}, which is no {generation} arm; set it to this robot's"
+        return Finding(name, "fail", found, advice)
     if version < (_OLDEST_CB3 if version[0] <= 3 else _OLDEST_E):
         oldest = f"{'.'.join(map(str, _OLDEST_CB3))} or {'.'.join(map(str, _OLDEST_E))}"
         return Finding(name, "warn", found, f"update PolyScope to {oldest} at least")
@@ -124,6 +129,20 @@ def _safety_mode(cell: Cell) -> Finding:
     if mode == "REDUCED":
         return Finding("safety mode", "warn", mode, "the robot is slower than motions expect")
     return Finding("safety mode", "fail", mode, "clear the cause, then unlock it on the pendant")
+
+
+def _arm_model(cell: Cell) -> Finding:
+    """Whether joints and tool agree; connects as motion_node does, which would end a program."""
+    from vpg_ros.nodes.connect import connect_arm
+
+    name = "arm model"
+    with Dashboard(cell.robot_ip) as dashboard:
+        state = dashboard.ask("programState")
+    if not state.startswith("STOPPED"):
+        advice = "end that program, or the system that it belongs to, to compare them"
+        return Finding(name, "warn", f"joints and tool not compared: {state}", advice)
+    connect_arm(cell.motion).disconnect()
+    return Finding(name, "ok", f"{cell.motion.robot_model}: the tool is where its joints say")
 
 
 def _gripper(cell: Cell) -> Finding:

@@ -1,4 +1,4 @@
-"""``vpg doctor``: check a cell before its first motion. It only asks; nothing moves."""
+"""``vpg doctor``: check a cell before its first motion. Nothing moves."""
 
 import argparse
 import json

@@ -8,8 +8,9 @@ import numpy as np
 
 from vpg_ros.devices.interfaces import ArmState, MoveResult
 from vpg_ros.devices.kinematics import UR5, Kinematics
-from vpg_ros.devices.ur_link import Reading, UrLink
-from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, halt
+from vpg_ros.devices.ur_link import UrLink
+from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, apart, halt
+from vpg_ros.devices.ur_reading import Reading
 from vpg_ros.devices.ur_recovery import unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
@@ -18,6 +19,9 @@ from vpg_ros.geometry import FloatArray, Pose
 MAX_JOINT_SPEED, MAX_JOINT_ACCELERATION = 3.14, 40.0  # rad/s, rad/s²
 MAX_TOOL_SPEED, MAX_TOOL_ACCELERATION = 3.0, 150.0  # m/s, m/s²
 MAX_PAYLOAD = 20.0  # kg, of the largest model
+# How far the tool may be from where its kinematics has it. Every arm is calibrated, so some mm are
+# normal; two models differ by more almost everywhere, but for a ur3 and a ur3e (9 … 30 mm).
+_MODEL_DISTANCE, _MODEL_ANGLE = 0.02, np.radians(2.0)  # m, rad
 _UNLOCK_NEWS = 2.0  # s in which the end of a stop, known to the dashboard, reaches the link
 
 
@@ -28,9 +32,10 @@ class URArm:
     payload_cog: its centre in the flange's frame, m. link_timeout: s of wall time that the
     controller's clock may stand still.
 
-    Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``. Once a call has raised
-    ARM_LINK_LOST the link is gone for good; ``reconnect`` makes a new one. After a protective or
-    emergency stop has been cleared on the robot, the next move starts the control program again.
+    Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``, PARAMETER_INVALID when its
+    arm is of another model than ``kinematics``. Once a call has raised ARM_LINK_LOST the link is
+    gone for good; ``reconnect`` makes a new one. After a protective or emergency stop has been
+    cleared on the robot, the next move starts the control program again.
     """
 
     def __init__(
@@ -69,7 +74,8 @@ class URArm:
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
-        Returns when the link tells of no stop either. Raises which one it still tells of after 2 s.
+        After a pause on the pendant the arm may be moved again. Returns when the link tells of no
+        stop either. Raises which one it still tells of after 2 s.
         """
         unlock(self._robot_ip, interrupt)
         try:
@@ -77,6 +83,7 @@ class URArm:
         except VpgError:
             self.reconnect()
         self._link.wait_until_safe(_UNLOCK_NEWS)
+        self._link.paused = ""
 
     def disconnect(self) -> None:
         """End the control program and close the link."""
@@ -146,11 +153,24 @@ class URArm:
         self._link = link
 
     def _set_up(self, link: UrLink) -> None:
-        """Tell the controller what is mounted, and that nothing is touched now."""
+        """Tell the controller what is mounted, and that nothing is touched now; check the model."""
         link.set("setTcp", self._kinematics.tool.rotvec.tolist())
         link.set("setPayload", self._payload, self._payload_cog)
         link.set("zeroFtSensor")
         link.wait_for_news()
+        self._check_model(link.read())
+
+    def _check_model(self, reading: Reading) -> None:
+        """Raise PARAMETER_INVALID unless the tool is where its joints say, within 20 mm and 2°."""
+        expected = self._kinematics.forward(reading.joints)
+        distance, angle = apart(expected, Pose.from_rotvec(reading.tool))
+        require(
+            distance <= _MODEL_DISTANCE and angle <= _MODEL_ANGLE,
+            f"robot_model is {self._kinematics.name}, whose tool would be {distance * 1000:.0f} mm "
+            f"and {np.degrees(angle):.1f}° from where the robot at {self._robot_ip} has it; "
+            f"allowed: {_MODEL_DISTANCE * 1000:.0f} mm and {np.degrees(_MODEL_ANGLE):.0f}°; set "
+            "robot_model to that robot's",
+        )
 
     @contextmanager
     def _moving(self) -> Iterator[Reading]:
@@ -169,6 +189,8 @@ class URArm:
         """The state before a move; brings the control program back if it has ended."""
         reading = self._link.read()
         self._link.check_safety(reading)
+        paused = self._link.paused
+        require(not paused, f"{paused}; it waits for a recovery", ErrorCode.CANCELLED)
         if not reading.program_running:
             self._link.restart_program()
             self._set_up(self._link)

@@ -14,7 +14,6 @@ import ctypes
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,8 +21,9 @@ from rtde_receive import RTDEReceiveInterface
 
 from vpg_ros.devices import ur_control
 from vpg_ros.devices.child import ChildProcess
+from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, STOPS, Reading
+from vpg_ros.devices.ur_recovery import end_program
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray
 
 RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = 30004, 29999, 30003
 _VARIABLES = [
@@ -31,9 +31,6 @@ _VARIABLES = [
     *("target_q", "target_qd", "target_TCP_pose", "target_speed_fraction"),
     *("robot_mode", "runtime_state", "safety_status_bits"),
 ]
-_ROBOT_RUNNING = 7  # robot_mode
-_PLAYING = 2  # runtime_state
-_PROTECTIVE_STOPPED, _EMERGENCY_STOPPED = 1 << 2, 1 << 7  # safety_status_bits
 _PORT_TIMEOUT = 2.0  # s for a controller to answer on one port
 # s of wall time for one command to be taken: longer than the 3 s after which the library itself
 # says that the control program is not ready for one.
@@ -42,39 +39,6 @@ _PROGRAM_TIMEOUT = 5.0  # s for an uploaded program to start
 _WATCH = 0.02  # s between two looks at the connection
 _NEWS = 0.05  # s, on both clocks, that a sample may be on its way
 _SILENCE = 1.0  # s without a sign of life after which the controller stops the arm by itself
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One sample of the controller's state.
-
-    stamp: controller time, s. joints: 6 rad. velocities: 6 rad/s. tool: 6-vector m, axis-angle rad.
-    force: 6, N and Nm at the tool, base axes. target_*: what the controller's trajectory asks for
-    now. speed_fraction: the speed slider, 0 … 1.
-    """
-
-    stamp: float
-    joints: FloatArray
-    velocities: FloatArray
-    tool: FloatArray
-    force: FloatArray
-    target_joints: FloatArray
-    target_velocities: FloatArray
-    target_tool: FloatArray
-    speed_fraction: float
-    robot_mode: int
-    runtime_state: int
-    safety_bits: int
-
-    @property
-    def program_running(self) -> bool:
-        """Whether the control program plays."""
-        return self.runtime_state == _PLAYING
-
-    @property
-    def fastest_joint(self) -> float:
-        """Speed of the fastest joint, rad/s."""
-        return float(np.abs(self.velocities).max())
 
 
 class UrLink:
@@ -90,6 +54,9 @@ class UrLink:
         self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
         self._control: ChildProcess | None = None
+        self.paused = (
+            ""  # by a person, in the middle of a motion: why there is no other before long
+        )
         _probe(robot_ip)
         self._receive = _receive_interface(robot_ip)
         try:
@@ -133,25 +100,45 @@ class UrLink:
         )
 
     def check_safety(self, reading: Reading) -> None:
-        """Raise EMERGENCY_STOP or PROTECTIVE_STOP if the robot is in one, or is not powered."""
+        """Raise EMERGENCY_STOP or PROTECTIVE_STOP if the robot is in one, or is not powered.
+
+        A safeguard stop counts as a protective one.
+        """
         robot = f"the robot at {self._robot_ip}"
-        if reading.safety_bits & _EMERGENCY_STOPPED:
-            raise VpgError(
-                ErrorCode.EMERGENCY_STOP,
-                f"{robot} is in emergency stop: release the button, then power the arm on and "
-                "release its brakes",
-            )
-        if reading.safety_bits & _PROTECTIVE_STOPPED:
-            raise VpgError(
-                ErrorCode.PROTECTIVE_STOP,
-                f"{robot} is in protective stop: clear the cause, then unlock it on the pendant",
-            )
-        if reading.robot_mode != _ROBOT_RUNNING:
+        for bit, code, words in STOPS:
+            if reading.safety_bits & bit:
+                raise VpgError(code, f"{robot} is in {words}")
+        if reading.robot_mode != ROBOT_RUNNING:
             raise VpgError(
                 ErrorCode.MOTION_REJECTED,
                 f"{robot} is not ready to move (robot mode {reading.robot_mode}): power the arm "
                 "on and release its brakes",
             )
+
+    def check_motion(self, reading: Reading) -> None:
+        """Raise what ``check_safety`` does, or that the program has ended or is paused.
+
+        A program that is held would go on with the motion, by itself after a safeguard stop, so it
+        is ended.
+        """
+        left = self.end_held_program(reading)
+        try:
+            self.check_safety(reading)
+        except VpgError as error:
+            raise VpgError(error.code, error.message + left) from None
+        if reading.runtime_state in (PAUSING, PAUSED):
+            self.paused = f"a motion of the robot at {self._robot_ip} was paused on its pendant"
+            sentence = f"{self.paused}; it is over, and another one waits for a recovery{left}"
+            raise VpgError(ErrorCode.CANCELLED, sentence)
+        if not reading.program_running:
+            raise VpgError(
+                ErrorCode.MOTION_REJECTED,
+                "the control program on the robot has ended; a new move restarts it",
+            )
+
+    def end_held_program(self, reading: Reading) -> str:
+        """End the program if something holds it; see :func:`.ur_recovery.end_program`."""
+        return end_program(self._robot_ip) if reading.held else ""
 
     def wait_until_safe(self, timeout: float) -> None:
         """Wait until no stop is read; raises what ``check_safety`` does after ``timeout`` s."""

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices.interfaces import MoveEnd, MoveResult
-from vpg_ros.devices.ur_link import Reading, UrLink
+from vpg_ros.devices.ur_link import UrLink
+from vpg_ros.devices.ur_reading import Reading
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -59,7 +60,7 @@ class Command:
         start: Reading, goal: Pose, speed: float, acceleration: float, force_limit: float
     ) -> "Command":
         """Straight line of the tool from ``start`` to ``goal``."""
-        distance, angle = _apart(Pose.from_rotvec(start.tool), goal)
+        distance, angle = apart(Pose.from_rotvec(start.tool), goal)
         ideal = distance / speed + speed / acceleration + angle / _TURN_SPEED
         stop = ("stopL", _STOP_TOOL)
         return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit)
@@ -83,7 +84,7 @@ class Command:
         if self.method == "moveJ":
             error = float(np.abs(self.goal - joints).max())
             return f"{np.degrees(error):.2f}°" if error > _JOINT_TOLERANCE else ""
-        distance, angle = _apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(tool))
+        distance, angle = apart(Pose.from_rotvec(self.goal), Pose.from_rotvec(tool))
         off = distance > _POSITION_TOLERANCE or angle > _ANGLE_TOLERANCE
         return f"{distance * 1000:.1f} mm and {np.degrees(angle):.2f}°" if off else ""
 
@@ -148,9 +149,7 @@ class Move:
         force = float(np.linalg.norm((reading.force - self._baseline)[:3]))
         self._peak_force = max(self._peak_force, force)
         self._reading = reading
-        self._link.check_safety(reading)
-        if not reading.program_running:
-            raise _rejected("the control program on the robot has ended; a new move restarts it")
+        self._link.check_motion(reading)
         if self._cancel.is_set():
             self._halt()
             raise VpgError(ErrorCode.CANCELLED, "the move was cancelled and the arm stopped")
@@ -182,6 +181,7 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
     reading = link.read()
     deadline = reading.stamp + STOP_TIMEOUT
     while reading.fastest_joint > STILL:
+        link.end_held_program(reading)
         link.check_safety(reading)
         if reading.stamp > deadline:
             raise VpgError(
@@ -189,6 +189,7 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
             )
         time.sleep(_POLL)
         reading = link.read()
+    link.end_held_program(reading)
     return reading
 
 
@@ -196,7 +197,7 @@ def _rejected(message: str) -> VpgError:
     return VpgError(ErrorCode.MOTION_REJECTED, message)
 
 
-def _apart(first: Pose, second: Pose) -> tuple[float, float]:
+def apart(first: Pose, second: Pose) -> tuple[float, float]:
     """Distance (m) and angle (rad) between two poses."""
     distance = float(np.linalg.norm(np.subtract(first.position, second.position)))
     turn = Rotation.from_quat(first.quaternion).inv() * Rotation.from_quat(second.quaternion)

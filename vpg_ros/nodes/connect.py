@@ -43,14 +43,19 @@ def connect(parameters: Parameters, stop: threading.Event) -> Devices:
                 raise
 
 
-def _connect_once(parameters: Parameters) -> Devices:
-    """The arm first: it is what a wrong address is noticed by."""
-    arm = URArm(
+def connect_arm(parameters: Parameters) -> URArm:
+    """The arm alone, at once; see :class:`vpg_ros.devices.ur.URArm` for what it raises."""
+    return URArm(
         parameters.robot_ip,
         parameters.kinematics,
         parameters.payload,
         link_timeout=parameters.link_timeout,
     )
+
+
+def _connect_once(parameters: Parameters) -> Devices:
+    """The arm first: it is what a wrong address is noticed by."""
+    arm = connect_arm(parameters)
     try:
         settings = parameters.gripper_settings
         return Devices(arm, grippers.get(parameters.gripper).connect(settings))

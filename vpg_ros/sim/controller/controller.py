@@ -62,6 +62,8 @@ class Controller:
         self.gripper.cycle()
         if self.robot.safety.mode is SafetyMode.PROTECTIVE_STOP:
             self.program.pause()
+        elif self.robot.safety.mode is SafetyMode.SAFEGUARD_STOP:
+            self.program.hold()
         elif not self.robot.safety.may_move:
             self.program.stop("the robot is not ready to move")
         self.program.cycle()

@@ -5,16 +5,11 @@ import time
 from collections.abc import Callable
 
 from vpg_ros.sim.controller.program import Program
-from vpg_ros.sim.controller.state import RuntimeState, SafetyMode
+from vpg_ros.sim.controller.state import RuntimeState
 
 PORT = 29999
 _GREETING = "Connected: Universal Robots Dashboard Server"
 _LOCKED = 5.0  # s of wall time after a protective stop in which it cannot be unlocked
-_SAFETY_NAMES = {
-    SafetyMode.NORMAL: "NORMAL",
-    SafetyMode.PROTECTIVE_STOP: "PROTECTIVE_STOP",
-    SafetyMode.ROBOT_EMERGENCY_STOP: "ROBOT_EMERGENCY_STOP",
-}
 
 
 class Dashboard:
@@ -28,8 +23,8 @@ class Dashboard:
             "get serial number": lambda: "20180000000",
             "is in remote control": lambda: "true",
             "robotmode": lambda: f"Robotmode: {self._robot.safety.robot_mode.name}",
-            "safetymode": lambda: f"Safetymode: {_SAFETY_NAMES[self._robot.safety.mode]}",
-            "safetystatus": lambda: f"Safetystatus: {_SAFETY_NAMES[self._robot.safety.mode]}",
+            "safetymode": lambda: f"Safetymode: {self._robot.safety.mode.name}",
+            "safetystatus": lambda: f"Safetystatus: {self._robot.safety.mode.name}",
             "running": lambda: f"Program running: {str(self._running).lower()}",
             "programstate": self._program_state,
             "get loaded program": lambda: "No program loaded",
@@ -77,15 +72,11 @@ class Dashboard:
     def _pause(self) -> str:
         if not self._running:
             return "Failed to execute: pause"
-        self._program.pause()
-        self._robot.motion.stop_joints(8.0)
+        self._program.hold()
         return "Pausing program"
 
     def _play(self) -> str:
-        if self._program.runtime is not RuntimeState.PAUSED or not self._robot.safety.may_move:
-            return "Failed to execute: play"
-        self._program.runtime = RuntimeState.PLAYING
-        return "Starting program"
+        return "Starting program" if self._program.play() else "Failed to execute: play"
 
     def _unlock(self) -> str:
         if time.monotonic() - self._robot.safety.stopped_at < _LOCKED:

@@ -24,6 +24,10 @@ class Faults:
             "estop": robot.emergency_stop,
             "release": robot.safety.release,
             "power": self._power,
+            "safeguard": robot.safety.safeguard_stop,
+            "safeguard-reset": self._safeguard_reset,
+            "pause": controller.program.hold,
+            "play": controller.program.play,
             "drop": controller.drop,
             "hold": lambda: self._hold(True),
             "resume": lambda: self._hold(False),
@@ -69,6 +73,11 @@ class Faults:
             "payload": robot.payload,
             "digital_outputs": robot.digital_outputs,
         }
+
+    def _safeguard_reset(self) -> None:
+        """A program that it held goes on by itself."""
+        self._controller.robot.safety.safeguard_reset()
+        self._controller.program.play()
 
     def _power(self) -> None:
         self._controller.robot.safety.power_on()

@@ -88,13 +88,26 @@ class Program:
         if self.runtime is not RuntimeState.STOPPED:
             _log.info("program ended: %s", reason)
             self.runtime = RuntimeState.STOPPED
-            if self.robot.safety.may_move:
+            if self.robot.safety.may_move or self.robot.motion.held:
                 self.robot.motion.stop_joints(PROGRAM_DECELERATION)
 
     def pause(self) -> None:
         """Hold the program, as a protective stop does."""
         if self.runtime is RuntimeState.PLAYING:
             self.runtime = RuntimeState.PAUSED
+
+    def hold(self) -> None:
+        """Hold the program with its move, as a safeguard stop and the pendant's pause do."""
+        if self.runtime is RuntimeState.PLAYING:
+            self.pause()
+            self.robot.motion.held = True
+
+    def play(self) -> bool:
+        """Go on with a program that is held, and its move; False when there is none."""
+        if self.runtime is not RuntimeState.PAUSED or not self.robot.safety.may_move:
+            return False
+        self.runtime, self.robot.motion.held = RuntimeState.PLAYING, False
+        return True
 
     def cycle(self) -> None:
         """One control cycle."""

@@ -20,6 +20,7 @@ class SafetyMode(IntEnum):
 
     NORMAL = 1
     PROTECTIVE_STOP = 3
+    SAFEGUARD_STOP = 5
     ROBOT_EMERGENCY_STOP = 7
 
 
@@ -34,6 +35,7 @@ class RuntimeState(IntEnum):
 _SAFETY_BITS = {
     SafetyMode.NORMAL: 1 << 0,
     SafetyMode.PROTECTIVE_STOP: 1 << 2,
+    SafetyMode.SAFEGUARD_STOP: 1 << 4 | 1 << 10,
     SafetyMode.ROBOT_EMERGENCY_STOP: 1 << 7 | 1 << 10,
 }
 
@@ -68,6 +70,16 @@ class Safety:
             return False
         self.mode = SafetyMode.NORMAL
         return True
+
+    def safeguard_stop(self) -> None:
+        """As when a gate is opened; the other stops outrank it."""
+        if self.mode is SafetyMode.NORMAL:
+            self.mode = SafetyMode.SAFEGUARD_STOP
+
+    def safeguard_reset(self) -> None:
+        """The gate is closed."""
+        if self.mode is SafetyMode.SAFEGUARD_STOP:
+            self.mode = SafetyMode.NORMAL
 
     def emergency_stop(self) -> None:
         """The red button: the motors lose power."""
