@@ -119,15 +119,15 @@ class MotionNode(ManagedNode):
 
     def _publish_joints(self) -> None:
         robot = self._robot
+        if robot is None:
+            return
         try:
-            state = None if robot is None else robot.state
+            state = robot.state
         except VpgError as error:
             self._last_error = error
             return
-        if state is not None:
-            stamp = self.now()
-            message = joint_state(JOINT_NAMES, state.joints, state.velocities, stamp)
-            self._joint_states.publish(message)
+        message = joint_state(JOINT_NAMES, state.joints, state.velocities, self.now())
+        self._joint_states.publish(message)
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
