@@ -72,6 +72,8 @@ class Parameters(RealSenseParameters, WorkspaceParameters):
 class HeightmapNode(ManagedNode):
     """See the module's text."""
 
+    PARAMETERS = (*ManagedNode.PARAMETERS, Parameters)
+
     def __init__(self) -> None:
         super().__init__("heightmap_node")
         self._settings = self.read_parameters(Parameters)

@@ -105,6 +105,8 @@ class Parameters:
 class InferenceNode(VpgNode):
     """See the module's text."""
 
+    PARAMETERS = (Parameters,)
+
     def __init__(self) -> None:
         super().__init__("inference_node")
         self._settings = self.read_parameters(Parameters, self._check)

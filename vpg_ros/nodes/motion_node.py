@@ -35,6 +35,8 @@ LINK_PERIOD = 0.5  # s between two looks at the link, and between two attempts t
 class MotionNode(ManagedNode):
     """See the module's text."""
 
+    PARAMETERS = (*ManagedNode.PARAMETERS, Parameters)
+
     def __init__(self) -> None:
         super().__init__("motion_node")
         self._settings = self.read_parameters(Parameters)
