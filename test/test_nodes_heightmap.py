@@ -9,7 +9,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from ros_fixtures import call, ros, run_process, sentence, spinning
+from ros_fixtures import TIMEOUT, call, ros, run_process, sentence, spinning
 from sensor_msgs.msg import CameraInfo, Image
 from vpg_msgs.srv import Capture
 
@@ -18,6 +18,7 @@ from vpg_ros.frame import Intrinsics
 from vpg_ros.geometry import look_at
 from vpg_ros.nodes.convert import (
     heightmap_from_msg,
+    image_from_msg,
     image_to_msg,
     intrinsics_to_msg,
     pose_stamped,
@@ -94,6 +95,19 @@ def test_the_heightmap_is_of_a_frame_newer_than_the_request():
         row, column = heightmap.workspace.to_pixel(-0.5, 0.0)
         assert heightmap.height[row, column] == pytest.approx(BOX_TOP, abs=0.002)
         assert response.heightmap.header.frame_id == "base"
+
+
+def test_the_picture_is_shown_to_whoever_looks():
+    with graph() as driver:
+        seen = []
+        driver.create_subscription(Image, "heightmap_node/colour", seen.append, LATCHED)
+        deadline = time.monotonic() + TIMEOUT
+        while not seen and time.monotonic() < deadline:  # the node may not know of us at once
+            response = capture(driver)
+            time.sleep(0.1)
+        assert seen[0].header.frame_id == "camera_color_optical_frame"
+        assert seen[0].header.stamp == response.heightmap.header.stamp
+        assert (image_from_msg(seen[0]) == 90).all()
 
 
 def test_old_frames_are_not_taken_for_the_scene():

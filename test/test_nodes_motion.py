@@ -12,11 +12,12 @@ from nav_msgs.msg import Path
 from rclpy.node import Node
 from rclpy.task import Future
 from ros_fixtures import call, result, ros, run_process, sentence, spinning
+from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
 
 from vpg_ros import primitives
-from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -93,8 +94,13 @@ def client(robot):
 
 def latched(node: Node, kind, topic: str):
     """The last message of a latched topic."""
+    return heard(node, kind, topic, LATCHED)
+
+
+def heard(node: Node, kind, topic: str, qos=10):
+    """A message of a topic."""
     future = Future()
-    subscription = node.create_subscription(kind, topic, future.set_result, LATCHED)
+    subscription = node.create_subscription(kind, topic, future.set_result, qos)
     try:
         return result(future)
     finally:
@@ -261,6 +267,14 @@ def test_a_dry_run_checks_and_moves_nothing():
         assert heights == pytest.approx([step.pose.position[2] for step in moves])
         bad = replace(grasp(scene()), pose=grasp(scene()).pose.translated(dx=-2.0))
         assert client.run(bad).result.error_code == ErrorCode.OUTSIDE_WORKSPACE
+
+
+def test_a_dry_run_shows_the_arm_at_home_where_its_plans_begin():
+    real = {"motion_node:joint_states": True}  # in simulation pybullet_node publishes them
+    with graph(free_host(), dry_run=True, **real) as client:
+        message = heard(client, JointState, "joint_states")
+        assert tuple(message.name) == JOINT_NAMES
+        assert list(message.position) == pytest.approx(HOME_JOINTS, abs=1e-3)
 
 
 def test_a_refused_robot_port_is_one_sentence():

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+from ros_fixtures import sentence
 
 NODE = """
     from vpg_ros.errors import ErrorCode, VpgError
@@ -22,8 +23,21 @@ NODE = """
 
     run_node("slow_node", Slow)
 """
+HELP = [
+    ("heightmap_node", ["autostart", "camera topics: images", "allowed: one of topics, realsense"]),
+    ("motion_node", ["limits.table_z", "required", "limits.tool_force", "allowed: 1.0 to 250.0"]),
+    ("inference_node", ["exploration share of", "default 0.0", "may be set while it runs"]),
+    ("task_node", ["max_actions stop after this many actions", "default 100", "at least 1"]),
+    ("learner_node", ["from_nothing", "true or false; default false"]),
+    ("pybullet_node", ["scene family on the table", "default 'random'; allowed: one of"]),
+]
 WAIT_FOR_A_SECOND = "import time; time.sleep(40.0)"
 GIVE_UP = "raise VpgError(ErrorCode.ARM_UNREACHABLE, 'no answer')"
+
+
+def run_executable(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", f"vpg_ros.nodes.{name}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60.0, check=False)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +65,18 @@ def test_a_node_that_is_being_built_hears_a_stop(then, numbers, code):
     assert process.returncode == code, errors
     assert "KeyboardInterrupt" not in errors
     assert errors.endswith("[error 902]\n") == (code == 1)
+
+
+@pytest.mark.parametrize(("name", "words"), HELP)
+def test_help_tells_of_every_parameter_and_starts_nothing(name, words):
+    process = run_executable(name, "--help")
+    assert process.returncode == 0, process.stderr
+    text = " ".join(process.stdout.split())
+    assert text.startswith(f"usage: {name}") and "ready" not in text
+    assert all(each in text for each in words), text
+
+
+def test_an_argument_that_there_is_not_is_refused():
+    process = run_executable("task_node", "--max-actions", "3")
+    assert "--max-actions" in sentence(process) and "-p NAME:=VALUE" in process.stderr
+    assert "[error 900]" in process.stderr

@@ -6,9 +6,12 @@ DDS security is not compiled into the ROS wheels, so nothing is enforced here.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 import rclpy
+import yaml
 from rcl_interfaces.srv import SetParameters
 from rclpy.action.graph import (
     get_action_client_names_and_types_by_node,
@@ -117,6 +120,26 @@ def test_the_graph_of_a_running_system_is_what_the_policy_allows(tmp_path):
     assert rights - seen == set(), "these are allowed, but nobody uses them"
     nodes = {node.name: node for make in SYSTEMS.values() for node in make().nodes}
     assert enclaves.items() <= {name: node.enclave for name, node in nodes.items()}.items()
+
+
+def topics(tree: Any) -> set[str]:
+    """The topics that an RViz configuration shows."""
+    if isinstance(tree, list):
+        return set[str]().union(*map(topics, tree))
+    if not isinstance(tree, dict):
+        return set()
+    named = {key: value for key, value in tree.items() if key.endswith("Topic")}
+    return {entry["Value"] for entry in named.values()}.union(*map(topics, tree.values()))
+
+
+@pytest.mark.parametrize("system", [make() for make in SYSTEMS.values()], ids=list(SYSTEMS))
+def test_rviz_shows_topics_that_a_node_of_the_system_publishes(system):
+    shown = topics(yaml.safe_load(resource("config/vpg.rviz").read_text()))
+    nodes = {node.name for node in system.nodes}
+    published = {name for node, verb, name in allowed() if verb == "publish" and node in nodes}
+    # Of robot_state_publisher, which the launch files start with every system.
+    published.add("/robot_description")
+    assert len(shown) == 4 and {f"/{topic}" for topic in shown} <= published
 
 
 def test_every_node_has_an_enclave_of_its_own():

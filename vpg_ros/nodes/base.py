@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -39,7 +39,10 @@ class VpgNode(Node):
     ``stop`` is set on Ctrl-C, SIGTERM and on a failure; whatever blocks must watch it. ``hurry`` is
     set on a second signal: the process is cut off soon after.
     ``failure`` is what ended the node, None after a normal end.
+    ``PARAMETERS`` are the dataclasses of its parameters, for ``--help``.
     """
+
+    PARAMETERS: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

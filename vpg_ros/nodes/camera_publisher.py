@@ -11,12 +11,11 @@ from vpg_ros.frame import Frame
 from vpg_ros.geometry import Pose
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import image_to_msg, intrinsics_to_msg
-from vpg_ros.nodes.frames import COLOUR_TOPIC, DEPTH_TOPIC, INFO_TOPIC
+from vpg_ros.nodes.frames import COLOUR_TOPIC, DEPTH_TOPIC, INFO_TOPIC, OPTICAL_FRAME
 from vpg_ros.sim.camera import SimCamera
 from vpg_ros.sim.noise import DepthNoise
 from vpg_ros.sim.world import World
 
-OPTICAL_FRAME = "camera_color_optical_frame"
 # What can be wrong with the camera: no pictures, the last one again and again, no depth at any
 # pixel, and another camera in its place.
 UNPLUGGED, FROZEN, BLIND, EXCHANGED = "unplugged", "frozen", "blind", "exchanged"

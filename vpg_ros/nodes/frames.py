@@ -20,6 +20,7 @@ from vpg_ros.nodes.convert import image_from_msg, intrinsics_from_msg, stamp_fro
 COLOUR_TOPIC = "camera/color/image_raw"
 DEPTH_TOPIC = "camera/aligned_depth_to_color/image_raw"
 INFO_TOPIC = "camera/color/camera_info"
+OPTICAL_FRAME = "camera_color_optical_frame"
 _TYPES: dict[str, Any] = {COLOUR_TOPIC: Image, DEPTH_TOPIC: Image, INFO_TOPIC: CameraInfo}
 _KEPT = 8  # newest messages of each topic that may still find their counterpart
 

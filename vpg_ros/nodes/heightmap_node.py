@@ -1,24 +1,28 @@
 """heightmap_node: RGB-D images and the camera's pose in, heightmap out.
 
 Service ``capture`` (vpg_msgs/Capture) waits for a frame newer than the request and answers with its
-heightmap, which is also published, latched, on ``heightmap``. The images are those of any driver's
-topics, or of a RealSense camera that this node drives itself. A managed node (:mod:`.managed`): the
-camera is connected when it is configured, and looked through while it is active.
+heightmap, which is also published, latched, on ``heightmap``; the colour picture that it was made
+of is on ``~/colour`` (sensor_msgs/Image) while somebody looks, whatever the camera. The images are
+those of any driver's topics, or of a RealSense camera that this node drives itself. A managed node
+(:mod:`.managed`): the camera is connected when it is configured, and looked through while it is
+active.
 """
 
 from dataclasses import astuple, dataclass
 
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from sensor_msgs.msg import Image
 from vpg_msgs.msg import Heightmap as HeightmapMsg
 from vpg_msgs.srv import Capture
 
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.frame import Intrinsics
+from vpg_ros.frame import Frame, Intrinsics
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import DEFAULT_FUSION, FusionConfig, fuse
 from vpg_ros.nodes.cameras import POSE_TOPIC, NodeCamera, RealSenseCamera, TopicCamera
-from vpg_ros.nodes.convert import heightmap_to_msg
+from vpg_ros.nodes.convert import heightmap_to_msg, image_to_msg
+from vpg_ros.nodes.frames import OPTICAL_FRAME
 from vpg_ros.nodes.managed import ManagedNode
 from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
@@ -68,6 +72,8 @@ class Parameters(RealSenseParameters, WorkspaceParameters):
 class HeightmapNode(ManagedNode):
     """See the module's text."""
 
+    PARAMETERS = (*ManagedNode.PARAMETERS, Parameters)
+
     def __init__(self) -> None:
         super().__init__("heightmap_node")
         self._settings = self.read_parameters(Parameters)
@@ -80,6 +86,7 @@ class HeightmapNode(ManagedNode):
         self._captures = 0
         self._camera: NodeCamera | None = None
         self._publisher = self.create_publisher(HeightmapMsg, "heightmap", LATCHED)
+        self._colour = self.create_publisher(Image, "~/colour", LATCHED)
         self.report_diagnostics("camera", self._state)
 
     def offer(self) -> None:
@@ -117,6 +124,7 @@ class HeightmapNode(ManagedNode):
     def _fresh(self, timeout: float) -> HeightmapMsg:
         """Heightmap of a frame newer than now, published and returned."""
         frame = self.in_use(self._camera).read(timeout)
+        self._show(frame)
         self._require_same_camera(frame.intrinsics)
         heightmap = fuse(frame, self._workspace, self._fusion)
         self._require_seen(heightmap)
@@ -124,6 +132,11 @@ class HeightmapNode(ManagedNode):
         message = heightmap_to_msg(heightmap)
         self._publisher.publish(message)
         return message
+
+    def _show(self, frame: Frame) -> None:
+        """Publish the picture, also one that nothing can be made of, while somebody looks."""
+        if self._colour.get_subscription_count():
+            self._colour.publish(image_to_msg(frame.colour, frame.stamp, OPTICAL_FRAME))
 
     def _require_seen(self, heightmap: Heightmap) -> None:
         """Raise DEPTH_EMPTY where too little is seen: an unseen table must not pass for clear."""

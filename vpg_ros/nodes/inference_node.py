@@ -108,6 +108,8 @@ class Parameters:
 class InferenceNode(VpgNode):
     """See the module's text."""
 
+    PARAMETERS = (Parameters,)
+
     def __init__(self) -> None:
         super().__init__("inference_node")
         keep_freed_memory()

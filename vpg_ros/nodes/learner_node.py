@@ -107,6 +107,8 @@ class Parameters(WorkspaceParameters):
 class LearnerNode(VpgNode):
     """See the module's text. The learner belongs to the main thread, which runs ``work``."""
 
+    PARAMETERS = (Parameters,)
+
     def __init__(self) -> None:
         super().__init__("learner_node")
         settings = self.read_parameters(Parameters)

@@ -9,7 +9,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
@@ -36,6 +36,8 @@ class ManagedNode(LifecycleNodeMixin, VpgNode):
     A failed transition leaves the node in the state that it was in. Where that happens by itself,
     with ``autostart``, the process ends with the sentence and its code.
     """
+
+    PARAMETERS: ClassVar[tuple[type, ...]] = (_Parameters,)
 
     def __init__(self, name: str) -> None:
         VpgNode.__init__(self, name)

@@ -35,6 +35,8 @@ LINK_PERIOD = 0.5  # s between two looks at the link, and between two attempts t
 class MotionNode(ManagedNode):
     """See the module's text."""
 
+    PARAMETERS = (*ManagedNode.PARAMETERS, Parameters)
+
     def __init__(self) -> None:
         super().__init__("motion_node")
         self._settings = self.read_parameters(Parameters)
@@ -119,15 +121,15 @@ class MotionNode(ManagedNode):
 
     def _publish_joints(self) -> None:
         robot = self._robot
+        if robot is None:
+            return
         try:
-            state = None if robot is None else robot.state
+            state = robot.state
         except VpgError as error:
             self._last_error = error
             return
-        if state is not None:
-            stamp = self.now()
-            message = joint_state(JOINT_NAMES, state.joints, state.velocities, stamp)
-            self._joint_states.publish(message)
+        message = joint_state(JOINT_NAMES, state.joints, state.velocities, self.now())
+        self._joint_states.publish(message)
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""

@@ -32,7 +32,7 @@ T = TypeVar("T")
 # How a description of the parameter ``primitives`` begins, wherever there is one.
 PRIMITIVES = "names of primitives, separated by commas, "
 
-_TYPES = {
+TYPES = {
     bool: Parameter.Type.BOOL,
     int: Parameter.Type.INTEGER,
     float: Parameter.Type.DOUBLE,
@@ -41,7 +41,7 @@ _TYPES = {
     tuple[str, ...]: Parameter.Type.STRING_ARRAY,
 }
 
-_KINDS = {
+KINDS = {
     Parameter.Type.BOOL: "true or false",
     Parameter.Type.INTEGER: "a whole number",
     Parameter.Type.DOUBLE: "a number with a decimal point",
@@ -52,7 +52,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class _Rules:
+class Rules:
     """What a parameter's value must keep to."""
 
     description: str
@@ -61,6 +61,17 @@ class _Rules:
     high: float | None
     choices: tuple[str, ...]
     changeable: bool
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words; "" where anything of the type may."""
+        if self.choices:
+            return "one of " + ", ".join(choice or "''" for choice in self.choices)
+        if self.low is not None and self.high is not None:
+            return f"{self.low} to {self.high}"
+        if self.low is not None:
+            return f"at least {self.low}"
+        return f"at most {self.high}" if self.high is not None else ""
 
 
 def parameter(
@@ -78,7 +89,7 @@ def parameter(
     name: the ROS name where it is another (dots group parameters). low, high: inclusive range.
     changeable: it may be set while the node runs, which then asks for it by ``get_parameter``.
     """
-    rules = _Rules(description, name, low, high, choices, changeable)
+    rules = Rules(description, name, low, high, choices, changeable)
     return field(default=default, metadata={"rules": rules})
 
 
@@ -100,7 +111,7 @@ def read(node: Node, kind: type[T], check: Callable[[Mapping[str, Any]], None] |
 
 def _changed(
     changes: list[Any],
-    rules: dict[str, _Rules],
+    rules: dict[str, Rules],
     check: Callable[[Mapping[str, Any]], None] | None,
 ) -> SetParametersResult:
     """Refuse a value that is not among the choices or fails the check; ranges are rclpy's."""
@@ -119,9 +130,9 @@ def _changed(
 
 def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
     """One parameter's value."""
-    rules: _Rules = entry.metadata["rules"]
+    rules: Rules = entry.metadata["rules"]
     name = rules.name or entry.name
-    declared = _TYPES[hint] if entry.default is MISSING else entry.default
+    declared = TYPES[hint] if entry.default is MISSING else entry.default
     try:
         value = node.declare_parameter(name, declared, _descriptor(rules, hint)).value
         if value is None:
@@ -129,7 +140,7 @@ def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
     except ParameterUninitializedException:
         raise _invalid(node, name, "is not set; it has no default", rules) from None
     except InvalidParameterTypeException as error:
-        wanted = _KINDS[_TYPES[hint]]
+        wanted = KINDS[TYPES[hint]]
         raise _invalid(node, name, f"is {_refused(error)}; it must be {wanted}", rules) from None
     except InvalidParameterValueException as error:
         raise _invalid(node, name, f"is {_refused(error)}", rules) from None
@@ -138,11 +149,11 @@ def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
     return tuple(value) if hint in (tuple[float, ...], tuple[str, ...]) else value
 
 
-def _descriptor(rules: _Rules, hint: Any) -> ParameterDescriptor:
+def _descriptor(rules: Rules, hint: Any) -> ParameterDescriptor:
     """The description that ``ros2 param describe`` shows."""
     fixed = not rules.changeable
     result = ParameterDescriptor(description=rules.description, read_only=fixed)
-    result.additional_constraints = _allowed(rules)
+    result.additional_constraints = rules.allowed
     if rules.low is None and rules.high is None:
         return result
     if hint is int:
@@ -156,26 +167,14 @@ def _descriptor(rules: _Rules, hint: Any) -> ParameterDescriptor:
     return result
 
 
-def _allowed(rules: _Rules) -> str:
-    """What a value may be, in words; "" where anything of the type may."""
-    if rules.choices:
-        return "one of " + ", ".join(rules.choices)
-    if rules.low is not None and rules.high is not None:
-        return f"{rules.low} to {rules.high}"
-    if rules.low is not None:
-        return f"at least {rules.low}"
-    return f"at most {rules.high}" if rules.high is not None else ""
-
-
 def _refused(error: Exception) -> str:
     """The value that rclpy refused; its exceptions carry it in their text alone."""
     match = re.search(r" to '(.*)' of type|parameter value \((.*?)\) for parameter", str(error))
     return str(error) if match is None else repr(match[1] or match[2])
 
 
-def _invalid(node: Node, name: str, problem: str, rules: _Rules) -> VpgError:
+def _invalid(node: Node, name: str, problem: str, rules: Rules) -> VpgError:
     """The error that names node, parameter, problem and what is allowed."""
-    allowed = _allowed(rules)
-    hint = f"; allowed: {allowed}" if allowed else ""
+    hint = f"; allowed: {rules.allowed}" if rules.allowed else ""
     sentence = f"parameter {name} of {node.get_name()} {problem}{hint} ({rules.description})"
     return VpgError(ErrorCode.PARAMETER_INVALID, sentence)

@@ -82,6 +82,8 @@ class _Reset:
 class PybulletNode(VpgNode):
     """See the module's text. The world belongs to the main thread, which runs ``work``."""
 
+    PARAMETERS = (Parameters,)
+
     def __init__(self) -> None:
         super().__init__("pybullet_node")
         self._settings = self.read_parameters(Parameters)

@@ -13,7 +13,6 @@ from vpg_ros.devices.interfaces import ArmState, Gripper, RemoteArm
 from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray
 from vpg_ros.motion import HomeMove, LinearMove, Motion, Outcome, Step
 
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
@@ -51,19 +50,23 @@ class Robot:
         return self._stops
 
     @property
-    def state(self) -> ArmState | None:
-        """The arm's newest state; None in a dry run. Raises ARM_LINK_LOST."""
-        return None if self._arm is None else self._arm.state()
+    def state(self) -> ArmState:
+        """The arm's newest state; at rest at home in a dry run. Raises ARM_LINK_LOST."""
+        if self._arm is not None:
+            return self._arm.state()
+        home = self._gate.home
+        tool = self._gate.kinematics.forward(home)
+        return ArmState(home, np.zeros_like(home), tool, force=0.0, stamp=0.0)
 
     @property
     def at_home(self) -> bool:
         """Whether every joint is where HomeMove goes."""
-        return bool(np.abs(self._joints() - self._gate.home).max() < AT_HOME)
+        return bool(np.abs(self.state.joints - self._gate.home).max() < AT_HOME)
 
     def allows(self, motion: Motion) -> bool:
         """Whether ``motion``, begun where the arm is now, passes the safety gate."""
         try:
-            self._gate.check(motion, self._joints())
+            self._gate.check(motion, self.state.joints)
         except VpgError:
             return False
         return True
@@ -142,7 +145,7 @@ class Robot:
                 sentence = "the arm is carrying out another goal; wait for it or cancel it"
                 raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
         try:
-            sent = self._gate.check(motion, self._joints())
+            sent = self._gate.check(motion, self.state.joints)
             on_sent(sent)
             return self._execute(sent, on_phase, ticket)
         finally:
@@ -168,17 +171,12 @@ class Robot:
 
     def _way_home(self) -> tuple[Step, ...]:
         """Steps from where the arm is to home."""
-        tool = self._gate.kinematics.forward(self._joints())
+        tool = self._gate.kinematics.forward(self.state.joints)
         missing = self._gate.limits.table_z + PARK_HEIGHT - tool.position[2]
         if missing <= 0:
             return (HomeMove("home"),)
         rise = LinearMove("rise", tool.translated(dz=missing), guarded=True)
         return (rise, HomeMove("home"))
-
-    def _joints(self) -> FloatArray:
-        """Where the arm is, rad; home in a dry run."""
-        state = self.state
-        return self._gate.home if state is None else state.joints
 
 
 def _slowed(step: Step) -> Step:

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import rclpy
@@ -21,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.base import ENDING, Ending, VpgNode
+from vpg_ros.nodes.usage import usage, wants_help
 from vpg_ros.orphans import die_with_bringup
 
 HURRY_GRACE = 1.0  # s for the end after a second signal
@@ -28,13 +30,15 @@ HURRY_GRACE = 1.0  # s for the end after a second signal
 
 def run_node(
     name: str,
-    build: Callable[[], VpgNode],
+    build: type[VpgNode],
     *,
     threads: int = 2,
     grace: float = 3.0,
     arguments: Sequence[str] | None = None,
 ) -> NoReturn:
     """Build a node, spin it until it is stopped, and end the process with its exit code.
+
+    With ``--help`` among the arguments, the process says what the node can be told, and ends.
 
     threads: of the executor. grace: s that the end may take before the process is cut off.
     """
@@ -47,7 +51,7 @@ def run_node(
 
 def _run(
     name: str,
-    build: Callable[[], VpgNode],
+    build: type[VpgNode],
     threads: int,
     grace: float,
     arguments: Sequence[str] | None,
@@ -58,6 +62,9 @@ def _run(
     _handle_signals(ending)
     threading.Thread(target=_limit_end, args=(name, ending, grace), daemon=True).start()
     try:
+        if _reads_help(name, arguments):
+            print(usage(name, build))
+            return 0
         node = _built(build, ending, arguments)
     except Exception as error:
         code = _unbuilt(name, error, ending)
@@ -67,14 +74,12 @@ def _run(
     return _spin(node, threads)
 
 
-def _built(
-    build: Callable[[], VpgNode], ending: Ending, arguments: Sequence[str] | None
-) -> VpgNode:
+def _built(build: type[VpgNode], ending: Ending, arguments: Sequence[str] | None) -> VpgNode:
     """The node, which is stopped by ``ending``."""
     _init(arguments)
     token = ENDING.set(ending)
     try:
-        return build()
+        return build()  # type: ignore[call-arg]  # which takes no name where it is to be run
     finally:
         ENDING.reset(token)
 
@@ -87,10 +92,23 @@ def _unbuilt(name: str, error: Exception, ending: Ending) -> int:
     return 1
 
 
+def _reads_help(name: str, arguments: Sequence[str] | None) -> bool:
+    """See :func:`.usage.wants_help`."""
+    with _ros_arguments():
+        return wants_help(name, arguments)
+
+
 def _init(arguments: Sequence[str] | None) -> None:
-    """Start rclpy; what it cannot read of the command line is PARAMETER_INVALID."""
-    try:
+    """Start rclpy."""
+    with _ros_arguments():
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+
+
+@contextmanager
+def _ros_arguments() -> Iterator[None]:
+    """What ROS cannot read of the command line is PARAMETER_INVALID."""
+    try:
+        yield
     except RuntimeError as error:
         sentence = f"the ROS arguments cannot be used: {error}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None

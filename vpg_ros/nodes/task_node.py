@@ -36,6 +36,8 @@ from vpg_ros.viz.report import DecisionRecord
 class TaskNode(VpgNode):
     """See the module's text."""
 
+    PARAMETERS = (Parameters,)
+
     def __init__(self) -> None:
         super().__init__("task_node")
         self._settings = self.read_parameters(Parameters)
