@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--floor", type=float, default=0.0)
     parser.add_argument("--time-scale", type=float, default=1.0)
     parser.add_argument("--bias", type=float, default=0.0)
+    parser.add_argument("--tremble", type=float, default=0.0, help="rad/s while the floor is met")
     options, rest = parser.parse_known_args()
     world, other = WorldEnd.create()
     command = [sys.executable, "-m", "vpg_ros.sim.controller", "--link-fd", str(other.fileno())]
@@ -44,6 +45,7 @@ def main() -> None:
         began = began or time.monotonic()
         cycle += 1
         state = measured(cycle * CYCLE, state, answer, options.floor)
+        state.velocities[1] += options.tremble * (state.wrench[2] > 0.0) * (-1) ** cycle
         state.wrench[:] += bias
         time.sleep(max(0.0, began + cycle * CYCLE / options.time_scale - time.monotonic()))
 

@@ -20,7 +20,9 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
 STOP_TIMEOUT = 3.0  # s on the controller's clock
-STILL = 0.01  # rad/s of the fastest joint
+STILL = 0.01  # rad/s of the fastest joint, as its controller wants it …
+# … and as it is: an arm that presses against what it met trembles.
+_TREMBLING = 0.05
 _POLL = 0.004  # s
 _STOP_JOINTS, _STOP_TOOL = 8.0, 10.0  # deceleration: rad/s², m/s²
 _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arrival
@@ -67,7 +69,7 @@ class Command:
 
     def ended(self, reading: Reading) -> bool:
         """Whether the controller's trajectory has come to rest at the goal."""
-        if float(np.abs(reading.target_velocities).max()) > STILL:
+        if not _rests(reading):
             return False
         return not self._miss(reading.target_joints, reading.target_tool)
 
@@ -180,7 +182,7 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
     link.call(*stop, True)
     reading = link.read()
     deadline = reading.stamp + STOP_TIMEOUT
-    while reading.fastest_joint > STILL:
+    while not _rests(reading) or reading.fastest_joint > _TREMBLING:
         link.end_held_program(reading)
         link.check_safety(reading)
         if reading.stamp > deadline:
@@ -191,6 +193,11 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
         reading = link.read()
     link.end_held_program(reading)
     return reading
+
+
+def _rests(reading: Reading) -> bool:
+    """Whether the controller's trajectory has come to rest."""
+    return float(np.abs(reading.target_velocities).max()) <= STILL
 
 
 def _rejected(message: str) -> VpgError:
