@@ -2,7 +2,7 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -22,10 +22,13 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import JointMove, LinearMove
+from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.calls import GoalClient
 from vpg_ros.nodes.convert import action_to_msg, heightmap_to_msg, outcome_from_msg
 from vpg_ros.nodes.motion_node import MotionNode
 from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.task_clients import Clients
+from vpg_ros.nodes.task_parameters import Parameters as TaskParameters
 
 
 def scene() -> Heightmap:
@@ -143,6 +146,22 @@ def test_a_grasp_is_carried_out_and_told_phase_by_phase(robot, client):
     assert outcome.duration > 1.0
     motion = primitives.get("grasp").motion(grasp(scene()), scene())
     assert client.phases == [step.phase for step in (*motion.steps, *motion.retreat)]
+
+
+def test_a_task_waits_for_an_arm_that_is_slow(robot, client):
+    """The slider and speed_scale may make of seconds what is longer than any wait."""
+    handle = approaching(robot, client)
+    eventually(lambda: off_home(robot) > 0.8)
+    result(handle.cancel_goal_async())
+    result(handle.get_result_async())
+    robot.fault("slider 0.03")
+    node = VpgNode("task")
+    settings = {entry.name: entry.default for entry in fields(TaskParameters)}
+    with spinning(node):
+        cell = Clients(node, TaskParameters(**{**settings, "park_timeout": 1.5}), node.stop)
+        cell.park()
+        cell.close()
+    assert off_home(robot) < 0.02
 
 
 def test_cancelling_stops_the_arm_and_parking_brings_it_home(robot, client):

@@ -209,6 +209,16 @@ def test_a_slowed_arm_is_given_the_time_it_needs(robot: Emulator, arm: URArm) ->
     assert arm.state().stamp - begin > 3.0
 
 
+def test_a_slider_at_zero_is_named_before_long() -> None:
+    with emulator("--time-scale", "20") as robot, connected(robot) as arm:
+        robot.fault("slider 0")
+        begin = robot.state()["time"]
+        sentence = refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.MOTION_TIMEOUT)
+        assert "slider at 0 %" in sentence and robot.state()["time"] - begin < 90.0
+        robot.fault("slider 1")
+        assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
+
+
 # -- stops -----------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,8 @@ _JOINT_TOLERANCE = 0.005  # rad
 _POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
 _SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
 _REASON_TIMEOUT = 1.0  # s of wall time in which the reason of a refusal shows
-_SLOWEST = 0.02  # speed slider below which a deadline no longer waits
+_SLOWEST = 0.02  # speed slider below which the arm counts as held by it
+_HELD = 60.0  # s on the controller's clock that it may be
 _TURN_SPEED = 0.6  # rad/s of a tool that only turns, for the deadline
 
 
@@ -100,7 +101,7 @@ class Move:
         self._link, self._command, self._cancel = link, command, cancel
         self._reading, self._baseline = start, start.force
         self._allowed = _SPARE_FACTOR * command.ideal + _SPARE_TIME
-        self._spent, self._peak_force = 0.0, 0.0
+        self._spent, self._held, self._peak_force = 0.0, 0.0, 0.0
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""
@@ -135,19 +136,23 @@ class Move:
         if self._command.ended(self._reading):
             return False
         if self._spent > self._allowed:
-            self._halt()
-            raise VpgError(
-                ErrorCode.MOTION_TIMEOUT,
-                f"{self._command.method} did not end within {self._allowed:.1f} s; "
-                "the arm was stopped",
-            )
+            raise self._late(f"did not end within {self._allowed:.1f} s at full speed")
+        if self._held > _HELD:
+            slider = f"{self._reading.speed_fraction * 100:.0f} %"
+            raise self._late(f"waited {_HELD:g} s with the speed slider at {slider}; raise it")
         return True
+
+    def _late(self, what: str) -> VpgError:
+        self._halt()
+        sentence = f"{self._command.method} {what}; the arm was stopped"
+        return VpgError(ErrorCode.MOTION_TIMEOUT, sentence)
 
     def _see(self) -> None:
         """Take in the newest reading; raises what has ended the motion from outside."""
         reading = self._link.read()
         passed = reading.stamp - self._reading.stamp
-        self._spent += passed * max(reading.speed_fraction, _SLOWEST)
+        self._spent += passed * reading.speed_fraction
+        self._held = self._held + passed if reading.speed_fraction < _SLOWEST else 0.0
         force = float(np.linalg.norm((reading.force - self._baseline)[:3]))
         self._peak_force = max(self._peak_force, force)
         self._reading = reading

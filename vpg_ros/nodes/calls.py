@@ -4,6 +4,7 @@ Every call has a deadline, notices when the other node is gone, and ends early w
 interrupted. None may be made inside a callback.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,11 @@ from vpg_ros.errors import ErrorCode, VpgError
 _LIVENESS_PERIOD = 0.25  # s between checks that the server is still there
 _ACCEPTANCE = 10.0  # s of wall time for a goal to be taken or refused
 _ABSENCES = 8  # checks in a row that miss the server before it counts as gone
+
+
+def never() -> float:
+    """When a server that does not tell was last at work: a deadline counts from the call."""
+    return -math.inf
 
 
 class Interrupted(Exception):
@@ -70,8 +76,14 @@ def wait_ready(
             raise Interrupted
 
 
-def call(client: Client, request: Any, timeout: float, interrupt: threading.Event) -> Any:
-    """The response of a service, within ``timeout`` s of wall time.
+def call(
+    client: Client,
+    request: Any,
+    timeout: float,
+    interrupt: threading.Event,
+    at_work: Callable[[], float] = never,
+) -> Any:
+    """The response of a service, ``timeout`` s of wall time after it was last ``at_work`` at most.
 
     Raises NODE_NOT_AVAILABLE at the deadline or when the server is gone; Interrupted.
     """
@@ -79,7 +91,7 @@ def call(client: Client, request: Any, timeout: float, interrupt: threading.Even
     wait_ready(name, client.service_is_ready, time.monotonic() + timeout, interrupt)
     future = client.call_async(request)
     try:
-        return _result(future, name, client.service_is_ready, timeout, interrupt)
+        return _result(future, name, client.service_is_ready, timeout, interrupt, at_work)
     finally:
         client.remove_pending_request(future)
 
@@ -90,8 +102,9 @@ def execute(
     timeout: float,
     interrupt: threading.Event,
     on_feedback: Callable[[Any], None],
+    at_work: Callable[[], float] = never,
 ) -> Any:
-    """The result of an action's goal, within ``timeout`` s of wall time.
+    """The result of an action's goal, as :func:`call` has it.
 
     When interrupted or late, the goal is cancelled first, so that nothing moves any more. Raises
     GOAL_REJECTED, NODE_NOT_AVAILABLE and Interrupted.
@@ -110,7 +123,7 @@ def execute(
         raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
     future = handle.get_result_async()
     try:
-        return _result(future, name, ready, timeout, interrupt).result
+        return _result(future, name, ready, timeout, interrupt, at_work).result
     except (Interrupted, VpgError):
         _cancel(handle, future)
         raise
@@ -137,13 +150,17 @@ def _result(
     ready: Callable[[], bool],
     timeout: float,
     interrupt: threading.Event,
+    at_work: Callable[[], float] = never,
 ) -> Any:
-    """The future's result, within ``timeout`` s, as long as the server is there."""
+    """The future's result, within ``timeout`` s, as long as the server is there.
+
+    at_work: when it was last known to be busy, s of the monotonic clock.
+    """
     deadline = time.monotonic() + timeout
     absences, next_check = 0, time.monotonic()
     while not future.done():
         now = time.monotonic()
-        if now > deadline:
+        if now > max(deadline, at_work() + timeout):
             sentence = f"{name} did not answer within {timeout:g} s"
             raise VpgError(ErrorCode.NODE_NOT_AVAILABLE, sentence)
         if now >= next_check:

@@ -4,7 +4,8 @@ Action ``execute_primitive`` (vpg_msgs/ExecutePrimitive), see :mod:`.goals`. Ser
 (std_srvs/Trigger) lifts the tool and takes the arm home; ``~/recover`` does so slowly, after it has
 ended a protective stop. A managed node (:mod:`.managed`): arm and gripper are connected when it is
 configured, and move only while it is active; deactivating it stops the arm. A lost link is made
-anew, but what was under way is over: no goal outlives a stop or a link.
+anew, but what was under way is over: no goal outlives a stop or a link. ``~/busy`` (std_msgs/Bool)
+tells whether the arm carries something out.
 """
 
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from vpg_ros.devices.kinematics import JOINT_NAMES
@@ -28,6 +30,7 @@ from vpg_ros.nodes.spin import run_node
 from vpg_ros.system import ARM_END, TASK_END
 
 JOINT_STATE_PERIOD = 0.04  # s of wall time
+BUSY_PERIOD = 0.2  # s of wall time
 UNUSABLE_PAUSE = 3.0  # s before the next attempt at a robot that answers, but is stopped
 LINK_PERIOD = 0.5  # s between two looks at the link, and between two attempts to make it anew
 
@@ -52,6 +55,8 @@ class MotionNode(ManagedNode):
         self._joint_states = self.create_publisher(JointState, "joint_states", 10)
         if self._settings.joint_states:
             self.create_timer(JOINT_STATE_PERIOD, self._publish_joints, clock=self.steady)
+        self._busy = self.create_publisher(Bool, "~/busy", 10)
+        self.create_timer(BUSY_PERIOD, self._publish_busy, clock=self.steady)
         self.report_diagnostics(f"arm {self._settings.robot_ip}", self._state)
 
     def offer(self) -> None:
@@ -133,8 +138,15 @@ class MotionNode(ManagedNode):
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
-        busy = self._robot is not None and self._robot.busy
-        return self.trouble or self._last_error, {"state": self.state, "busy": str(busy)}
+        return self.trouble or self._last_error, {"state": self.state, "busy": str(self._is_busy)}
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the arm carries something out, however slowly."""
+        return self._robot is not None and self._robot.busy
+
+    def _publish_busy(self) -> None:
+        self._busy.publish(Bool(data=self._is_busy))
 
     def work(self) -> int:
         """Until it is stopped, and then until the task, which parks the arm, is gone."""

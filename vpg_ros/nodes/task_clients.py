@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
 from vpg_msgs.srv import Capture, Select
@@ -17,7 +17,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.nodes.calls import GoalClient, Interrupted, call, execute, wait_ready
+from vpg_ros.nodes.calls import GoalClient, Interrupted, call, execute, never, wait_ready
 from vpg_ros.nodes.convert import (
     action_from_msg,
     action_to_msg,
@@ -58,6 +58,8 @@ class Clients:
         self._park = node.create_client(Trigger, "motion_node/park")
         self._reset = node.create_client(Trigger, "pybullet_node/reset")
         self._execute = GoalClient(node, ExecutePrimitive, "execute_primitive")
+        self._last_busy = never()
+        node.create_subscription(Bool, "motion_node/busy", self._receive_busy, 10)
         self.counts: dict[str, int] = {}
         node.create_subscription(String, "pybullet_node/status", self._receive_counts, LATCHED)
 
@@ -99,7 +101,9 @@ class Clients:
             action=action_to_msg(action, heightmap.stamp), heightmap=heightmap_to_msg(heightmap)
         )
         timeout = self._parameters.execute_timeout
-        result = execute(self._execute, goal, timeout, self._interrupt, lambda _: None)
+        result = execute(
+            self._execute, goal, timeout, self._interrupt, lambda _: None, self._at_work
+        )
         return outcome_from_msg(result.outcome)
 
     def reset(self) -> None:
@@ -112,13 +116,24 @@ class Clients:
 
     def park(self) -> None:
         """Take the arm home."""
-        never, timeout = threading.Event(), self._parameters.park_timeout
+        uninterrupted, timeout = threading.Event(), self._parameters.park_timeout
         deadline = time.monotonic() + _PARK_PATIENCE
-        wait_ready(_PARK_NAME, self._park.service_is_ready, deadline, never)
-        response = call(self._park, Trigger.Request(), timeout, never)
+        wait_ready(_PARK_NAME, self._park.service_is_ready, deadline, uninterrupted)
+        response = call(self._park, Trigger.Request(), timeout, uninterrupted, self._at_work)
         if not response.success:
             unknown = VpgError(ErrorCode.MOTION_REJECTED, f"not parked: {response.message}")
             raise VpgError.parse(response.message) or unknown
+
+    def _at_work(self) -> float:
+        """When motion_node was last busy; its own deadlines know of the arm's speed.
+
+        Not any more once the task is to end: it has only so long for that.
+        """
+        return never() if self._interrupt.is_set() else self._last_busy
+
+    def _receive_busy(self, message: Bool) -> None:
+        if message.data:
+            self._last_busy = time.monotonic()
 
     def _settle(self) -> None:
         """Let the node's clock advance by settle_time; not for ever, should it stand still."""

@@ -8,7 +8,10 @@ from vpg_ros.system import PARK_TIME
 
 @dataclass(frozen=True)
 class Parameters:
-    """What task_node can be told. Timeouts are bounds in s of wall time."""
+    """What task_node can be told.
+
+    Timeouts are bounds in s of wall time; those of the arm count from when it was last busy.
+    """
 
     scene: str = parameter("scene family, for the records; '' on a robot", "")
     objects: int = parameter("objects at the start, for the records; 0: unknown", 0, low=0)
@@ -34,9 +37,16 @@ class Parameters:
     startup_timeout: float = parameter("for the other nodes to appear", 60.0, low=0.1)
     capture_timeout: float = parameter("for a heightmap", 30.0, low=0.1)
     select_timeout: float = parameter("for a decision", 60.0, low=0.1)
-    execute_timeout: float = parameter("for carrying out an action", 300.0, low=0.1)
+    execute_timeout: float = parameter(
+        "for carrying out an action, from when the arm was last busy", 300.0, low=0.1
+    )
     reset_timeout: float = parameter("for another scene", 60.0, low=0.1)
-    park_timeout: float = parameter("for the arm to go home", PARK_TIME, low=0.1, high=PARK_TIME)
+    park_timeout: float = parameter(
+        "for the arm to go home, from when it was last busy, or in all where the task was stopped",
+        PARK_TIME,
+        low=0.1,
+        high=PARK_TIME,
+    )
 
     @property
     def endless(self) -> bool:
