@@ -22,6 +22,7 @@ from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, look_at, tool_down
+from vpg_ros.resources import resource
 
 LIMITS = Limits(
     box_min=(-0.80, -0.45, 0.0),
@@ -210,6 +211,60 @@ def test_the_board_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         np.pad(grey, ((200, 200), (200, 200), (0, 0)), constant_values=255)
     )
     assert found is not None and len(found.points) == 7 * 4
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--robot-model", "ur99"], "robot_model of motion_node is 'ur99'; allowed: one of ur3"),
+        (["--gripper", "hand"], "gripper of motion_node is 'hand'; allowed: one of rg2"),
+        (["--max-residual", "nan"], "max_residual is nan px; allowed: a finite number above 0"),
+        (["--max-residual", "-1"], "max_residual is -1 px; allowed"),
+        (["--seed", "-1"], "--seed is -1; allowed: at least 0"),
+        (["--output", "nowhere/x.yaml"], "nowhere/x.yaml cannot be written: No such file"),
+        (["--output", "."], ". cannot be written: it is a folder"),
+        (["--output", "x.png"], "--output is x.png; allowed"),
+        (
+            ["--columns", "100", "--rows", "100", "--print-board", "x.png"],
+            "100 × 100 squares; allowed: at most 200",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence_before_anything_is_connected(
+    given: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vpg_ros.cli.calibrate._with_devices", lambda *_: pytest.fail("connected"))
+    monkeypatch.setattr("os._exit", lambda _: pytest.fail("connected"))
+    assert main(["calibrate", "--robot-ip", "127.99.0.1", *given]) == 1
+    told = capsys.readouterr().err
+    assert words in told and "[error 900]" in told and len(told.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("tool_force", 900.0, "limits.tool_force of motion_node is 900.0; allowed: 1.0 to 250.0"),
+        ("table_z", float("nan"), "limits.table_z of motion_node is nan; every number must be"),
+        ("box_max", [0.0, float("inf"), 1.0], "limits.box_max of motion_node is [0.0, inf, 1.0]"),
+    ],
+)
+def test_a_bad_value_in_the_parameter_file_is_told_with_what_is_allowed(
+    name: str, value: object, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    content["/**/motion_node"]["ros__parameters"]["limits"][name] = value
+    path, output = tmp_path / "cell.yaml", str(tmp_path / "calibration.yaml")
+    path.write_text(yaml.safe_dump(content))
+    given = ["--robot-ip", "127.99.0.1", "--params", str(path), "--output", output]
+    assert main(["calibrate", *given]) == 1
+    told = capsys.readouterr().err
+    assert words in told and len(told.splitlines()) == 1
 
 
 def test_a_missing_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

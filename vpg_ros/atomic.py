@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 
 # A disk, a quota or a file-size limit that is reached.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -26,6 +26,18 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink()
         code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
         raise VpgError(code, f"{path} cannot be written: {error.strerror}") from error
+
+
+def require_writable(path: Path) -> None:
+    """Raise now what :func:`write_atomically` would raise after long work; changes nothing."""
+    require(not path.is_dir(), f"{path} cannot be written: it is a folder")
+    probe = path.with_name(f".{path.name}.probe")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        sentence = f"{path} cannot be written: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.atomic import write_atomically
     from vpg_ros.devices.calibrate import Plan
     from vpg_ros.devices.reprojection import encoded
+    from vpg_ros.errors import require
 
     board = Board(options.columns, options.rows, options.square, options.marker, options.dictionary)
     if options.print_board:
@@ -75,12 +76,30 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.print_board}: print it {width * 1000:g} × {height * 1000:g} mm")
         return 0
     plan = Plan(options.mounting, board, options.views, options.max_residual)
+    require(options.seed >= 0, f"--seed is {options.seed}; allowed: at least 0")
+    _require_output(options.output)
     parameters = _parameters(options)
     status = status_of(lambda: _with_devices(options, plan, parameters))
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of the robot's client library would abort a process that ends in Python's own way.
     os._exit(status)
+
+
+def _require_output(path: Path) -> None:
+    """Raise unless calibration and picture can be written: views that cannot be kept are lost."""
+    from vpg_ros.atomic import require_writable
+    from vpg_ros.errors import require
+
+    require_writable(path)
+    picture = _picture(path)
+    require(path != picture, f"--output is {path}; allowed: a name that does not end in .png")
+    require_writable(picture)
+
+
+def _picture(output: Path) -> Path:
+    """What was seen and expected, beside the calibration."""
+    return output.with_suffix(".png")
 
 
 def _with_devices(options: argparse.Namespace, plan: "Plan", parameters: "Parameters") -> int:
@@ -146,7 +165,7 @@ def calibrate(
             lambda count, what: progress.update(task, completed=count, what=what)
         )
     save(record, gate, output)
-    picture = output.with_suffix(".png")
+    picture = _picture(output)
     write_atomically(picture, encoded(reprojection(record)))
     _print(console, record, output, picture)
 

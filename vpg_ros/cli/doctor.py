@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -38,8 +39,13 @@ def run(options: argparse.Namespace) -> int:
     """Print one line a check; 1 when any of them failed."""
     from vpg_ros.bringup.doctor import Cell, checks
     from vpg_ros.bringup.findings import run_all
+    from vpg_ros.errors import require
     from vpg_ros.resources import resource
 
+    require(
+        0.0 < options.timeout < math.inf,
+        f"--timeout is {options.timeout:g}; allowed: a finite number of s above 0",
+    )
     names = ("robot_model", "gripper")
     cell = Cell(
         options.robot_ip,

@@ -18,6 +18,7 @@ DICTIONARIES = {
     "5x5": cv2.aruco.DICT_5X5_100,
     "6x6": cv2.aruco.DICT_6X6_100,
 }
+MARKERS = 100  # of each dictionary
 # Corners that must be seen: with fewer, a pose is guesswork.
 MIN_CORNERS = 8
 
@@ -53,13 +54,18 @@ class Board:
             f"board of {self.columns} × {self.rows} squares; allowed: at least 3 × 3",
         )
         require(
-            0.0 < self.marker < self.square,
+            0.0 < self.marker < self.square <= 1.0,
             f"board with squares of {self.square:g} m and markers of {self.marker:g} m; "
-            "allowed: above 0, the markers smaller than the squares",
+            "allowed: above 0 and up to 1, the markers smaller than the squares",
         )
         require(
             self.dictionary in DICTIONARIES,
             f"board dictionary is {self.dictionary!r}; allowed: {', '.join(DICTIONARIES)}",
+        )
+        require(
+            self.columns * self.rows <= 2 * MARKERS,
+            f"board of {self.columns} × {self.rows} squares; allowed: at most {2 * MARKERS}, "
+            "as every second one needs a marker of its own",
         )
 
     @property

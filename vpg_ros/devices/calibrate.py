@@ -1,5 +1,6 @@
 """Calibrate a camera: look at a board from many poses of the arm, each one checked for safety."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -45,6 +46,10 @@ class Plan:
         require(
             self.views >= 2 * MIN_VIEWS,
             f"{self.views} views; allowed: at least {2 * MIN_VIEWS}",
+        )
+        require(
+            0.0 < self.max_residual < math.inf,
+            f"max_residual is {self.max_residual:g} px; allowed: a finite number above 0",
         )
 
 

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.nodes.parameters import Rules
 
 T = TypeVar("T")
 
@@ -48,18 +49,10 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _value(entry: Any, values: Mapping[str, Any], node: str) -> Any:
     """One field's value, checked by the parameter's own rules."""
-    rules = entry.metadata["rules"]
+    rules: Rules = entry.metadata["rules"]
     name = rules.name or entry.name
     value = values.get(name, entry.default)
-    require(
-        value is not MISSING,
-        f"parameter {name} of {node} is not set; it has no default ({rules.description})",
-    )
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    low = rules.low is None or not numeric or value >= rules.low
-    high = rules.high is None or not numeric or value <= rules.high
-    require(
-        low and high and (not rules.choices or value in rules.choices),
-        f"parameter {name} of {node} is {value!r}, which is not allowed ({rules.description})",
-    )
+    problem = "is not set; it has no default" if value is MISSING else rules.problem(value)
+    if problem:
+        raise rules.refusal(node, name, problem)
     return tuple(value) if isinstance(value, list) else value

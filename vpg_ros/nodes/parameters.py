@@ -6,6 +6,7 @@ dataclass. A wrong value is a :class:`VpgError` that names node, parameter, valu
 allowed. Fields without a default are required: nothing that keeps people safe has a silent one.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -72,6 +73,21 @@ class Rules:
         if self.low is not None:
             return f"at least {self.low}"
         return f"at most {self.high}" if self.high is not None else ""
+
+    def problem(self, value: Any) -> str:
+        """What is wrong with a value of the right type; "" where nothing is."""
+        if not all(map(_finite, value if isinstance(value, list | tuple) else [value])):
+            return f"is {value!r}; every number must be finite"
+        ranged = isinstance(value, int | float) and not isinstance(value, bool)
+        low = self.low is None or not ranged or value >= self.low
+        high = self.high is None or not ranged or value <= self.high
+        return "" if low and high and value in (self.choices or (value,)) else f"is {value!r}"
+
+    def refusal(self, node: str, name: str, problem: str) -> VpgError:
+        """The error that names node, parameter, problem and what is allowed."""
+        hint = f"; allowed: {self.allowed}" if self.allowed else ""
+        sentence = f"parameter {name} of {node} {problem}{hint} ({self.description})"
+        return VpgError(ErrorCode.PARAMETER_INVALID, sentence)
 
 
 def parameter(
@@ -144,8 +160,8 @@ def _declare(node: Node, entry: "Field[Any]", hint: Any) -> Any:
         raise _invalid(node, name, f"is {_refused(error)}; it must be {wanted}", rules) from None
     except InvalidParameterValueException as error:
         raise _invalid(node, name, f"is {_refused(error)}", rules) from None
-    if rules.choices and value not in rules.choices:
-        raise _invalid(node, name, f"is {value!r}", rules)
+    if problem := rules.problem(value):
+        raise _invalid(node, name, problem, rules)
     return tuple(value) if hint in (tuple[float, ...], tuple[str, ...]) else value
 
 
@@ -174,7 +190,8 @@ def _refused(error: Exception) -> str:
 
 
 def _invalid(node: Node, name: str, problem: str, rules: Rules) -> VpgError:
-    """The error that names node, parameter, problem and what is allowed."""
-    hint = f"; allowed: {rules.allowed}" if rules.allowed else ""
-    sentence = f"parameter {name} of {node.get_name()} {problem}{hint} ({rules.description})"
-    return VpgError(ErrorCode.PARAMETER_INVALID, sentence)
+    return rules.refusal(node.get_name(), name, problem)
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
