@@ -15,7 +15,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
 from vpg_ros.resources import resource
 
-_SPARE = 24 << 20  # bytes: for a thread and messages, but not for what the network works in
+_SPARE = 4 << 20  # bytes: for messages, but not for the thread that decides
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
