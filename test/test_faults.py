@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -18,21 +19,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.faults.__main__ import chosen
 from benchmarks.faults.memory import growth, resident
+from benchmarks.faults.rig import Channel
 from benchmarks.faults.soak import Soak
 from benchmarks.faults.soak import table as soak_table
 from benchmarks.faults.table import results_table, write_results
+from benchmarks.faults.task import PHASES
 from benchmarks.faults.trial import Fault, Result, carry_out, check
+from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import VerifyGrasp
 
-TABLE = {
-    "camera": 5,
-    "arm": 8,
-    "gripper": 2,
-    "inference": 4,
-    "task": 4,
-    "data": 3,
-    "simulation": 1,
-}
+# What the system must survive, part by part.
+TABLE = """
+camera: none present, unplugged mid-stream, stale frame, all-zero depth, intrinsics change
+arm: no connection at start, RTDE lost mid-move, protective stop mid-push, emergency stop, \
+speed slider at 10 %, unreachable pose, pose below the table, joint limit
+gripper: no answer, closed on nothing
+inference: checkpoint missing, checkpoint corrupt or of another shape, NaN map, no GPU, \
+out of memory
+task: cancel in each phase, double goal, node killed and restarted, Ctrl-C in each phase
+data: disk full, half-written episode, resume after kill -9
+simulation: never settles
+"""
 
 
 def rig(**changes) -> SimpleNamespace:
@@ -44,9 +54,51 @@ def judge(run, where=None, code=ErrorCode.OK) -> Result:
 
 
 def test_every_row_of_the_table_is_there_once():
-    assert Counter(fault.part for fault in chosen(())) == TABLE
-    assert len({fault.title for fault in chosen(())}) == sum(TABLE.values())
+    rows = [line.split(": ") for line in TABLE.strip().splitlines()]
+    titles = [f"{part}: {name}" for part, names in rows for name in names.split(", ")]
+    assert sorted(fault.title for fault in chosen(())) == sorted(titles)
     assert {fault.title for fault in chosen(["link", "RTDE"])} == {"arm: RTDE lost mid-move"}
+
+
+@pytest.mark.parametrize("primitive", PHASES)
+def test_every_phase_that_moves_something_is_cancelled_in(primitive):
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[100:120, 100:120] = 0.05
+    heightmap = Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, 0.0)
+    chosen_one = primitives.get(primitive)
+    motion = chosen_one.motion(chosen_one.action(110, 110, 0, heightmap), heightmap)
+    moving = [step for step in motion.steps + motion.retreat if not isinstance(step, VerifyGrasp)]
+    assert [step.phase for step in moving] == list(PHASES[primitive])
+
+
+class MovingChannel(Channel):
+    """An arm that moves in a time that is given, s from now."""
+
+    def __init__(self, start: float, end: float) -> None:
+        self.start, self.end, self.begun = start, end, time.monotonic()
+
+    def joints(self) -> np.ndarray:
+        now = time.monotonic() - self.begun
+        return np.full(6, float(np.clip(now, self.start, self.end)))
+
+
+def test_an_arm_that_moves_a_while_after_the_fault_is_gone_fails_it():
+    assert judge(lambda trial: trial.clear(), rig(channel=MovingChannel(0.0, 0.0))).passed
+    result = judge(lambda trial: trial.clear(), rig(channel=MovingChannel(0.3, 0.6)))
+    assert "nobody asked it to" in result.reason
+
+
+@pytest.mark.parametrize(("parked", "passed"), [(True, True), (False, False)])
+def test_an_arm_that_moves_on_for_too_long_fails_the_fault(parked, passed):
+    def run(trial) -> None:
+        trial.inject(lambda: None)
+        trial.task_ends(task, parked)
+
+    task = SimpleNamespace(ended=True, end=lambda: None, parked=parked)
+    moving = rig(channel=MovingChannel(0.0, 0.5), patience=0.1)
+    result = judge(run, moving)
+    assert result.passed is passed, result.reason
+    assert passed or "allowed: 0.2 s" in result.reason
 
 
 def test_a_fault_that_is_survived_passes():

@@ -1,11 +1,14 @@
 """Faults of the arm and its gripper."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.faults.operator import Operator
 from benchmarks.faults.rig import LIMITS
-from benchmarks.faults.trial import Goal, Trial, check, fault
+from benchmarks.faults.trial import Trial, check, fault
 from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
@@ -14,6 +17,7 @@ from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 
 _NOBODY = "127.99.0.1"  # where no controller listens
+_DRAWS = 30  # random actions after which a primitive counts as never chosen
 _APPROACH = 0.10  # m above its pose from which a grasp comes
 
 
@@ -51,11 +55,10 @@ def link_lost(trial: Trial) -> None:
 @fault("arm", "protective stop mid-push", ErrorCode.PROTECTIVE_STOP, soak=True)
 def protective_stop(trial: Trial) -> None:
     operator = trial.rig.operator
-    operator.set("inference_node", exploration=1.0)  # which pushes as often as it grasps
     try:
-        _mid_move(trial, "push", "pstop", parked=False)
+        with exploring(operator):
+            _mid_move(trial, "push", "pstop", parked=False)
     finally:
-        operator.set("inference_node", exploration=0.0)
         trial.clear()
         operator.trigger("motion_node/recover")
     trial.recovers(within=20.0)
@@ -79,16 +82,16 @@ def emergency_stop(trial: Trial) -> None:
 
 @fault("arm", "speed slider at 10 %", ErrorCode.OK)
 def slider(trial: Trial) -> None:
-    channel = trial.rig.channel
-    goal = _grasp_anything(trial)
-    check(goal.reaches("approach"), "the goal ended before its approach")
+    """A whole goal at a tenth of its speed comes to its end, as if nothing were."""
+    channel, phases = trial.rig.channel, trial.rig.operator.phases
+    chosen = choose(trial)
     trial.inject(lambda: channel.fault("slider 0.1"))
     try:
-        check(goal.reaches("descend"), "it ended in its approach")
+        outcome = trial.goal(*chosen).end()
+        check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
+        check({"close", "home"} <= set(phases), f"no whole goal: {', '.join(phases)}")
     finally:
         trial.clear(lambda: channel.fault("slider 1"))
-    outcome = goal.end()
-    check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
     trial.recovers()
 
 
@@ -159,20 +162,35 @@ def closed_on_nothing(trial: Trial) -> None:
     trial.recovers()
 
 
-def _grasp_anything(trial: Trial) -> Goal:
-    """A goal that the policy chooses, under way."""
-    return trial.goal(*choose(trial))
+def choose(trial: Trial, primitive: str = "") -> tuple[Action, Heightmap]:
+    """What the policy would do; on another scene where nothing is left.
 
-
-def choose(trial: Trial) -> tuple[Action, Heightmap]:
-    """What the policy would do; on another scene where nothing is left."""
+    primitive: what it is to be, at random then; "" leaves that to the policy.
+    """
     operator = trial.rig.operator
     operator.trigger("motion_node/park")
     heightmap = operator.capture()
     if not heightmap.occupied.any():
         operator.trigger("pybullet_node/reset")
         heightmap = operator.capture()
-    return operator.select(heightmap), heightmap
+    if not primitive:
+        return operator.select(heightmap), heightmap
+    with exploring(operator):
+        for _ in range(_DRAWS):
+            action = operator.select(heightmap)
+            if action.primitive == primitive:
+                return action, heightmap
+    raise VpgError(ErrorCode.NO_ADMISSIBLE_ACTION, f"{primitive} is never chosen")
+
+
+@contextmanager
+def exploring(operator: Operator) -> Iterator[None]:
+    """All actions are random, which pushes as often as it grasps."""
+    operator.set("inference_node", exploration=1.0)
+    try:
+        yield
+    finally:
+        operator.set("inference_node", exploration=0.0)
 
 
 def _emptiest(heightmap: Heightmap) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """Faults of the network and its weights."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_AS, prlimit
 
 import torch
 from safetensors import safe_open
@@ -13,6 +15,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
 from vpg_ros.resources import resource
 
+_SPARE = 4 << 20  # bytes: for messages, but not for the thread that decides
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -92,3 +95,28 @@ def no_gpu(trial: Trial) -> None:
     trial.clear(lambda: trial.restart("inference_node"))
     trial.rig.until_ready("inference_node")
     trial.recovers()
+
+
+@fault("inference", "out of memory", ErrorCode.DEVICE_UNAVAILABLE)
+def out_of_memory(trial: Trial) -> None:
+    """The running inference_node may take hardly more address space than it has.
+
+    It is started anew before: one that has decided already has memory for more decisions.
+    """
+    trial.restart("inference_node")
+    trial.rig.until_ready("inference_node")
+    pid = trial.rig.pids["inference_node"]
+    task = trial.task()
+    task.until_state("home")
+    try:
+        trial.inject(lambda: prlimit(pid, RLIMIT_AS, (_taken(pid) + _SPARE, RLIM_INFINITY)))
+        trial.task_ends(task)
+    finally:
+        trial.clear(lambda: prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY)))
+    trial.recovers()
+
+
+def _taken(pid: int) -> int:
+    """Address space of a process, bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")

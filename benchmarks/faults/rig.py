@@ -66,10 +66,13 @@ class Channel:
         return np.array(json.loads(self.ask("state"))["joints"])
 
     def stands(self, seconds: float = 0.3) -> bool:
-        """Whether the arm keeps still for ``seconds``."""
-        before = self.joints()
-        time.sleep(seconds)
-        return float(np.abs(self.joints() - before).max()) < 1e-3
+        """Whether the arm keeps still for ``seconds``, all the while."""
+        before, end = self.joints(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.03)
+            if float(np.abs(self.joints() - before).max()) >= 1e-3:
+                return False
+        return True
 
 
 class TaskRun:

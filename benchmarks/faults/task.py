@@ -6,26 +6,33 @@ import signal
 
 from benchmarks.faults.arm import choose
 from benchmarks.faults.rig import TaskRun
-from benchmarks.faults.trial import Trial, check, fault
+from benchmarks.faults.trial import AT_ONCE, Trial, check, fault
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import TRANSITIONS_FILE
 
-PHASES = ("open", "approach", "descend", "close", "lift", "carry", "release", "home")
+# Primitive → its phases, each of which is cancelled in once. Those that only look at the gripper
+# are over before they could be.
+PHASES = {
+    "grasp": (
+        *("open", "approach", "descend", "close", "loosen", "lift", "carry", "release", "home"),
+    ),
+    "push": ("close", "approach", "descend", "push", "rise", "home"),
+}
 STATES = ("home", "capture", "select", "execute", "capture after")
 _ATTEMPTS = 4  # goals after which a phase counts as never reached
 
 
-def _cancel(trial: Trial, phase: str) -> bool:
+def _cancel(trial: Trial, primitive: str, phase: str) -> bool:
     """Whether a goal reaches ``phase``; it is cancelled there and must end by that."""
-    goal = trial.goal(*choose(trial))
+    goal = trial.goal(*choose(trial, primitive))
     if not goal.reaches(phase):
         return False
     trial.inject(goal.cancel)
+    trial.stands(lambda: goal.ended, AT_ONCE)
     outcome = goal.end()
     if outcome.error_code is ErrorCode.OK:
         return False  # it was over before it could be cancelled
     trial.expect(VpgError(outcome.error_code, outcome.error_msg))
-    trial.stands()
     trial.stands_still()
     return True
 
@@ -33,9 +40,9 @@ def _cancel(trial: Trial, phase: str) -> bool:
 @fault("task", "cancel in each phase", ErrorCode.CANCELLED)
 def cancel(trial: Trial) -> None:
     slowest = 0.0
-    for phase in PHASES:
-        reached = any(_cancel(trial, phase) for _ in range(_ATTEMPTS))
-        check(reached, f"no goal of {_ATTEMPTS} ever came to '{phase}'")
+    for primitive, phase in ((name, each) for name in PHASES for each in PHASES[name]):
+        reached = any(_cancel(trial, primitive, phase) for _ in range(_ATTEMPTS))
+        check(reached, f"no {primitive} of {_ATTEMPTS} ever came to '{phase}'")
         slowest = max(slowest, trial.stop_s)
     trial.stop_s = slowest
     trial.clear()

@@ -14,7 +14,10 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
 
-STOP = 90.0  # s within which the arm stands still after a fault, and its task has ended
+END = 90.0  # s within which the task has ended after a fault
+# s after a fault within which the arm has moved for the last time: where it must stop at once, and
+# where the task ends its action first and parks the arm.
+AT_ONCE, IN_ORDER = 2.0, 30.0
 STILL, MOVED = 0.3, 1e-3  # s for which no joint moves by so many rad: the arm stands
 RECONNECT = 10.0  # s within which what was lost is there again
 QUIET = 1.0  # s for which nothing may move by itself once a fault is gone
@@ -72,10 +75,13 @@ class Trial:
         self._injected = time.monotonic()
         fault()
 
-    def stands(self, over: Callable[[], bool] = lambda: True) -> None:
-        """The arm stands still for good once ``over()``; stop_s is when it last moved."""
+    def stands(self, over: Callable[[], bool] = lambda: True, within: float = IN_ORDER) -> None:
+        """The arm stands still for good once ``over()``; stop_s is when it last moved.
+
+        within: s, times the rig's patience, that stop_s may come to.
+        """
         channel, joints = self.rig.channel, self.rig.channel.joints()
-        last, deadline = self._injected, time.monotonic() + STOP * self.rig.patience
+        last, deadline = self._injected, time.monotonic() + END * self.rig.patience
         while not (over() and time.monotonic() - last > STILL):
             check(
                 time.monotonic() < deadline, "the arm does not come to rest, or the task to its end"
@@ -85,6 +91,11 @@ class Trial:
             if float(np.abs(now - joints).max()) > MOVED:
                 last, joints = time.monotonic(), now
         self.stop_s = last - self._injected
+        allowed = within * self.rig.patience
+        check(
+            self.stop_s <= allowed,
+            f"the arm moved for {self.stop_s:.1f} s after the fault; allowed: {allowed:g} s",
+        )
 
     def expect(self, error: VpgError | None) -> None:
         """``error`` is of the code that the fault must be told by."""
@@ -93,8 +104,11 @@ class Trial:
         check(found is self.code, sentence)
 
     def task_ends(self, task: TaskRun, parked: bool = True) -> None:
-        """The task ends for the right reason, with the arm parked or not, and nothing moves on."""
-        self.stands(lambda: task.ended)
+        """The task ends for the right reason, with the arm parked or not, and nothing moves on.
+
+        An arm that is not parked has stopped at once.
+        """
+        self.stands(lambda: task.ended, IN_ORDER if parked else AT_ONCE)
         self.expect(task.end())
         check(task.parked == parked, f"the task says parked: {task.parked}, not {parked}")
         self.stands_still()
@@ -104,12 +118,19 @@ class Trial:
         check(self.rig.channel.stands(QUIET), "the arm moves though nobody asked it to")
 
     def clear(self, remedy: Callable[[], object] = lambda: None) -> None:
-        """Take the fault back; nothing moves because of it. The clock of recover_s runs."""
+        """Take the fault back; nothing moves because of it, at once or a while later.
+
+        The clock of recover_s runs, while the arm is watched for QUIET s too.
+        """
         before = self.rig.channel.joints()
         self._cleared = time.monotonic()
         remedy()
+        still = self.rig.channel.stands(QUIET)
         moved = float(np.abs(self.rig.channel.joints() - before).max())
-        check(moved < 0.02, f"the arm moved by {moved:.2f} rad when the fault was gone")
+        check(
+            still and moved < 0.02,
+            f"the arm moves when the fault is gone, though nobody asked it to: {moved:.2f} rad",
+        )
 
     def recovers(self, within: float = RECONNECT) -> None:
         """Parking, seeing and choosing work again, soon, with the nodes there were."""
