@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_AS, prlimit
 
@@ -12,10 +13,12 @@ from safetensors.torch import save_file
 from benchmarks.faults.arm import choose
 from benchmarks.faults.trial import Trial, check, fault
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import make_network
 from vpg_ros.resources import resource
 
-_SPARE = 4 << 20  # bytes: for messages, but not for the thread that decides
+_WIDER, _SPARE = 8, 64 << 20  # times as many channels; bytes, for all but their working memory
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -99,20 +102,21 @@ def no_gpu(trial: Trial) -> None:
 
 @fault("inference", "out of memory", ErrorCode.DEVICE_UNAVAILABLE)
 def out_of_memory(trial: Trial) -> None:
-    """The running inference_node may take hardly more address space than it has.
-
-    It is started anew before: one that has decided already has memory for more decisions.
-    """
-    trial.restart("inference_node")
-    trial.rig.until_ready("inference_node")
-    pid = trial.rig.pids["inference_node"]
+    """A network far larger than the memory that inference_node may still take."""
+    operator, pid = trial.rig.operator, trial.rig.pids["inference_node"]
+    path = trial.rig.folder / "wide.safetensors"
+    config = NetworkConfig.of_repertoire()
+    widths = (_WIDER * config.widths[0], _WIDER * config.widths[1], _WIDER * config.widths[2])
+    save(path, make_network(replace(config, widths=widths)))
     task = trial.task()
-    task.until_state("home")
+    task.until_state("execute")
     try:
+        operator.load(str(path))
         trial.inject(lambda: prlimit(pid, RLIMIT_AS, (_taken(pid) + _SPARE, RLIM_INFINITY)))
         trial.task_ends(task)
     finally:
-        trial.clear(lambda: prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY)))
+        prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY))
+        trial.clear(lambda: operator.load(str(resource(SHIPPED_WEIGHTS))))
     trial.recovers()
 
 

@@ -25,8 +25,8 @@ FAULT_PORT = 30999
 READY = 90.0  # s for nodes to come up
 TASK = "task_node"
 SETTINGS = {"scene": "row", "objects": "6", "new_scenes": "true", "record": "true"}
-# Two turns of the wrist more than any task needs, and one that the joint-limit fault asks for.
-LIMITS = {"limits.joint_limit": [6.28, 6.28, 6.28, 6.28, 6.28, 3.3]}
+# The base may turn as far as any task needs, and less far than the joint-limit fault asks for.
+LIMITS = {"limits.joint_limit": [1.25, 6.28, 6.28, 6.28, 6.28, 6.28]}
 
 
 class Late(Exception):
