@@ -487,7 +487,7 @@ LIMIT = 25.0  # N
 STIFFNESS = 5000.0  # N/m
 
 
-@pytest.mark.parametrize(("time_scale", "tremble"), [("1", 0.0), ("10", 0.0), ("10", 0.03)])
+@pytest.mark.parametrize(("time_scale", "tremble"), [("1", 0.0), ("10", 0.0), ("10", 0.3)])
 def test_contact_stops_a_guarded_move(time_scale: str, tremble: float) -> None:
     options = ("--floor", str(FLOOR), "--time-scale", time_scale, "--tremble", str(tremble))
     with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:

@@ -38,7 +38,7 @@ def unreachable_controller(trial: Trial) -> None:
 def _mid_move(trial: Trial, phase: str, line: str, parked: bool) -> None:
     """A task is under way; the side channel makes a fault as the arm begins ``phase``."""
     task = trial.task()
-    trial.rig.until_phase(phase)
+    trial.rig.until_phase(phase, task)
     trial.inject(lambda: trial.rig.channel.fault(line))
     trial.task_ends(task, parked)
 

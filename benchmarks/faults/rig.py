@@ -219,11 +219,11 @@ class Rig:
         self.operator.phases.clear()
         return TaskRun(process, folder, self.patience)
 
-    def until_phase(self, phase: str, timeout: float = 180.0) -> None:
-        """Wait until the arm begins a step of that name."""
+    def until_phase(self, phase: str, task: TaskRun) -> None:
+        """Wait until the arm begins a step of that name, for the task."""
         self.operator.phases.clear()
         phases = self.operator.phases
-        until(lambda: phase in phases, timeout * self.patience, f"phase {phase}")
+        task.until(lambda: phase in phases, f"phase {phase}", 180.0)
 
     def heal(self) -> bool:
         """After a failure: take every fault back; whether the system is of use again."""

@@ -71,7 +71,7 @@ def _killed(trial: Trial, name: str, state: str, parked: bool) -> None:
     task = trial.task()
     task.until_state(state)
     if state == "execute":
-        trial.rig.until_phase("approach")
+        trial.rig.until_phase("approach", task)
     trial.inject(lambda: None)
     died = trial.rig.kill(name)
     check(died.code is ErrorCode.PROCESS_DIED, f"the bring-up would say: {died.sentence}")

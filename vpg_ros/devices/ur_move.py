@@ -20,9 +20,10 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 
 STOP_TIMEOUT = 3.0  # s on the controller's clock
-STILL = 0.01  # rad/s of the fastest joint, as its controller wants it …
-# … and as it is: an arm that presses against what it met trembles.
-_TREMBLING = 0.05
+STILL = 0.01  # rad/s of the fastest joint
+# An arm that presses against what it met trembles: for so long (s on the controller's clock) no
+# joint may get further than so many rad.
+_TREMBLING_TIME, _TREMBLING = 0.1, 0.003
 _POLL = 0.004  # s
 _STOP_JOINTS, _STOP_TOOL = 8.0, 10.0  # deceleration: rad/s², m/s²
 _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arrival
@@ -185,9 +186,11 @@ class Move:
 def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Reading:
     """Stop the arm and wait for standstill; raises MOTION_TIMEOUT when it does not come."""
     link.call(*stop, True)
-    reading = link.read()
+    reading = earlier = link.read()
     deadline = reading.stamp + STOP_TIMEOUT
-    while not _rests(reading) or reading.fastest_joint > _TREMBLING:
+    while not _stands(reading, earlier):
+        if reading.stamp > earlier.stamp + _TREMBLING_TIME:
+            earlier = reading
         link.end_held_program(reading)
         link.check_safety(reading)
         if reading.stamp > deadline:
@@ -198,6 +201,15 @@ def halt(link: UrLink, stop: tuple[str, float] = ("stopJ", _STOP_JOINTS)) -> Rea
         reading = link.read()
     link.end_held_program(reading)
     return reading
+
+
+def _stands(reading: Reading, earlier: Reading) -> bool:
+    """Whether the arm is at rest, or only trembles about where it was ``earlier``."""
+    if reading.fastest_joint <= STILL:
+        return True
+    if reading.stamp <= earlier.stamp + _TREMBLING_TIME or not _rests(reading):
+        return False
+    return float(np.abs(reading.joints - earlier.joints).max()) < _TREMBLING
 
 
 def _rests(reading: Reading) -> bool:

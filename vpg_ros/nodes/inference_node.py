@@ -112,7 +112,6 @@ class InferenceNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("inference_node")
-        keep_freed_memory()
         self._settings = self.read_parameters(Parameters, self._check)
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
@@ -246,6 +245,7 @@ class InferenceNode(VpgNode):
 
 def main() -> None:
     """Entry point."""
+    keep_freed_memory()
     run_node("inference_node", InferenceNode, threads=2)
 
 

@@ -3,17 +3,19 @@
 import contextlib
 import ctypes
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3)
 _LARGEST_MMAP_THRESHOLD = 32 << 20  # bytes; glibc takes no more
 
 
 def keep_freed_memory(most: int = 512 << 20) -> None:
-    """Have glibc keep up to ``most`` freed bytes for what comes next.
+    """Have glibc keep up to ``most`` freed bytes for what comes next, of all threads together.
 
     By default large arrays go back to the system and are asked for again at every decision, which
-    takes a tenth of its time, and the memory left over varies with the sizes that came by.
+    takes a tenth of its time, and the memory left over varies with the sizes that came by. Call it
+    before there are threads: each takes an arena of its own otherwise.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_ARENA_MAX, 1)
         mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, most)
