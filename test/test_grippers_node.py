@@ -39,7 +39,7 @@ def test_a_gripper_with_less_stroke_opens_as_far_as_it_can_and_comes_back_after_
 
 
 def test_the_tool_is_the_grippers_unless_its_length_is_given() -> None:
-    required = dict.fromkeys(("robot_ip", "home", "keep_out"))
+    required = dict.fromkeys(("robot_ip", "home", "keep_out")) | {"joint_limit": (6.28,) * 6}
     names = Parameters.__dataclass_fields__
     rest = {name: None for name, each in names.items() if each.default is each.default_factory}
     long = Parameters(**rest | required, gripper=GRIPPER, tool_length=0.18)

@@ -80,5 +80,6 @@ def test_the_parameter_chooses_the_gripper(monkeypatch: pytest.MonkeyPatch) -> N
         for each in fields(Parameters)
         if each.default is MISSING and each.default_factory is MISSING
     }
+    required["joint_limit"] = (6.28,) * 6
     assert Parameters(**required, gripper="rg2").kinematics.tool == RG2.tool
     assert Parameters(**required, gripper="long").kinematics.tool == long.tool
