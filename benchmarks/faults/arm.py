@@ -16,7 +16,6 @@ from vpg_ros.heightmap import Heightmap
 
 _NOBODY = "127.99.0.1"  # where no controller listens
 _DRAWS = 30  # random actions after which a primitive counts as never chosen
-_APPROACH = 0.10  # m above its pose from which a grasp comes
 
 
 @fault("arm", "no connection at start", ErrorCode.ARM_UNREACHABLE)

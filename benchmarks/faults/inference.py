@@ -1,6 +1,5 @@
 """Faults of the network and its weights."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from benchmarks.faults.arm import choose
+from benchmarks.faults.memory import address_space
 from benchmarks.faults.trial import Trial, check, fault
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, save
@@ -112,15 +112,9 @@ def out_of_memory(trial: Trial) -> None:
     task.until_state("execute")
     try:
         operator.load(str(path))
-        trial.inject(lambda: prlimit(pid, RLIMIT_AS, (_taken(pid) + _SPARE, RLIM_INFINITY)))
+        trial.inject(lambda: prlimit(pid, RLIMIT_AS, (address_space(pid) + _SPARE, RLIM_INFINITY)))
         trial.task_ends(task)
     finally:
         prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY))
         trial.clear(lambda: operator.load(str(resource(SHIPPED_WEIGHTS))))
     trial.recovers()
-
-
-def _taken(pid: int) -> int:
-    """Address space of a process, bytes."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-    return pages * os.sysconf("SC_PAGE_SIZE")

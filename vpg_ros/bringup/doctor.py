@@ -96,7 +96,7 @@ def _version(cell: Cell) -> Finding:
     if any(version) and wanted.endswith("e") != (generation == "e-series"):
         advice = f"robot_model is {wanted}, which is no {generation} arm; set it to this robot's"
         return Finding(name, "fail", found, advice)
-    if version < (_OLDEST_CB3 if version[0] <= 3 else _OLDEST_E):
+    if version < (_OLDEST_CB3 if generation == "CB3" else _OLDEST_E):
         oldest = f"{'.'.join(map(str, _OLDEST_CB3))} or {'.'.join(map(str, _OLDEST_E))}"
         return Finding(name, "warn", found, f"update PolyScope to {oldest} at least")
     return Finding(name, "ok", found)

@@ -27,6 +27,7 @@ _SPACING, _TURN = 0.02, 0.1
 _SIGNED = ("box_min", "box_max", "table_z")
 # m that a point on the way may be outside the box: that is rounding.
 _SLACK = 1e-4
+_SMALLEST_TURN = 1e-4  # rad between two points, against which a lever is not worth its rounding
 # Between two of them no joint turns further, or the arm would have to fold over on the way, rad.
 _JUMP = 0.8
 
@@ -132,8 +133,12 @@ class SafetyGate:
             path = self._path(step, joints)
             if len(path):
                 self._check_joints(step.phase, path)
-                straight = isinstance(step, LinearMove)
-                lever = 0.0 if straight else self._lever(step.phase, np.vstack([joints, path]))
+                lever = 0.0
+                if not isinstance(step, LinearMove):
+                    way = np.vstack([joints, path])
+                    points = self.kinematics.tools(way)[:, :3, 3]
+                    self._check_points(step.phase, points)
+                    lever = _lever(way, points)
                 walk.append(_Stretch(step.phase, path, number, lever))
                 joints = path[-1]
         return walk
@@ -157,12 +162,8 @@ class SafetyGate:
         fractions = np.arange(1, count + 1)[:, None] / count
         return np.asarray(start + fractions * (end - start))
 
-    def _lever(self, phase: str, path: FloatArray) -> float:
-        """That of a move in joint space, whose tool must not leave the box.
-
-        path: its start included.
-        """
-        points = self.kinematics.tools(path)[:, :3, 3]
+    def _check_points(self, phase: str, points: FloatArray) -> None:
+        """Where the tool comes along, N×3, its start first: it must not leave the box."""
         low, high = np.asarray(self.limits.box_min), np.asarray(self.limits.box_max)
         low = np.maximum(low, [-np.inf, -np.inf, self.limits.table_z]) - _SLACK
         inside = ((points >= low) & (points <= high + _SLACK)).all(axis=1)
@@ -171,9 +172,6 @@ class SafetyGate:
         if left.any():
             x, y, z = points[int(np.argmax(left))].tolist()
             self._check_position(phase, Pose((x, y, z)))
-        turned = np.abs(np.diff(path, axis=0)).max(axis=1)
-        moved = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        return float((moved / np.maximum(turned, _SLACK)).max())
 
     def _slowed(self, steps: Sequence[Step], stretches: Sequence[_Stretch]) -> tuple[Step, ...]:
         """Moves in joint space no faster than the tool may be."""
@@ -260,6 +258,13 @@ class SafetyGate:
             ErrorCode.MOTION_REJECTED,
         )
         return min(value * self.speed_scale if rate.field == "speed" else value, most)
+
+
+def _lever(way: FloatArray, points: FloatArray) -> float:
+    """How far the tool (N×3) moves at most for 1 rad of the leading joint (N×6), m."""
+    turned = np.abs(np.diff(way, axis=0)).max(axis=1)
+    moved = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return float((moved / np.maximum(turned, _SMALLEST_TURN)).max())
 
 
 def _line(start: Pose, end: Pose) -> list[Pose]:

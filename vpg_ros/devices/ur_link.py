@@ -54,9 +54,8 @@ class UrLink:
         self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
         self._control: ChildProcess | None = None
-        self.paused = (
-            ""  # by a person, in the middle of a motion: why there is no other before long
-        )
+        # By a person, in the middle of a motion: why there is no other before a recovery.
+        self.paused = ""
         _probe(robot_ip)
         self._receive = _receive_interface(robot_ip)
         try:

@@ -26,7 +26,7 @@ from vpg_msgs.srv import LoadCheckpoint, Select
 from vpg_ros.action import Action
 from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.nodes.base import VpgNode
@@ -104,6 +104,11 @@ class Parameters:
         high=0.1,
     )
 
+    @property
+    def workspace(self) -> Workspace:
+        """The default one at that resolution."""
+        return replace(DEFAULT_WORKSPACE, resolution=self.resolution)
+
 
 class InferenceNode(VpgNode):
     """See the module's text."""
@@ -147,15 +152,14 @@ class InferenceNode(VpgNode):
     def _warm_up(self) -> None:
         """Take the working memory of the largest picture there is, and plan its convolutions."""
         if isinstance(self._policy, NetworkPolicy):
-            workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
+            workspace = self._settings.workspace
             covered = np.full(workspace.shape, 2 * OBJECT_HEIGHT, np.float32)
             colour = np.zeros((*workspace.shape, 3), np.uint8)
             self._policy.maps(Heightmap(colour, covered, workspace))
 
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""
-        workspace = replace(DEFAULT_WORKSPACE, resolution=self._settings.resolution)
-        policy = load_policy(path, self._settings.device, workspace)
+        policy = load_policy(path, self._settings.device, self._settings.workspace)
         chosen = policy.restricted_to(parse_repertoire(self._settings.primitives, policy.names))
         return chosen.with_strategy(self._settings.strategy)
 

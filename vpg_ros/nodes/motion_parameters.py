@@ -1,6 +1,5 @@
 """Parameters of motion_node. What keeps people and cell safe has no default."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from vpg_ros.devices.digital_output import BANKS, NONE, Wiring
 from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.nodes.parameters import parameter
 
@@ -182,7 +181,6 @@ class Parameters:
     def gate(self) -> SafetyGate:
         """The gate that every Motion passes; raises PARAMETER_INVALID for a home it refuses."""
         _require_length("home", self.home, 6)
-        require(all(map(math.isfinite, self.home)), f"home is {self.home}; it must be finite, rad")
         space = CollisionModel(
             self._description, self.table_z, self._boxes, self.limits.gripper_width
         )
