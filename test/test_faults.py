@@ -35,7 +35,7 @@ from vpg_ros.motion import VerifyGrasp
 TABLE = """
 camera: none present, unplugged mid-stream, stale frame, all-zero depth, intrinsics change
 arm: no connection at start, RTDE lost mid-move, protective stop mid-push, emergency stop, \
-speed slider at 10 %, unreachable pose, pose below the table, joint limit
+stop on the pendant, speed slider at 10 %, unreachable pose, pose below the table, joint limit
 gripper: no answer, closed on nothing
 inference: checkpoint missing, checkpoint corrupt or of another shape, NaN map, no GPU, \
 out of memory

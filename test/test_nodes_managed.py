@@ -1,5 +1,7 @@
 """The nodes with devices behind them as managed nodes, led by a lifecycle manager."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -88,6 +90,24 @@ def test_the_arm_is_connected_used_stopped_and_let_go_of_as_its_manager_says():
         assert refusal(client) is ErrorCode.NODE_NOT_AVAILABLE
         assert manager.change("configure") and manager.change("activate")
         assert client.park().success
+
+
+def test_no_recovery_goes_on_once_the_node_is_deactivated():
+    with (
+        emulator("--time-scale", "4") as robot,
+        waiting_motion_node(robot.host) as (_, _, manager),
+        activated(manager) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        goal = approaching(robot, client)
+        robot.fault("pstop")
+        assert result(goal.get_result_async()).result.error_code == ErrorCode.PROTECTIVE_STOP
+        recovered = pool.submit(client.recover)
+        time.sleep(0.5)  # it waits until the controller lets go
+        assert robot.state()["safety"] == "PROTECTIVE_STOP" and manager.change("deactivate")
+        stopped = off_home(robot)
+        assert VpgError.parse(recovered.result().message).code is ErrorCode.CANCELLED
+        assert off_home(robot) == stopped > 0.05
 
 
 def test_a_robot_that_is_switched_on_late_can_be_configured_then():

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from fixtures_controller import Emulator, emulator, eventually, free_host
 
+from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.interfaces import MoveEnd
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5, kinematics
 from vpg_ros.errors import ErrorCode, VpgError
@@ -286,6 +287,55 @@ def test_no_motion_is_taken_up_after_a_pause_on_the_pendant(
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
+def press_stop(robot: Emulator) -> None:
+    """As a person does on the pendant."""
+    with Dashboard(robot.host) as board:
+        assert board.ask("stop") == "Stopped"
+    robot.until("runtime", "STOPPED")
+
+
+def test_nothing_moves_after_a_stop_on_the_pendant(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    press_stop(robot)
+    assert "stopped" in outcome(moving, ErrorCode.CANCELLED)
+    assert "recovery" in refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.CANCELLED)
+    assert_still(robot)
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+@pytest.mark.parametrize("press", [press_stop, lambda robot: robot.fault("pause")])
+def test_a_person_may_hold_an_arm_that_stands(
+    robot: Emulator, arm: URArm, press: Callable[[Emulator], None]
+) -> None:
+    press(robot)
+    catch_up(robot, arm)
+    for _ in range(2):  # also where the link has been made anew meanwhile
+        assert "recovery" in refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.CANCELLED)
+        assert_still(robot)
+        arm.reconnect()
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_the_program_starts_again_after_a_stop_that_was_ended_on_the_robot(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    robot.fault("estop")
+    outcome(moving, ErrorCode.EMERGENCY_STOP)
+    robot.recover()
+    catch_up(robot, arm)
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_a_disconnected_arm_stays_disconnected(robot: Emulator, arm: URArm) -> None:
+    arm.disconnect()
+    refused(lambda: arm.unlock(threading.Event()), ErrorCode.ARM_LINK_LOST)
+    refused(arm.reconnect, ErrorCode.ARM_LINK_LOST)
+    refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.ARM_LINK_LOST)
+
+
 def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:
     """The end of a stop, known to the dashboard, has yet to come in through the link."""
     robot.recover()
@@ -306,8 +356,9 @@ def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:
 
 def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[object]") -> None:
     robot.fault("kill-script")
-    assert "program" in outcome(moving, ErrorCode.MOTION_REJECTED)
+    assert "stopped" in outcome(moving, ErrorCode.CANCELLED)
     assert_still(robot)
+    arm.unlock(threading.Event())
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
@@ -397,14 +448,15 @@ def test_the_program_stops_when_its_driver_is_killed_before_it_reads_an_answer(
 
 
 def test_a_driver_held_up_for_longer_than_the_controller_waits(robot: Emulator, arm: URArm) -> None:
-    """The program ends, which is no loss of the link; the next move starts it again."""
+    """The program ends, which is no loss of the link; a recovery starts it again."""
     control = control_process()
     os.kill(control, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         move = pool.submit(arm.move_joints, FAR, 3.0, 10.0)
         time.sleep(1.5)
         os.kill(control, signal.SIGCONT)
-        assert "program" in outcome(move, ErrorCode.MOTION_REJECTED)
+        assert "stopped" in outcome(move, ErrorCode.CANCELLED)
+    arm.unlock(threading.Event())
     assert arm.move_joints(FAR, 3.0, 10.0).end is MoveEnd.REACHED
 
 

@@ -47,6 +47,7 @@ class ErrorCode(IntEnum):
     GRIPPER_NO_ANSWER = 312
     GOAL_REJECTED = 313
     COLLISION = 314
+    MOTION_BLOCKED = 315
 
     # 400-499: task_node
     NODE_NOT_AVAILABLE = 400

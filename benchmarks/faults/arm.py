@@ -77,6 +77,21 @@ def emergency_stop(trial: Trial) -> None:
     trial.recovers(within=20.0)
 
 
+@fault("arm", "stop on the pendant", ErrorCode.CANCELLED, soak=True)
+def pendant(trial: Trial) -> None:
+    """Nothing moves before a person asks for it, whatever else asks."""
+    operator = trial.rig.operator
+    _mid_move(trial, "approach", "kill-script", parked=False)
+    trial.clear()
+    try:
+        operator.trigger("motion_node/park")
+        check(False, "the arm went home though a person had stopped it")
+    except VpgError as error:
+        check(error.code is ErrorCode.CANCELLED, f"told otherwise: {error.sentence}")
+    operator.trigger("motion_node/recover")
+    trial.recovers(within=20.0)
+
+
 @fault("arm", "speed slider at 10 %", ErrorCode.OK)
 def slider(trial: Trial) -> None:
     """A whole goal at a tenth of its speed comes to its end, as if nothing were."""

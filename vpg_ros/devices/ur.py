@@ -35,7 +35,8 @@ class URArm:
     Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``, PARAMETER_INVALID when its
     arm is of another model than ``kinematics``. Once a call has raised ARM_LINK_LOST the link is
     gone for good; ``reconnect`` makes a new one. After a protective or emergency stop has been
-    cleared on the robot, the next move starts the control program again.
+    cleared on the robot, the next move starts the control program again. After a pause or a stop on
+    the pendant nothing moves before ``unlock``.
     """
 
     def __init__(
@@ -55,27 +56,33 @@ class URArm:
         self._link_timeout = link_timeout
         self._busy, self._cancel = threading.Lock(), threading.Event()
         self._mover: int | None = None
-        self._connect()
+        self._closed = False
+        self._link = self._connected()
 
     def reconnect(self) -> None:
         """Drop the present link, if there is one, and make a new one.
 
-        Raises MOTION_REJECTED while a move is in progress. The old link stays, lost, until the new
-        one is complete: nothing moves through half a connection.
+        Raises MOTION_REJECTED while a move is in progress, ARM_LINK_LOST after ``disconnect``.
+        The old link stays, lost, until the new one is complete: nothing moves through half a
+        connection.
         """
         if not self._busy.acquire(blocking=False):
             raise VpgError(ErrorCode.MOTION_REJECTED, "a move of this arm is in progress")
         try:
             self._link.close()
-            self._connect()
+            self._check_open()
+            link = self._connected()
+            link.held_back = self._link.held_back
+            self._link = link
+            self._check_open()  # or it was closed meanwhile
         finally:
             self._busy.release()
 
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
-        After a pause on the pendant the arm may be moved again. Returns when the link tells of no
-        stop either. Raises which one it still tells of after 2 s.
+        After a pause or a stop on the pendant the arm may be moved again. Returns when the link
+        tells of no safety stop either. Raises which one it still tells of after 2 s.
         """
         unlock(self._robot_ip, interrupt)
         try:
@@ -83,10 +90,11 @@ class URArm:
         except VpgError:
             self.reconnect()
         self._link.wait_until_safe(_UNLOCK_NEWS)
-        self._link.paused = ""
+        self._link.release()
 
     def disconnect(self) -> None:
-        """End the control program and close the link."""
+        """End the control program and close the link, for good."""
+        self._closed = True
         self._link.close()
 
     def state(self) -> ArmState:
@@ -143,14 +151,21 @@ class URArm:
         finally:
             self._busy.release()
 
-    def _connect(self) -> None:
+    def _connected(self) -> UrLink:
         link = UrLink(self._robot_ip, self._link_timeout)
         try:
             self._set_up(link)
         except VpgError:
             link.close()
             raise
-        self._link = link
+        return link
+
+    def _check_open(self) -> None:
+        """Close the link, and raise ARM_LINK_LOST, once the arm has been disconnected."""
+        if self._closed:
+            self._link.close()
+            sentence = f"the robot at {self._robot_ip} was disconnected on purpose"
+            raise VpgError(ErrorCode.ARM_LINK_LOST, sentence)
 
     def _set_up(self, link: UrLink) -> None:
         """Tell the controller what is mounted, and that nothing is touched now; check the model."""
@@ -189,8 +204,7 @@ class URArm:
         """The state before a move; brings the control program back if it has ended."""
         reading = self._link.read()
         self._link.check_safety(reading)
-        paused = self._link.paused
-        require(not paused, f"{paused}; it waits for a recovery", ErrorCode.CANCELLED)
+        self._link.check_program(reading)
         if not reading.program_running:
             self._link.restart_program()
             self._set_up(self._link)

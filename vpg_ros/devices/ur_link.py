@@ -54,8 +54,8 @@ class UrLink:
         self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
         self._control: ChildProcess | None = None
-        # By a person, in the middle of a motion: why there is no other before a recovery.
-        self.paused = ""
+        self.held_back = ""  # why there is no motion before a recovery
+        self._excused = False  # whether it is known why the program does not run
         _probe(robot_ip)
         self._receive = _receive_interface(robot_ip)
         try:
@@ -83,7 +83,7 @@ class UrLink:
             self._stamp, self._stamp_seen = stamp, now
         elif now - self._stamp_seen > self._timeout:
             self._lose(f"its clock has stood still for {now - self._stamp_seen:.1f} s")
-        return Reading(
+        reading = Reading(
             stamp=stamp,
             joints=np.array(receive.getActualQ()),
             velocities=np.array(receive.getActualQd()),
@@ -97,6 +97,10 @@ class UrLink:
             runtime_state=receive.getRuntimeState(),
             safety_bits=receive.getSafetyStatusBits(),
         )
+        # These hold or end the program as well, and end by what a person does on the robot.
+        stopped = reading.stopped or reading.robot_mode != ROBOT_RUNNING
+        self._excused = stopped or (self._excused and not reading.program_running)
+        return reading
 
     def check_safety(self, reading: Reading) -> None:
         """Raise EMERGENCY_STOP or PROTECTIVE_STOP if the robot is in one, or is not powered.
@@ -115,7 +119,7 @@ class UrLink:
             )
 
     def check_motion(self, reading: Reading) -> None:
-        """Raise what ``check_safety`` does, or that the program has ended or is paused.
+        """Raise what ``check_safety`` and ``check_program`` do, of a motion that is under way.
 
         A program that is held would go on with the motion, by itself after a safeguard stop, so it
         is ended.
@@ -123,17 +127,26 @@ class UrLink:
         left = self.end_held_program(reading)
         try:
             self.check_safety(reading)
+            self.check_program(reading)
         except VpgError as error:
             raise VpgError(error.code, error.message + left) from None
-        if reading.runtime_state in (PAUSING, PAUSED):
-            self.paused = f"a motion of the robot at {self._robot_ip} was paused on its pendant"
-            sentence = f"{self.paused}; it is over, and another one waits for a recovery{left}"
+
+    def check_program(self, reading: Reading) -> None:
+        """Raise CANCELLED, until ``release``, once the control program was paused or has ended.
+
+        Only a person does that, or the controller's watchdog, or a safety stop that was seen.
+        """
+        if not (reading.program_running or self._excused):
+            paused = reading.runtime_state in (PAUSING, PAUSED)
+            how = "paused on its pendant" if paused else "stopped, on its pendant or by a watchdog"
+            self.held_back = f"the robot at {self._robot_ip} was {how}"
+        if self.held_back:
+            sentence = f"{self.held_back}; nothing moves before a recovery"
             raise VpgError(ErrorCode.CANCELLED, sentence)
-        if not reading.program_running:
-            raise VpgError(
-                ErrorCode.MOTION_REJECTED,
-                "the control program on the robot has ended; a new move restarts it",
-            )
+
+    def release(self) -> None:
+        """Allow motions again: a person has asked for a recovery."""
+        self.held_back, self._excused = "", True
 
     def end_held_program(self, reading: Reading) -> str:
         """End the program if something holds it; see :func:`.ur_recovery.end_program`."""

@@ -129,7 +129,8 @@ class Move:
             while time.monotonic() < deadline:
                 self._see()
                 time.sleep(_POLL)
-            raise _rejected(f"the controller did not accept {command.method}")
+            sentence = f"the controller did not accept {command.method}"
+            raise VpgError(ErrorCode.MOTION_REJECTED, sentence)
         # A simulated clock may have run on a long way while the command was being taken.
         self._reading = self._link.read()
 
@@ -174,9 +175,8 @@ class Move:
                 return
             if self._reading.stamp > deadline:
                 distance = self._command.missed_by(self._reading)
-                raise _rejected(
-                    f"{self._command.method} ended {distance} off its goal; something holds the arm"
-                )
+                sentence = f"{self._command.method} ended {distance} off its goal"
+                raise VpgError(ErrorCode.MOTION_BLOCKED, f"{sentence}; something holds the arm")
             time.sleep(_POLL)
 
     def _result(self, end: MoveEnd) -> MoveResult:
@@ -215,10 +215,6 @@ def _stands(reading: Reading, earlier: Reading) -> bool:
 def _rests(reading: Reading) -> bool:
     """Whether the controller's trajectory has come to rest."""
     return float(np.abs(reading.target_velocities).max()) <= STILL
-
-
-def _rejected(message: str) -> VpgError:
-    return VpgError(ErrorCode.MOTION_REJECTED, message)
 
 
 def apart(first: Pose, second: Pose) -> tuple[float, float]:

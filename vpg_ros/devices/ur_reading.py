@@ -54,11 +54,15 @@ class Reading:
         return self.runtime_state == PLAYING
 
     @property
+    def stopped(self) -> bool:
+        """Whether a safety stop is in force."""
+        return any(self.safety_bits & bit for bit, _, _ in STOPS)
+
+    @property
     def held(self) -> bool:
         """Whether a stop or a pause may hold the program, which then goes on with it afterwards."""
-        stopped = any(self.safety_bits & bit for bit, _, _ in STOPS)
         return self.runtime_state not in (STOPPING, STOPPED) and (
-            stopped or not self.program_running
+            self.stopped or not self.program_running
         )
 
     @property

@@ -36,7 +36,6 @@ from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_to_msg,
 )
-from vpg_ros.nodes.memory import keep_freed_memory
 from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
@@ -249,7 +248,6 @@ class InferenceNode(VpgNode):
 
 def main() -> None:
     """Entry point."""
-    keep_freed_memory()
     run_node("inference_node", InferenceNode, threads=2)
 
 

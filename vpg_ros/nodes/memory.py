@@ -12,7 +12,7 @@ def keep_freed_memory(most: int = 512 << 20) -> None:
 
     By default large arrays go back to the system and are asked for again at every decision, which
     takes a tenth of its time, and the memory left over varies with the sizes that came by. Call it
-    before there are threads: each takes an arena of its own otherwise.
+    before there are threads, so before rclpy is imported: each takes an arena of its own otherwise.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt

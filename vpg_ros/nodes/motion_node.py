@@ -64,7 +64,7 @@ class MotionNode(ManagedNode):
         self._goals.offer()
         group = MutuallyExclusiveCallbackGroup()
         jobs: dict[str, Callable[[Robot], Outcome]] = {
-            "~/park": lambda robot: robot.park(),
+            "~/park": lambda robot: robot.park(robot.ticket),
             "~/recover": lambda robot: robot.recover(self.stop),
         }
         for name, job in jobs.items():
@@ -171,10 +171,10 @@ class MotionNode(ManagedNode):
             self._goals.close()
 
     def _take_home(self, robot: Robot) -> None:
-        robot.stop()
+        ticket = robot.stop()
         threading.Thread(target=self._stop_when_hurried, args=(robot,), daemon=True).start()
         if self._settings.park_on_stop and not robot.at_home:
-            robot.park()
+            robot.park(ticket)
 
     def _stop_when_hurried(self, robot: Robot) -> None:
         """A second Ctrl-C ends the way home too."""

@@ -83,10 +83,9 @@ class Robot:
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
-    def park(self, slowly: bool = False) -> Outcome:
-        """Lift the tool where it is low, then go home."""
+    def park(self, ticket: int, slowly: bool = False) -> Outcome:
+        """Lift the tool where it is low, then go home, unless a stop has come since ``ticket``."""
         try:
-            ticket = self.ticket
             steps = self._way_home()
             motion = Motion("park", tuple(map(_slowed, steps)) if slowly else steps, ())
             return self._guarded(motion, lambda _: None, ticket, lambda _: None)
@@ -113,21 +112,23 @@ class Robot:
 
         Whatever was accepted before is void.
         """
-        self.stop()
+        ticket = self.stop()
         try:
             if self._arm is not None:
                 self._arm.unlock(interrupt)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
-        return self.park(slowly=True)
+        return self.park(ticket, slowly=True)
 
-    def stop(self) -> None:
+    def stop(self) -> int:
         """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
 
-        No new job begins before that, and none whose ticket was drawn before.
+        No new job begins before that, and none whose ticket was drawn before; returns the first
+        one that is good again.
         """
         with self._stopping:
             self._stops += 1
+            ticket = self._stops
             deadline = time.monotonic() + STOP_DEADLINE
             while self._arm is not None and self.busy and time.monotonic() < deadline:
                 # Again and again, because the next step of the job may just have been starting.
@@ -137,6 +138,7 @@ class Robot:
                         self._gripper.stop()
                     self._arm.stop()
                 time.sleep(0.02)
+        return ticket
 
     def _guarded(self, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent) -> Outcome:
         """Check and run ``motion`` as the only job."""

@@ -21,7 +21,7 @@ RETRIED = frozenset(
         ErrorCode.OUTSIDE_WORKSPACE,
         ErrorCode.BELOW_TABLE,
         ErrorCode.JOINT_LIMIT,
-        ErrorCode.MOTION_REJECTED,
+        ErrorCode.MOTION_BLOCKED,
     }
 )
 
