@@ -431,6 +431,33 @@ def test_the_arm_stops_when_its_driver_is_killed(robot: Emulator, arm: URArm) ->
     assert_still(robot)
 
 
+def test_the_arm_stops_when_its_driver_is_frozen(robot: Emulator, arm: URArm) -> None:
+    """Its control process lives on and must not keep the watchdog content; thawed, it recovers."""
+    arm.disconnect()
+    program = (
+        "import sys, threading, numpy as np\nfrom vpg_ros.devices.ur import URArm\n"
+        "from vpg_ros.errors import VpgError\n"
+        "arm, goal = URArm(sys.argv[1]), np.array([float(a) for a in sys.argv[2:]])\n"
+        "try:\n    arm.move_joints(goal, 0.1, 2.0)\n"
+        "except VpgError as error:\n    print(error.code.name, flush=True)\n"
+        "arm.unlock(threading.Event())\n"
+        "print(arm.move_joints(goal, 3.0, 10.0).end.name)\narm.disconnect()"
+    )
+    command = [sys.executable, "-c", program, robot.host, *map(str, FAR)]
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: joints(robot)[0] > HOME_JOINTS[0] + 0.05, timeout=20.0)
+        driver.send_signal(signal.SIGSTOP)
+        robot.until("runtime", "STOPPED")
+        assert_still(robot)
+        driver.send_signal(signal.SIGCONT)
+        first, second = driver.communicate(timeout=30.0)[0].split()
+    finally:
+        driver.kill()
+        driver.wait()
+    assert first in ("ARM_LINK_LOST", "MOTION_REJECTED") and second == "REACHED"
+
+
 def test_the_program_stops_when_its_driver_is_killed_before_it_reads_an_answer(
     robot: Emulator, arm: URArm
 ) -> None:

@@ -1,7 +1,8 @@
 """A process of its own for one of ``ur_rtde``'s interfaces, which can hang or crash theirs.
 
 Requests and answers are lines of JSON on a socket: ``[method, arguments]`` → ``{"result": …}`` or
-``{"error": sentence}``; the first answer tells whether the connection was made.
+``{"error": sentence}``; the first answer tells whether the connection was made. An empty line is a
+sign of life.
 """
 
 import contextlib
@@ -32,8 +33,11 @@ class ChildProcess:
 
     def request(self, method: str, arguments: Sequence[Any]) -> None:
         """Ask for a call; a process that is gone shows in the answer."""
-        with contextlib.suppress(OSError):
-            self._socket.sendall(json.dumps([method, arguments]).encode() + b"\n")
+        self._send(json.dumps([method, arguments]).encode() + b"\n")
+
+    def beat(self) -> None:
+        """Tell it that this process lives."""
+        self._send(b"\n")
 
     def answer(self, timeout: float) -> dict[str, Any] | None:
         """The next answer; None when there is none yet; {"broken": …} when there can be none."""
@@ -54,3 +58,8 @@ class ChildProcess:
         """End it wherever it is."""
         self._process.kill()
         self._process.wait()
+
+    def _send(self, line: bytes) -> None:
+        # A child that is stopped lets the socket fill up; it must not hold its parent up as well.
+        with contextlib.suppress(OSError):
+            self._socket.sendall(line, socket.MSG_DONTWAIT)

@@ -4,7 +4,8 @@ The interface reconnects by itself when its connection is cut, without a lock be
 and then crashes its process more often than not; and its calls may poll a dead state for 300 s. In
 a process of its own it can do neither harm. Requests and answers are lines of JSON on a socket:
 ``[method, arguments]`` → ``{"result": …}`` or ``{"error": sentence}``; the first answer tells
-whether the connection was made.
+whether the connection was made. An empty line is the driver's sign of life, which is passed on to
+the controller's watchdog: a driver that lives but is frozen guards nothing, and must not look well.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 CONNECT_TIMEOUT = 15  # s after which a constructor that still hangs ends the process
 _KICK = 0.1  # s between signs of life to the controller's watchdog
+_Requests = queue.SimpleQueue[tuple[str, list[Any]]]
 
 
 def main(robot_ip: str, descriptor: int) -> None:
@@ -34,37 +36,43 @@ def main(robot_ip: str, descriptor: int) -> None:
         os._exit(1)
     signal.alarm(0)
     _answer(stream, {"result": True})
-    requests: queue.SimpleQueue[tuple[str, list[Any]]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(stream, requests), daemon=True).start()
+    requests, beaten = _Requests(), threading.Event()
+    threading.Thread(target=_read, args=(stream, requests, beaten), daemon=True).start()
     try:
         while True:
-            _serve(control, stream, requests)
+            _serve(control, stream, requests, beaten)
     finally:
         os._exit(1)
 
 
-def _read(stream: TextIO, requests: "queue.SimpleQueue[tuple[str, list[Any]]]") -> None:
-    """Pass requests on; end the process, whatever it is doing, when there can be no more.
+def _read(stream: TextIO, requests: _Requests, beaten: threading.Event) -> None:
+    """Pass requests and signs of life on; end the process when there can be no more.
 
-    However the other end went: killed before it has read an answer, it leaves no end of file but an
-    error. A process left over would keep the controller's watchdog content, and clear the registers
-    that its successor writes commands to.
+    Whatever it is doing, and however the other end went: killed before it has read an answer, that
+    leaves no end of file but an error. A process left over would clear the registers that its
+    successor writes commands to.
     """
     try:
         for line in stream:
-            requests.put(tuple(json.loads(line)))
+            if line == "\n":
+                beaten.set()
+            else:
+                requests.put(tuple(json.loads(line)))
     finally:
         os._exit(0)
 
 
-def _serve(
-    control: Any, stream: TextIO, requests: "queue.SimpleQueue[tuple[str, list[Any]]]"
-) -> None:
-    """Carry out the next request, or give a sign of life."""
+def _serve(control: Any, stream: TextIO, requests: _Requests, beaten: threading.Event) -> None:
+    """Carry out the next request, or pass on a sign of life since the last.
+
+    There is no age at which a sign is too old: the controller's own patience is the only one, so
+    that a driver held up by a busy machine has all of it.
+    """
     try:
         method, arguments = requests.get(timeout=_KICK)
     except queue.Empty:
-        if control.isProgramRunning():
+        if beaten.is_set() and control.isProgramRunning():
+            beaten.clear()
             control.kickWatchdog()
         return
     try:

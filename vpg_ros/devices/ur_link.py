@@ -215,7 +215,10 @@ class UrLink:
             self._give_up("it was closed")
 
     def _watch_over(self) -> None:
-        """Have the controller stop the arm by itself when this process goes silent."""
+        """Have the controller stop the arm by itself when this process goes silent, or is frozen.
+
+        ``_watch`` gives the signs of life, some fifty in the time that the controller waits.
+        """
         self.set("setWatchdog", 1.0 / _SILENCE)
 
     def _answer(self, what: str, timeout: float) -> dict[str, Any]:
@@ -266,10 +269,15 @@ class UrLink:
         )
 
     def _watch(self) -> None:
-        """Notice a lost connection while nobody uses the link; callers are told when they do."""
+        """Notice a lost connection while nobody uses the link; callers are told when they do.
+
+        Gives the signs of life as well: it runs as long as this process runs Python at all.
+        """
+        assert self._control is not None
         with contextlib.suppress(VpgError):
             while self.alive:
                 self._check_connection()
+                self._control.beat()
                 time.sleep(_WATCH)
 
 
