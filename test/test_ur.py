@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from vpg_ros.geometry import Pose, tool_down
 
 pytest.importorskip("rtde_control")
 from vpg_ros.devices.ur import URArm
-from vpg_ros.devices.ur_link import RTDE_PORT
+from vpg_ros.devices.ur_link import DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORT
 
 # Commands whose answer ur_rtde takes from a register too early, or mixes up: poses of the tool,
 # step time, torques, contact; and the controller's inverse kinematics, which end its program.
@@ -499,6 +500,72 @@ def test_something_that_listens_and_says_nothing() -> None:
     with socket.create_server((host, RTDE_PORT)):
         sentence = refused(lambda: URArm(host), ErrorCode.ARM_UNREACHABLE)
     assert host in sentence and "30004" in sentence
+
+
+class Negotiator(socketserver.BaseRequestHandler):
+    """Answers which version of RTDE it speaks, and then nothing."""
+
+    def handle(self) -> None:
+        self.request.recv(5)
+        self.request.sendall(b"\x00\x04V\x01")
+        while self.request.recv(4096):
+            pass
+
+
+@contextmanager
+def negotiator() -> Iterator[str]:
+    """The address of a controller that does no more than that."""
+    host = free_host()
+    with (
+        socketserver.ThreadingTCPServer((host, RTDE_PORT), Negotiator) as server,
+        socket.create_server((host, DASHBOARD_PORT)),
+        socket.create_server((host, SCRIPT_PORT)),
+    ):
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield host
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def held(robot: Emulator) -> Iterator[str]:
+    """The address of a controller that accepts everything and sends no data."""
+    robot.fault("hold")
+    try:
+        yield robot.host
+    finally:
+        robot.recover()
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+def test_a_controller_that_falls_silent_while_it_is_connected_to(
+    robot: Emulator, accepts: bool
+) -> None:
+    """In a process of its own, which the library's constructor would hang for good."""
+    program = (
+        "import sys\nfrom vpg_ros.devices.ur import URArm\nfrom vpg_ros.errors import VpgError\n"
+        "try:\n    URArm(sys.argv[1])\n"
+        "except VpgError as error:\n    print(error.code.name, error.message)"
+    )
+    with held(robot) if accepts else negotiator() as host:
+        command = [sys.executable, "-c", program, host]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30.0, check=True)
+    assert done.stdout.startswith("ARM_UNREACHABLE") and "sends no data" in done.stdout
+    assert host in done.stdout and "30004" in done.stdout
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x02V", b""])
+def test_something_that_speaks_another_protocol(greeting: bytes) -> None:
+    host = free_host()
+    with socket.create_server((host, RTDE_PORT)) as server, ThreadPoolExecutor(1) as pool:
+        link = pool.submit(URArm, host)
+        with server.accept()[0] as connection:
+            connection.recv(64)
+            connection.sendall(greeting)
+        sentence = outcome(link, ErrorCode.ARM_UNREACHABLE)
+    assert "does not speak RTDE" in sentence or "closed the connection" in sentence
 
 
 def test_nothing_is_asked_of_the_controller_that_the_library_answers_wrongly(

@@ -5,8 +5,9 @@ The library has habits that a driver must fence in:
 - Its control interface can hang and can crash its process, so it lives in a process of its own
   (:mod:`vpg_ros.devices.ur_control`), which is killed when the link is lost or closed. All that is
   read comes from the receive interface, in this process.
-- The receive interface's constructor holds Python's global lock and may wait for ever, so the ports
-  are tried first. Its destructor sleeps with the lock held, so it is never run.
+- The receive interface's constructor holds Python's global lock and may wait for ever, so whether
+  the controller sends data is tried first. Its destructor sleeps with the lock held, so it is never
+  run.
 """
 
 import contextlib
@@ -19,19 +20,19 @@ from typing import Any, NoReturn
 import numpy as np
 from rtde_receive import RTDEReceiveInterface
 
-from vpg_ros.devices import ur_control
+from vpg_ros.devices import rtde_probe, ur_control
 from vpg_ros.devices.child import ChildProcess
 from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, STOPS, Reading
 from vpg_ros.devices.ur_recovery import end_program
 from vpg_ros.errors import ErrorCode, VpgError
 
-RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = 30004, 29999, 30003
+RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = rtde_probe.PORT, 29999, 30003
 _VARIABLES = [
     *("timestamp", "actual_q", "actual_qd", "actual_TCP_pose", "actual_TCP_force"),
     *("target_q", "target_qd", "target_TCP_pose", "target_speed_fraction"),
     *("robot_mode", "runtime_state", "safety_status_bits"),
 ]
-_PORT_TIMEOUT = 2.0  # s for a controller to answer on one port
+_PORT_TIMEOUT = 2.0  # s for a controller to answer on one port, on RTDE's with a sample
 # s of wall time for one command to be taken: longer than the 3 s after which the library itself
 # says that the control program is not ready for one.
 _CALL_TIMEOUT = 4.0
@@ -294,23 +295,15 @@ def _receive_interface(robot_ip: str) -> RTDEReceiveInterface:
 
 
 def _probe(robot_ip: str) -> None:
-    """Raise ARM_UNREACHABLE unless a controller answers at ``robot_ip``."""
-    for port in (RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT):
-        try:
-            with socket.create_connection((robot_ip, port), _PORT_TIMEOUT) as connection:
-                if port == RTDE_PORT:
-                    _negotiate(connection)
-        except OSError as error:
-            raise VpgError(
-                ErrorCode.ARM_UNREACHABLE,
-                f"no UR controller answers at robot_ip {robot_ip}, port {port}: "
-                f"{error.strerror or error}",
-            ) from None
-
-
-def _negotiate(connection: socket.socket) -> None:
-    """Ask for RTDE protocol version 2; raises OSError when there is no answer."""
-    connection.settimeout(_PORT_TIMEOUT)
-    connection.sendall(b"\x00\x05V\x00\x02")
-    if connection.recv(4)[2:3] != b"V":
-        raise OSError("it does not speak RTDE")
+    """Raise ARM_UNREACHABLE unless a controller answers at ``robot_ip`` and sends data."""
+    port = RTDE_PORT
+    try:
+        rtde_probe.probe(robot_ip, _PORT_TIMEOUT)
+        for port in (DASHBOARD_PORT, SCRIPT_PORT):
+            socket.create_connection((robot_ip, port), _PORT_TIMEOUT).close()
+    except OSError as error:
+        raise VpgError(
+            ErrorCode.ARM_UNREACHABLE,
+            f"no UR controller answers at robot_ip {robot_ip}, port {port}: "
+            f"{error.strerror or error}",
+        ) from None

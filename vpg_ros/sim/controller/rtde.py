@@ -62,8 +62,6 @@ class Session:
         elif kind in (_START, _PAUSE):
             self._started = kind == _START and self._recipe is not None
             self._send(kind, _ACCEPTED)
-            # The client waits for its first sample with its whole process; the world may rest.
-            self.publish(at_once=True)
         elif kind == _DATA:
             self._take(payload)
         else:
@@ -139,6 +137,10 @@ class RtdeServer:
                 size, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
                 payload = await reader.readexactly(size - _HEADER.size)
                 session.handle(kind, payload)
+                if kind == _START and not self.held:
+                    # The client waits for its first sample with its whole process, and the world
+                    # may rest.
+                    session.publish(at_once=True)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, struct.error):
             pass  # the client has gone, or does not speak RTDE
         finally:
