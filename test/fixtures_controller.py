@@ -58,6 +58,7 @@ class Emulator:
         """Take back every fault."""
         for name in (
             "resume",
+            "remote",
             "gripper-answer",
             "release",
             "unlock",

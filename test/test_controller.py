@@ -17,6 +17,7 @@ from fixtures_controller import Emulator, emulator, eventually, free_host, wait_
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.kinematics import UR5
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose
@@ -378,6 +379,15 @@ def test_dashboard(robot: Emulator, client: Client) -> None:
     with pytest.raises(Exception, match="Unlock protective stop failure"):
         board.unlockProtectiveStop()
     board.disconnect()
+
+
+@pytest.mark.parametrize(("version", "known"), [("3.15.0", False), ("5.5.1", False), ("5.6", True)])
+def test_only_newer_controllers_know_of_remote_control(version: str, known: bool) -> None:
+    with emulator("--version", version) as other, Dashboard(other.host) as board:
+        answer = board.ask("is in remote control")
+        assert answer == ("true" if known else "could not understand: 'is in remote control'")
+        other.fault("local")
+        assert board.ask("is in remote control") == ("false" if known else answer)
 
 
 def test_protective_stop_ends_a_blocking_move(robot: Emulator, client: Client) -> None:

@@ -42,11 +42,16 @@ def examine(capsys, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
     return code, {finding["check"]: finding for finding in findings}
 
 
+def told(finding: dict[str, str]) -> tuple[str, str]:
+    return finding["level"], finding["found"]
+
+
 def test_a_good_cell_is_green_but_for_the_camera_that_is_not_there(robot, calibration, capsys):
     code, findings = examine(capsys, "--robot-ip", robot.host, "--calibration", str(calibration))
     assert {name for name, finding in findings.items() if finding["level"] != "ok"} == {"camera"}
     assert code == 1 and findings["camera"]["level"] == "fail" and findings["camera"]["advice"]
     assert "UR5" in findings["controller version"]["found"]
+    assert told(findings["remote control"]) == ("ok", "this controller has no such switch")
     assert "ur5" in findings["arm model"]["found"]
     assert findings["network"]["found"].endswith(f"ms to {robot.host}")
     assert "0.30 px, 0 days old" in findings["calibration"]["found"]
@@ -66,6 +71,19 @@ def test_a_protective_stop_and_a_wrong_model_are_told_with_what_to_do(robot, cap
     assert findings["controller version"]["level"] == "fail"
     assert "robot_model is ur10" in findings["controller version"]["advice"]
     assert findings["calibration"]["level"] == "warn"
+
+
+def test_local_control_is_told_with_what_to_do(capsys):
+    with emulator("--robot-model", "ur5e") as e_series:
+        cell = ("--robot-ip", e_series.host, "--robot-model", "ur5e")
+        _, findings = examine(capsys, *cell)
+        assert told(findings["remote control"]) == ("ok", "on")
+        e_series.fault("local")
+        _, findings = examine(capsys, *cell)
+    assert told(findings["remote control"]) == ("fail", "off")
+    assert "from local to remote" in findings["remote control"]["advice"]
+    assert findings["arm model"]["level"] == "fail"
+    assert "refuses remote control" in findings["arm model"]["found"]
 
 
 def test_a_model_of_the_other_generation_is_told_by_version_and_by_tool(robot, capsys):

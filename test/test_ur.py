@@ -375,6 +375,15 @@ def test_connecting_to_a_stopped_robot(robot: Emulator) -> None:
         wait(robot, 0.02)
 
 
+def test_connecting_to_a_robot_in_local_control(robot: Emulator) -> None:
+    robot.fault("local")
+    sentence = refused(lambda: URArm(robot.host), ErrorCode.ARM_UNREACHABLE)
+    assert robot.host in sentence and "enable remote control" in sentence
+    robot.recover()
+    with connected(robot) as arm:
+        assert arm.move_joints(HOME_JOINTS, 3.0, 20.0).end is MoveEnd.REACHED
+
+
 # -- the link --------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from vpg_ros.sim.controller.state import RuntimeState
 
 PORT = 29999
 _GREETING = "Connected: Universal Robots Dashboard Server"
+_REMOTE_CONTROL = (5, 6)  # PolyScope version that the switch came with; a CB3 has none
 _LOCKED = 5.0  # s of wall time after a protective stop in which it cannot be unlocked
 
 
@@ -21,7 +22,6 @@ class Dashboard:
             "polyscopeversion": lambda: f"URSoftware {'.'.join(map(str, version))} (Jan 01 2024)",
             "get robot model": model.upper,
             "get serial number": lambda: "20180000000",
-            "is in remote control": lambda: "true",
             "robotmode": lambda: f"Robotmode: {self._robot.safety.robot_mode.name}",
             "safetymode": lambda: f"Safetymode: {self._robot.safety.mode.name}",
             "safetystatus": lambda: f"Safetystatus: {self._robot.safety.mode.name}",
@@ -39,6 +39,8 @@ class Dashboard:
             "close popup": lambda: "closing popup",
             "quit": lambda: "Disconnected",
         }
+        if version >= _REMOTE_CONTROL:
+            self._answers["is in remote control"] = lambda: str(self._robot.remote).lower()
 
     def answer(self, line: str) -> str:
         """The answer to one command."""

@@ -28,6 +28,8 @@ class Faults:
             "safeguard-reset": self._safeguard_reset,
             "pause": controller.program.hold,
             "play": controller.program.play,
+            "local": lambda: self._switch(False),
+            "remote": lambda: self._switch(True),
             "drop": controller.drop,
             "hold": lambda: self._hold(True),
             "resume": lambda: self._hold(False),
@@ -82,6 +84,9 @@ class Faults:
     def _power(self) -> None:
         self._controller.robot.safety.power_on()
         self._controller.robot.safety.brake_release()
+
+    def _switch(self, remote: bool) -> None:
+        self._controller.robot.remote = remote
 
     def _hold(self, held: bool) -> None:
         self._controller.rtde.held = held

@@ -23,6 +23,7 @@ class Robot:
     state: what was measured last. kinematics: arm and tool centre point. payload: kg; payload_cog:
     m. force_offset: wrench that zeroing the sensor takes away. slider: speed slider, 0 … 1.
     digital_outputs, digital_inputs: bits 0-7 standard, 8-15 configurable, 16-17 tool.
+    remote: whether the pendant's switch is at remote control.
     """
 
     state: RobotState
@@ -36,6 +37,7 @@ class Robot:
     slider: float = 1.0
     digital_outputs: int = 0
     digital_inputs: int = 0
+    remote: bool = True
     motion: MotionControl = field(init=False)
     _wrench_at_rest: FloatArray = field(default_factory=lambda: np.zeros(6))
 
