@@ -50,6 +50,8 @@ from vpg_ros.viz.overlay import action_overlay
 
 # Torch reports a device without memory, among others, by a RuntimeError.
 _EXPECTED = (VpgError, RuntimeError, MemoryError)
+# Shares of the table's sides that are covered at the start, one after the other.
+_WARM_UP = (1.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,14 @@ class InferenceNode(VpgNode):
         return makers[self._settings.policy]()
 
     def _warm_up(self) -> None:
-        """Take the working memory of the largest picture there is, and plan its convolutions."""
+        """Take the working memory that there will be, and plan the convolutions.
+
+        What a scene needs follows its size. Pieces of memory that were freed by large ones and
+        split by small ones do not do for the next large one, so all sizes come by once.
+        """
         if isinstance(self._policy, NetworkPolicy):
-            workspace = self._settings.workspace
-            covered = np.full(workspace.shape, 2 * OBJECT_HEIGHT, np.float32)
-            colour = np.zeros((*workspace.shape, 3), np.uint8)
-            self._policy.maps(Heightmap(colour, covered, workspace))
+            for share in _WARM_UP:
+                self._policy.maps(_covered(self._settings.workspace, share))
 
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""
@@ -244,6 +248,14 @@ class InferenceNode(VpgNode):
             self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint
         return response
+
+
+def _covered(workspace: Workspace, share: float) -> Heightmap:
+    """A heightmap that is covered from the first corner on, to a share of both its sides."""
+    rows, columns = (round(share * side) for side in workspace.shape)
+    height = np.zeros(workspace.shape, np.float32)
+    height[:rows, :columns] = 2 * OBJECT_HEIGHT
+    return Heightmap(np.zeros((*workspace.shape, 3), np.uint8), height, workspace)
 
 
 def main() -> None:
