@@ -18,6 +18,7 @@ from vpg_ros.devices.calibration import Quality, load_camera_pose, load_quality,
 from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.description import expand
 from vpg_ros.devices.handeye import EYE_IN_HAND, EYE_TO_HAND, MOUNTINGS, View, known, solve
+from vpg_ros.devices.interfaces import MoveResult
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
@@ -165,6 +166,50 @@ def test_a_board_that_is_not_seen_is_said_before_the_arm_moves() -> None:
     with pytest.raises(VpgError, match="not seen from where the arm stands"):
         Calibration(cell, cell, GATE, Plan(EYE_TO_HAND, BOARD), cell.rng).run()
     assert cell.moves == 0
+
+
+class Stopped(Rig):
+    """Its third move fails."""
+
+    failure: BaseException
+
+    def move_to(self, pose: Pose, speed: float, acceleration: float) -> MoveResult:
+        result = super().move_to(pose, speed, acceleration)
+        if self.moves == 3:
+            raise self.failure
+        return result
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        KeyboardInterrupt(),
+        VpgError(ErrorCode.MOTION_REJECTED, "the control program on the robot has ended"),
+        VpgError(ErrorCode.CANCELLED, "the move was stopped"),
+    ],
+)
+def test_an_arm_that_was_stopped_is_not_moved_again(failure: BaseException) -> None:
+    cell = Stopped(**vars(rig(EYE_IN_HAND, 1)))
+    cell.failure = failure
+    with pytest.raises((KeyboardInterrupt, VpgError)) as caught:
+        Calibration(cell, cell, GATE, Plan(EYE_IN_HAND, BOARD, settle=0.0), cell.rng).run()
+    assert cell.moves == 3
+    if isinstance(failure, VpgError):
+        assert caught.value.code is failure.code
+        assert (
+            caught.value.message
+            == f"{failure.message}; the arm is not sent back to where it started"
+        )
+
+
+def test_too_few_views_leave_the_arm_where_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = rig(EYE_IN_HAND, 1)
+    start = cell.joints
+    monkeypatch.setattr("vpg_ros.devices.calibrate.next_poses", lambda *_: [])
+    with pytest.raises(VpgError, match="the board was seen from") as caught:
+        Calibration(cell, cell, GATE, Plan(EYE_IN_HAND, BOARD, settle=0.0), cell.rng).run()
+    assert caught.value.code is ErrorCode.CALIBRATION_FAILED
+    assert np.abs(cell.joints - start).max() < 1e-2
 
 
 def test_a_residual_above_the_limit_writes_nothing(tmp_path: Path) -> None:

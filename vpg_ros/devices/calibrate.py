@@ -66,7 +66,8 @@ class Record:
 class Calibration:
     """One calibration run of ``arm`` and ``camera``; every move passes ``gate`` first.
 
-    The arm starts where a person has brought the board into view, and ends there.
+    The arm starts where a person has brought the board into view, and ends there. After an
+    interrupt, or an error of arm or camera, it is not moved again: somebody wants it to stand.
     """
 
     def __init__(
@@ -94,8 +95,13 @@ class Calibration:
         on_progress(len(self._views), "the board is in view")
         try:
             self._collect(start, on_progress)
-        finally:
+        except VpgError as error:
+            if error.code is not ErrorCode.CALIBRATION_FAILED:
+                sentence = f"{error.message}; the arm is not sent back to where it started"
+                raise VpgError(error.code, sentence) from error
             self._move_first([start])
+            raise
+        self._move_first([start])
         record = self._record()
         self._check(record.result)
         return record
