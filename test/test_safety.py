@@ -11,6 +11,7 @@ from vpg_ros.devices.description import expand
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, MODELS, UR5, kinematics
 from vpg_ros.devices.rates import changes, describe
 from vpg_ros.devices.safety import Limits, SafetyGate
+from vpg_ros.devices.straight import StraightLine
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, tool_down
 from vpg_ros.heightmap import Heightmap
@@ -127,6 +128,57 @@ def test_a_tool_moves_no_faster_in_joint_space_than_it_may() -> None:
     assert replace(GATE, limits=FAST).check(motion, HOME_JOINTS) == motion
 
 
+@pytest.mark.parametrize("y", [-0.2, 0.0, 0.2])
+def test_a_joint_turns_no_faster_on_a_straight_line_than_it_may(y: float) -> None:
+    """Past the base and out to arm's length, where the wrist turns fast; from steps of 0.5 mm."""
+    gate = replace(GATE, limits=replace(LIMITS, joint_speed=1.0))
+    start = UR5.inverse(tool_down(-0.2, y + 0.07, 0.13, 0.0), HOME_JOINTS)
+    line = LinearMove("pull", tool_down(-0.64, y, 0.3, 2.0), speed=0.4)
+    sent = gate.check(Motion("test", (line,), ()), start).steps[0]
+    assert isinstance(sent, LinearMove) and sent.speed < 0.9 * line.speed
+    way = StraightLine(UR5.forward(start), line.pose, "pull")
+    fractions = np.linspace(0.0, 1.0, 1000)
+    joints = [start]
+    for pose in way.poses(fractions[1:]):
+        joints.append(UR5.inverse(pose, joints[-1]))
+    fastest = np.abs(np.diff(joints, axis=0)).max() / (way.length / 999) * sent.speed
+    assert 0.8 < fastest < 1.25
+    quick = gate.check(Motion("test", (replace(line, speed=9.0),), ()), start).steps[0]
+    assert quick.speed == pytest.approx(sent.speed), "told and sent, as for moves in joint space"
+
+
+def test_nothing_of_the_arm_moves_far_between_checked_points_of_a_straight_line() -> None:
+    """The elbow goes further than the tool where the tool comes close to the base."""
+    start = UR5.inverse(tool_down(-0.2, 0.27, 0.13, 0.0), HOME_JOINTS)
+    line = StraightLine(UR5.forward(start), tool_down(-0.2, -0.27, 0.13, 0.0), "past")
+    path, _ = line.follow(UR5, start)
+    places = UR5.frames(path)[:, :, :3, 3]
+    assert np.linalg.norm(np.diff(places, axis=1), axis=2).max() < 0.0201
+    assert len(path) > len(line.fractions), "nothing had to be divided"
+
+
+def test_a_tool_outside_the_box_may_be_lifted_or_come_in_but_not_go_further_out() -> None:
+    outside = tool_down(-0.4, LIMITS.box_min[1] - 0.02, 0.05, 0.0)
+    start = UR5.inverse(outside, HOME_JOINTS)
+
+    def check(*steps: Step) -> None:
+        GATE.check(Motion("park", steps, ()), start)
+
+    check(LinearMove("rise", outside.translated(dz=0.15)), HomeMove("home"))
+    check(LinearMove("in", outside.translated(dy=0.1)))
+    with pytest.raises(VpgError, match=r"'out' goes to \(.*-0\.425, .* outside the workspace"):
+        check(LinearMove("out", outside.translated(dy=-0.005)))
+
+
+def test_a_tool_that_has_come_in_may_not_leave_again_on_the_same_line() -> None:
+    """It ends no further outside than it began, on the other side."""
+    gate = replace(GATE, limits=replace(LIMITS, box_min=(-0.6, -0.4, 0), box_max=(-0.4, 0.6, 0.7)))
+    start = UR5.inverse(tool_down(-0.62, 0.0, 0.1, 0.0), HOME_JOINTS)
+    through = LinearMove("through", tool_down(-0.39, 0.0, 0.1, 0.0))
+    with pytest.raises(VpgError, match=r"'through' goes to \(-0\.390, .* outside"):
+        gate.check(Motion("test", (through,), ()), start)
+
+
 def test_retreat_is_checked_too() -> None:
     motion = Motion("test", (), (JointMove("back", tool_down(-0.5, 0.0, 0.9, 0.0)),))
     with pytest.raises(VpgError, match="step 'back'"):
@@ -195,12 +247,12 @@ def test_rates_are_lowered_to_their_limits_and_told() -> None:
     opened, approach, rise = sent.steps
     assert (opened.width, opened.force) == (0.110, 40.0)
     assert (approach.speed, approach.acceleration) == (3.2, 12.0)
-    assert (rise.speed, rise.acceleration, rise.force_limit) == (3.0, 1.2, 100.0)
+    assert (rise.acceleration, rise.force_limit) == (1.2, 100.0)
     assert sent.retreat[0].speed == 3.2
     told = changes(fast, sent)
     assert "approach: joint speed 3.2 rad/s instead of 9" in told
     assert "rise: tool force 100 N instead of 150" in told and "tool acceleration" not in told
-    assert "rise to (-0.500, 0.000, 0.200) m at 3 m/s" in describe(sent)
+    assert f"rise to (-0.500, 0.000, 0.200) m at {rise.speed:g} m/s" in describe(sent)
     assert changes(sent, sent) == ""
 
 

@@ -7,6 +7,7 @@ packs its request wrongly and returns the pose of a stale tool.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from eaik.IK_DH import DhRobot
@@ -79,14 +80,17 @@ class Kinematics:
             frames.append(frame)
         return [*frames, frame @ self._tool_matrix]
 
+    def frames(self, joints: FloatArray) -> FloatArray:
+        """4×4 frames of the six links and of the tool at N configurations (N×6): 7×N×4×4."""
+        steps = zip(joints.T, _ALPHA, self.a, self.d, strict=True)
+        frames = list(
+            accumulate((_dh_matrices(q, float(alpha), a, d) for q, alpha, a, d in steps), np.matmul)
+        )
+        return np.stack([*frames, frames[-1] @ self._tool_matrix])
+
     def tools(self, joints: FloatArray) -> FloatArray:
         """4×4 frames of the tool at N configurations (N×6), base frame: N×4×4."""
-        steps = zip(joints.T, _ALPHA, self.a, self.d, strict=True)
-        first, *others = [_dh_matrices(q, float(alpha), a, d) for q, alpha, a, d in steps]
-        frames = first
-        for other in others:
-            frames = frames @ other
-        return np.asarray(frames @ self._tool_matrix, dtype=np.float64)
+        return np.asarray(self.frames(joints)[-1], dtype=np.float64)
 
     def forward(self, joints: FloatArray) -> Pose:
         """Tool pose in the base frame at six joint angles (rad)."""

@@ -7,29 +7,27 @@ default.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from numpy.typing import NDArray
 
 from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.devices.rates import Rate, rates_of
+from vpg_ros.devices.straight import SPACING, StraightLine, text
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
 from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Step
 
-# Distance and angle between checked points along a straight line, m and rad.
-_SPACING, _TURN = 0.02, 0.1
 # Limits that may be below 0.
 _SIGNED = ("box_min", "box_max", "table_z")
 # m that a point on the way may be outside the box: that is rounding.
 _SLACK = 1e-4
+_SMALLEST_LEVER = 1e-6  # m for 1 rad: a move that does not move the tool has none
 _SMALLEST_TURN = 1e-4  # rad between two points, against which a lever is not worth its rounding
-# Between two of them no joint turns further, or the arm would have to fold over on the way, rad.
-_JUMP = 0.8
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,14 @@ class Limits:
 class _Stretch:
     """Joint angles along one step, N×6, its end included.
 
-    number: of the step. lever: m that the tool moves at most where the leading joint turns by 1
-    rad; 0 of a straight line, whose speed is the tool's.
+    number: of the step. speed: the highest at which tool and joints keep to their limits, rad/s of
+    a move in joint space and m/s of a straight line.
     """
 
     phase: str
     path: FloatArray
-    number: int = 0
-    lever: float = 0.0
+    number: int
+    speed: float
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,9 @@ class SafetyGate:
     def check(self, motion: Motion, start: FloatArray) -> Motion:
         """``motion`` as it may be sent, run from joints ``start`` (rad): rates scaled and clipped.
 
-        Raises the error of the first step that goes where it must not. Points every 2 cm of the
-        arm's way are checked, of the retreat from wherever a step begins or ends too. A tool that
-        is outside the box may come back into it.
+        Raises the error of the first step that goes where it must not. Between points that are
+        checked neither tool nor joints move further than 2 cm, on the retreat from wherever a step
+        begins or ends too. A tool that is outside the box may come back into it.
         """
         sent = replace(
             motion,
@@ -130,80 +128,81 @@ class SafetyGate:
         """The way of each step that moves the arm, checked but for collisions."""
         walk = []
         for number, step in enumerate(steps):
-            path = self._path(step, joints)
-            if len(path):
-                self._check_joints(step.phase, path)
-                lever = 0.0
-                if not isinstance(step, LinearMove):
-                    way = np.vstack([joints, path])
-                    points = self.kinematics.tools(way)[:, :3, 3]
-                    self._check_points(step.phase, points)
-                    lever = _lever(way, points)
-                walk.append(_Stretch(step.phase, path, number, lever))
-                joints = path[-1]
+            if isinstance(step, JointMove | HomeMove | LinearMove):
+                straight = isinstance(step, LinearMove)
+                way, speed = self._line(step, joints) if straight else self._swing(step, joints)
+                self._check_joints(step.phase, way[1:])
+                walk.append(_Stretch(step.phase, way[1:], number, speed))
+                joints = way[-1]
         return walk
 
-    def _path(self, step: Step, joints: FloatArray) -> FloatArray:
-        """Joint angles along a step, N×6, its end included; none where the arm stays."""
-        if isinstance(step, HomeMove):
-            return self._joint_path(joints, self.home)
-        if isinstance(step, JointMove | LinearMove):
-            self._check_position(step.phase, step.pose)
+    def _swing(self, step: JointMove | HomeMove, joints: FloatArray) -> tuple[FloatArray, float]:
+        """Joint angles along a move in joint space, its start first, and how fast it may be."""
         if isinstance(step, JointMove):
-            return self._joint_path(joints, self.kinematics.inverse(step.pose, joints))
-        if isinstance(step, LinearMove):
-            return np.array(list(self._linear_path(step, joints)))
-        return np.empty((0, 6))
+            self._check_position(step.phase, step.pose)
+            goal = self.kinematics.inverse(step.pose, joints)
+        else:
+            goal = self.home
+        way = self._joint_path(joints, goal)
+        points = self.kinematics.tools(way)[:, :3, 3]
+        self._check_points(step.phase, points)
+        return way, self.limits.tool_speed / _lever(way, points)
+
+    def _line(self, step: LinearMove, joints: FloatArray) -> tuple[FloatArray, float]:
+        """The same along a straight line."""
+        self._check_finite(step.phase, step.pose)
+        line = StraightLine(self.kinematics.forward(joints), step.pose, step.phase)
+        self._check_line(step.phase, line.points)
+        way, turned = line.follow(self.kinematics, joints)
+        return way, self.limits.joint_speed / turned
 
     def _joint_path(self, start: FloatArray, end: FloatArray) -> FloatArray:
         """All joints turn in proportion, as the controller moves them."""
         sweep = float(self.kinematics.reach @ np.abs(end - start))
-        count = max(1, math.ceil(sweep / _SPACING))
-        fractions = np.arange(1, count + 1)[:, None] / count
+        fractions = np.linspace(0.0, 1.0, 1 + max(1, math.ceil(sweep / SPACING)))[:, None]
         return np.asarray(start + fractions * (end - start))
 
     def _check_points(self, phase: str, points: FloatArray) -> None:
         """Where the tool comes along, N×3, its start first: it must not leave the box."""
-        low, high = np.asarray(self.limits.box_min), np.asarray(self.limits.box_max)
-        low = np.maximum(low, [-np.inf, -np.inf, self.limits.table_z]) - _SLACK
-        inside = ((points >= low) & (points <= high + _SLACK)).all(axis=1)
-        left = ~inside & np.logical_or.accumulate(inside)
-        left[-1] = not inside[-1]
-        if left.any():
-            x, y, z = points[int(np.argmax(left))].tolist()
+        outside = self._outside(points)
+        left = (outside > 0.0) & np.logical_or.accumulate(outside == 0.0)
+        left[-1] = outside[-1] > 0.0
+        self._refuse(phase, points, left)
+
+    def _check_line(self, phase: str, points: FloatArray) -> None:
+        """The same along a straight line, which may end outside if it goes no further out.
+
+        So a tool that has met something outside the box can be lifted off it.
+        """
+        outside = self._outside(points)
+        further = outside > np.minimum.accumulate(outside) + _SLACK
+        self._refuse(phase, points, further)
+
+    def _refuse(self, phase: str, points: FloatArray, wrong: NDArray[np.bool_]) -> None:
+        """Raise what is wrong with the end of the way if anything is, or else with the first."""
+        if wrong.any():
+            x, y, z = points[-1 if wrong[-1] else int(np.argmax(wrong))].tolist()
             self._check_position(phase, Pose((x, y, z)))
 
+    def _outside(self, points: FloatArray) -> FloatArray:
+        """How far N points (N×3) are from the box, m; 0 of one that is in it."""
+        low, high = np.asarray(self.limits.box_min), np.asarray(self.limits.box_max)
+        low = np.maximum(low, [-np.inf, -np.inf, self.limits.table_z])
+        beyond = np.maximum(np.maximum(low - points, points - high), 0.0)
+        return np.where((beyond > _SLACK).any(axis=1), np.linalg.norm(beyond, axis=1), 0.0)
+
     def _slowed(self, steps: Sequence[Step], stretches: Sequence[_Stretch]) -> tuple[Step, ...]:
-        """Moves in joint space no faster than the tool may be."""
+        """Moves no faster than tool and joints may be."""
         slowed = list(steps)
         for stretch in stretches:
             step = slowed[stretch.number]
-            if isinstance(step, JointMove | HomeMove) and stretch.lever > 0:
-                most = self.limits.tool_speed / stretch.lever
-                slowed[stretch.number] = replace(step, speed=min(step.speed, most))
+            assert isinstance(step, JointMove | HomeMove | LinearMove), "a stretch is of a move"
+            slowed[stretch.number] = replace(step, speed=min(step.speed, stretch.speed))
         return tuple(slowed)
 
-    def _linear_path(self, step: LinearMove, joints: FloatArray) -> Iterator[FloatArray]:
-        """Each found from the one before; raises POSE_UNREACHABLE where the arm would fold over."""
-        for pose in _line(self.kinematics.forward(joints), step.pose):
-            self._check_position(step.phase, pose)
-            following = self.kinematics.inverse(pose, joints)
-            require(
-                float(np.abs(following - joints).max()) < _JUMP,
-                f"step '{step.phase}' cannot reach {_text(step.pose.position)} m in a straight "
-                f"line: at {_text(pose.position)} m the arm would have to fold over",
-                ErrorCode.POSE_UNREACHABLE,
-            )
-            joints = following
-            yield joints
-
     def _check_position(self, phase: str, pose: Pose) -> None:
+        self._check_finite(phase, pose)
         low, high, position = self.limits.box_min, self.limits.box_max, pose.position
-        require(
-            all(map(math.isfinite, (*position, *pose.quaternion))),
-            f"step '{phase}' goes to {pose}, which is not finite",
-            ErrorCode.MOTION_REJECTED,
-        )
         require(
             position[2] >= self.limits.table_z,
             f"step '{phase}' goes to z = {position[2]:.3f} m, below the table at "
@@ -213,9 +212,16 @@ class SafetyGate:
         inside = all(a <= p <= b for a, p, b in zip(low, position, high, strict=True))
         require(
             inside,
-            f"step '{phase}' goes to {_text(position)} m, outside the workspace box "
-            f"{_text(low)} … {_text(high)} m",
+            f"step '{phase}' goes to {text(position)} m, outside the workspace box "
+            f"{text(low)} … {text(high)} m",
             ErrorCode.OUTSIDE_WORKSPACE,
+        )
+
+    def _check_finite(self, phase: str, pose: Pose) -> None:
+        require(
+            all(map(math.isfinite, (*pose.position, *pose.quaternion))),
+            f"step '{phase}' goes to {pose}, which is not finite",
+            ErrorCode.MOTION_REJECTED,
         )
 
     def _check_joints(self, phase: str, path: FloatArray) -> None:
@@ -240,7 +246,7 @@ class SafetyGate:
             raise VpgError(
                 ErrorCode.COLLISION,
                 f"step '{walk[number].phase}' brings {collision.link} into {collision.other}, "
-                f"with the tool at {_text(self.kinematics.forward(joints).position)} m",
+                f"with the tool at {text(self.kinematics.forward(joints).position)} m",
             )
 
     def _clipped(self, step: Step) -> Step:
@@ -264,26 +270,4 @@ def _lever(way: FloatArray, points: FloatArray) -> float:
     """How far the tool (N×3) moves at most for 1 rad of the leading joint (N×6), m."""
     turned = np.abs(np.diff(way, axis=0)).max(axis=1)
     moved = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    return float((moved / np.maximum(turned, _SMALLEST_TURN)).max())
-
-
-def _line(start: Pose, end: Pose) -> list[Pose]:
-    """Poses along the straight line, the tool turning evenly; ``end`` is the last."""
-    a, b = np.asarray(start.position), np.asarray(end.position)
-    turns = Rotation.from_quat([start.quaternion, end.quaternion])
-    angle = float((turns[0].inv() * turns[1]).magnitude())
-    count = max(1, math.ceil(float(np.linalg.norm(b - a)) / _SPACING), math.ceil(angle / _TURN))
-    fractions = np.arange(1, count) / count
-    quaternions = Slerp([0.0, 1.0], turns)(fractions).as_quat() if count > 1 else ()
-    between = zip(fractions, quaternions, strict=True)
-    return [_pose(a + fraction * (b - a), turn) for fraction, turn in between] + [end]
-
-
-def _pose(position: FloatArray, quaternion: FloatArray) -> Pose:
-    x, y, z = (float(value) for value in position)
-    qx, qy, qz, qw = (float(value) for value in quaternion)
-    return Pose((x, y, z), (qx, qy, qz, qw))
-
-
-def _text(point: tuple[float, float, float]) -> str:
-    return "(" + ", ".join(f"{value:.3f}" for value in point) + ")"
+    return max(float((moved / np.maximum(turned, _SMALLEST_TURN)).max()), _SMALLEST_LEVER)
