@@ -21,8 +21,8 @@ _PIXELS = 100  # of the board's print, per square
 class Rig:
     """mounting, camera, board: the truth that a calibration should find (see ``HandEye``).
 
-    pixel_noise: grey levels. pose_noise: m and rad by which the arm's reports are
-    off (a UR5 comes back to within 0.1 mm).
+    pixel_noise: grey levels. pose_noise: m and rad by which the arm's reports are off (a UR5 comes
+    back to within 0.1 mm). lengths: of this very arm, where they differ from the maker's.
     """
 
     mounting: str
@@ -34,13 +34,19 @@ class Rig:
     kinematics: Kinematics = UR5
     pixel_noise: float = 4.0
     pose_noise: tuple[float, float] = (0.00005, np.radians(0.01))
+    lengths: Kinematics | None = None
     moves: int = 0
     lit: bool = True
+
+    @property
+    def tool(self) -> Pose:
+        """Where it really is."""
+        return (self.lengths or self.kinematics).forward(self.joints)
 
     def state(self) -> ArmState:
         metres, radians = self.pose_noise
         noise = np.concatenate([self.rng.normal(0, metres, 3), self.rng.normal(0, radians, 3)])
-        tool = self.kinematics.forward(self.joints) @ Pose.from_rotvec(noise)
+        tool = self.tool @ Pose.from_rotvec(noise)
         return ArmState(self.joints, np.zeros(6), tool, 0.0, float(self.moves))
 
     def move_to(self, pose: Pose, speed: float, acceleration: float) -> MoveResult:
@@ -48,8 +54,13 @@ class Rig:
         self.moves += 1
         return MoveResult(MoveEnd.REACHED, pose, 0.0)
 
+    def move_joints(self, joints: np.ndarray, speed: float, acceleration: float) -> MoveResult:
+        self.joints = joints
+        self.moves += 1
+        return MoveResult(MoveEnd.REACHED, self.tool, 0.0)
+
     def read(self) -> Frame:
-        tool = self.kinematics.forward(self.joints)
+        tool = self.tool
         known = tool if self.mounting == EYE_TO_HAND else tool.inverse()
         seen = self.camera.inverse() @ known @ self.board
         grey = picture(self.pattern, seen) if self.lit else np.zeros((480, 640))

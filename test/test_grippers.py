@@ -277,6 +277,10 @@ def test_both_valves_of_any_bank_are_switched(signals: Emulator) -> None:
         ({"bank": "tool", "close_output": 2}, "close_output is 2; allowed.*0 … 1"),
         ({"close_output": -1}, "close_output is -1"),
         ({"closed_input": 8}, "closed_input is 8"),
+        (
+            {"close_output": 2, "open_output": 2},
+            "open_output and digital_output.close_output are both 2; allowed: two outputs, or -1",
+        ),
     ],
 )
 def test_wrong_wiring_is_refused(wiring: dict[str, object], word: str) -> None:

@@ -164,7 +164,7 @@ def calibrate(
         record = Calibration(arm, camera, _with_board(gate, plan), plan, rng).run(
             lambda count, what: progress.update(task, completed=count, what=what)
         )
-    save(record, gate, output)
+    save(record, output)
     picture = _picture(output)
     write_atomically(picture, encoded(reprojection(record)))
     _print(console, record, output, picture)
@@ -179,7 +179,7 @@ def _with_board(gate: "SafetyGate", plan: "Plan") -> "SafetyGate":
     return replace(gate, limits=replace(gate.limits, box_min=(x, y, lowest)))
 
 
-def save(record: "Record", gate: "SafetyGate", output: Path) -> None:
+def save(record: "Record", output: Path) -> None:
     """Write the calibration file; of a camera on the tool, where it is with the arm at home."""
     from datetime import UTC, datetime
 
@@ -187,7 +187,6 @@ def save(record: "Record", gate: "SafetyGate", output: Path) -> None:
 
     result = record.result
     on_tool = result.camera if result.mounting == EYE_IN_HAND else None
-    camera = gate.kinematics.forward(gate.home) @ on_tool if on_tool else result.camera
     quality = calibration.Quality(
         result.mounting,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -196,7 +195,7 @@ def save(record: "Record", gate: "SafetyGate", output: Path) -> None:
         result.position_sigma,
         result.angle_sigma,
     )
-    calibration.save(output, camera, quality, on_tool)
+    calibration.save(output, record.camera, quality, on_tool)
 
 
 def _print(console: "Console", record: "Record", output: Path, picture: Path) -> None:

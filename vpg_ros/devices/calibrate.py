@@ -3,20 +3,20 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.devices.board import Board
-from vpg_ros.devices.handeye import MIN_VIEWS, HandEye, View, solve
+from vpg_ros.devices.handeye import EYE_IN_HAND, MIN_VIEWS, HandEye, View, solve
 from vpg_ros.devices.interfaces import Arm, Camera
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.devices.views import first_poses, next_poses
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.frame import Frame, Intrinsics
 from vpg_ros.geometry import Pose
-from vpg_ros.motion import JointMove, Motion
+from vpg_ros.motion import HomeMove, JointMove, Motion
 
 _SPEED, _ACCELERATION = 0.5, 1.0  # rad/s, rad/s²
 _ESTIMATE_EVERY = 5  # views between two estimates of where the board will be seen
@@ -55,19 +55,30 @@ class Plan:
 
 @dataclass(frozen=True)
 class Record:
-    """A calibration and what it rests on: views, their pictures (RGB), and the camera's optics."""
+    """A calibration and what it rests on: views, their pictures (RGB), and the camera's optics.
+
+    tool: its pose in the base frame with the arm at home, for a camera on the tool. The arm tells
+    it, as it did for each view: its real lengths differ from the maker's by millimetres.
+    """
 
     result: HandEye
     views: tuple[View, ...]
     pictures: tuple[NDArray[np.uint8], ...]
     intrinsics: Intrinsics
+    tool: Pose | None = None
+
+    @property
+    def camera(self) -> Pose:
+        """The camera in the base frame; of one on the tool, with the arm at home."""
+        return self.tool @ self.result.camera if self.tool else self.result.camera
 
 
 class Calibration:
     """One calibration run of ``arm`` and ``camera``; every move passes ``gate`` first.
 
-    The arm starts where a person has brought the board into view, and ends there. After an
-    interrupt, or an error of arm or camera, it is not moved again: somebody wants it to stand.
+    The arm starts where a person has brought the board into view, and ends there, or at home with
+    a camera on the tool that was found. After an interrupt, or an error of arm or camera, it is not
+    moved again: somebody wants it to stand.
     """
 
     def __init__(
@@ -93,6 +104,8 @@ class Calibration:
             ErrorCode.CALIBRATION_FAILED,
         )
         on_progress(len(self._views), "the board is in view")
+        if self._plan.mounting == EYE_IN_HAND:
+            self._way_home()  # refused now, before any view is taken for nothing
         try:
             self._collect(start, on_progress)
         except VpgError as error:
@@ -104,7 +117,23 @@ class Calibration:
         self._move_first([start])
         record = self._record()
         self._check(record.result)
+        if record.result.mounting == EYE_IN_HAND:
+            return replace(record, tool=self._tool_at_home())
         return record
+
+    def _way_home(self) -> HomeMove:
+        """The move there from where the arm is; raises why the gate does not allow it."""
+        motion = Motion("calibrate", (HomeMove("home", _SPEED, _ACCELERATION),), ())
+        (step,) = self._gate.check(motion, self._arm.state().joints).steps
+        assert isinstance(step, HomeMove)
+        return step
+
+    def _tool_at_home(self) -> Pose:
+        """Go home and ask the arm where its tool is."""
+        step = self._way_home()
+        self._arm.move_joints(self._gate.home, step.speed, step.acceleration)
+        time.sleep(self._plan.settle)
+        return self._arm.state().tool
 
     def _collect(self, start: Pose, on_progress: OnProgress) -> None:
         for pose in first_poses(start):

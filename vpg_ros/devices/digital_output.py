@@ -61,6 +61,12 @@ class Wiring:
                 f"{least} … {last}",
             )
 
+        require(
+            self.open_output != self.close_output,
+            f"digital_output.open_output and digital_output.close_output are both "
+            f"{self.open_output}; allowed: two outputs, or {NONE} for open_output",
+        )
+
     def outputs(self, closed: bool) -> dict[int, bool]:
         """Output → level that closes or opens the gripper."""
         levels = {self.close_output: closed, self.open_output: not closed}
