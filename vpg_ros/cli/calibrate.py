@@ -105,15 +105,10 @@ def _picture(output: Path) -> Path:
 def _with_devices(options: argparse.Namespace, plan: "Plan", parameters: "Parameters") -> int:
     """Connect, calibrate, and let go of the devices whatever happens."""
     from vpg_ros.devices.realsense import LiveCamera, RealSense
-    from vpg_ros.devices.ur import URArm
+    from vpg_ros.nodes.connect import connect_arm
 
     gate = parameters.gate
-    arm = URArm(
-        parameters.robot_ip,
-        parameters.kinematics,
-        parameters.payload,
-        link_timeout=parameters.link_timeout,
-    )
+    arm = connect_arm(parameters)
     try:
         camera = RealSense(LiveCamera(options.serial))
         try:

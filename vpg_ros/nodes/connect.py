@@ -49,6 +49,7 @@ def connect_arm(parameters: Parameters) -> URArm:
         parameters.robot_ip,
         parameters.kinematics,
         parameters.payload,
+        parameters.centre_of_gravity,
         link_timeout=parameters.link_timeout,
     )
 

@@ -33,13 +33,26 @@ class Parameters:
     joint_limit: tuple[float, ...] = parameter(
         "largest angle of each of the six joints, rad", name="limits.joint_limit"
     )
-    joint_speed: float = parameter("rad/s", name="limits.joint_speed", low=0.01, high=3.2)
-    joint_acceleration: float = parameter(
-        "rad/s²", name="limits.joint_acceleration", low=0.01, high=40.0
+    joint_speed: float = parameter(
+        "largest speed of a joint, rad/s", name="limits.joint_speed", low=0.01, high=3.2
     )
-    tool_speed: float = parameter("m/s", name="limits.tool_speed", low=0.001, high=3.0)
+    joint_acceleration: float = parameter(
+        "largest acceleration of a joint, rad/s²",
+        name="limits.joint_acceleration",
+        low=0.01,
+        high=40.0,
+    )
+    tool_speed: float = parameter(
+        "largest speed of the tool, whatever the move, m/s",
+        name="limits.tool_speed",
+        low=0.001,
+        high=3.0,
+    )
     tool_acceleration: float = parameter(
-        "m/s²", name="limits.tool_acceleration", low=0.001, high=150.0
+        "largest acceleration of the tool on a straight line, m/s²",
+        name="limits.tool_acceleration",
+        low=0.001,
+        high=150.0,
     )
     tool_force: float = parameter(
         "largest force limit that a step may ask for, N",
@@ -47,8 +60,15 @@ class Parameters:
         low=1.0,
         high=250.0,
     )
-    gripper_width: float = parameter("m", name="limits.gripper_width", low=0.001, high=0.3)
-    gripper_force: float = parameter("N", name="limits.gripper_force", low=1.0, high=250.0)
+    gripper_width: float = parameter(
+        "widest that the gripper may open, m", name="limits.gripper_width", low=0.001, high=0.3
+    )
+    gripper_force: float = parameter(
+        "largest force that the gripper may close with, N",
+        name="limits.gripper_force",
+        low=1.0,
+        high=250.0,
+    )
     home: tuple[float, ...] = parameter(
         "joint angles out of the camera's view, with the tool above the bin, rad"
     )
@@ -59,8 +79,10 @@ class Parameters:
     speed_scale: float = parameter(
         "share of its speeds that every motion is carried out with", 1.0, low=0.01, high=1.0
     )
-    robot_model: str = parameter("arm", "ur5", choices=MODELS)
-    gripper: str = parameter("gripper", "rg2", choices=grippers.NAMES)
+    robot_model: str = parameter("model of the arm", "ur5", choices=MODELS)
+    gripper: str = parameter(
+        "model of the gripper, and how it is reached", "rg2", choices=grippers.NAMES
+    )
     tool_length: float = parameter(
         "m from the flange to the fingertips; 0: the gripper's own without an adapter",
         0.0,
@@ -112,6 +134,10 @@ class Parameters:
         high=10.0,
     )
     payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=16.0)
+    payload_cog: tuple[float, ...] = parameter(
+        "centre of gravity of gripper and object in the flange's frame, x y z in m",
+        (0.0, 0.0, 0.05),
+    )
     link_timeout: float = parameter(
         "s of wall time that the controller's clock may stand still", 0.5, low=0.1, high=30.0
     )
@@ -149,6 +175,12 @@ class Parameters:
             gripper_width=min(self.gripper_width, self.gripper_data.stroke),
             gripper_force=min(self.gripper_force, self.gripper_data.max_force),
         )
+
+    @property
+    def centre_of_gravity(self) -> tuple[float, ...]:
+        """Of the payload, in the flange's frame, m."""
+        _require_length("payload_cog", self.payload_cog, 3)
+        return self.payload_cog
 
     @property
     def kinematics(self) -> Kinematics:

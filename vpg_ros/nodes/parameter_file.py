@@ -19,11 +19,11 @@ def load(kind: type[T], path: Path, node: str, given: Mapping[str, Any]) -> T:
     Raises PARAMETER_INVALID for a file that cannot be read, and for what is missing or out of
     range, as the node would.
     """
-    values = _sections(path, node) | dict(given)
+    values = sections(path, node) | dict(given)
     return kind(**{entry.name: _value(entry, values, node) for entry in fields(kind)})  # type: ignore[arg-type]
 
 
-def _sections(path: Path, node: str) -> dict[str, Any]:
+def sections(path: Path, node: str) -> dict[str, Any]:
     """What the file says of ``node``: the sections for all nodes first."""
     try:
         content = yaml.safe_load(path.read_text())

@@ -29,9 +29,19 @@ class RealSenseParameters:
     recording: str = parameter(
         "file (.db3) to play over and over in place of a camera", "", name="realsense.recording"
     )
-    width: int = parameter("pixels", _CAMERA.width, name="realsense.width", low=160, high=1920)
-    height: int = parameter("pixels", _CAMERA.height, name="realsense.height", low=120, high=1080)
-    fps: int = parameter("frames per s", _CAMERA.fps, name="realsense.fps", low=5, high=90)
+    width: int = parameter(
+        "width of its pictures, pixels", _CAMERA.width, name="realsense.width", low=160, high=1920
+    )
+    height: int = parameter(
+        "height of its pictures, pixels",
+        _CAMERA.height,
+        name="realsense.height",
+        low=120,
+        high=1080,
+    )
+    fps: int = parameter(
+        "pictures that it takes per s", _CAMERA.fps, name="realsense.fps", low=5, high=90
+    )
     warm_up: int = parameter(
         "frames after each start that are thrown away while the exposure settles",
         _SETTINGS.warm_up,

@@ -34,15 +34,20 @@ class Parameters:
     settle_time: float = parameter(
         "s of the node's clock between the last motion and a capture", 0.5, low=0.0, high=60.0
     )
-    startup_timeout: float = parameter("for the other nodes to appear", 60.0, low=0.1)
-    capture_timeout: float = parameter("for a heightmap", 30.0, low=0.1)
-    select_timeout: float = parameter("for a decision", 60.0, low=0.1)
-    execute_timeout: float = parameter(
-        "for carrying out an action, from when the arm was last busy", 300.0, low=0.1
+    startup_timeout: float = parameter(
+        "longest wait for the other nodes to appear, s", 60.0, low=0.1
     )
-    reset_timeout: float = parameter("for another scene", 60.0, low=0.1)
+    capture_timeout: float = parameter("longest wait for a heightmap, s", 30.0, low=0.1)
+    select_timeout: float = parameter("longest wait for a decision, s", 60.0, low=0.1)
+    execute_timeout: float = parameter(
+        "longest wait for an action to be carried out, from when the arm was last busy, s",
+        300.0,
+        low=0.1,
+    )
+    reset_timeout: float = parameter("longest wait for another scene, s", 60.0, low=0.1)
     park_timeout: float = parameter(
-        "for the arm to go home, from when it was last busy, or in all where the task was stopped",
+        "longest wait for the arm to go home, s: from when it was last busy, or in all where the "
+        "task was stopped",
         PARK_TIME,
         low=0.1,
         high=PARK_TIME,

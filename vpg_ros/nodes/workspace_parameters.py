@@ -20,13 +20,21 @@ class WorkspaceParameters:
         "height of the table, m", DEFAULT_WORKSPACE.table_z, name="workspace.table_z"
     )
     resolution: float = parameter(
-        "m per pixel", DEFAULT_WORKSPACE.resolution, name="workspace.resolution", low=1e-4, high=0.1
+        "side of a pixel, m",
+        DEFAULT_WORKSPACE.resolution,
+        name="workspace.resolution",
+        low=1e-4,
+        high=0.1,
     )
     rows: int = parameter(
-        "pixels along y", DEFAULT_WORKSPACE.rows, name="workspace.rows", low=8, high=4096
+        "number of pixels along y", DEFAULT_WORKSPACE.rows, name="workspace.rows", low=8, high=4096
     )
     columns: int = parameter(
-        "pixels along x", DEFAULT_WORKSPACE.columns, name="workspace.columns", low=8, high=4096
+        "number of pixels along x",
+        DEFAULT_WORKSPACE.columns,
+        name="workspace.columns",
+        low=8,
+        high=4096,
     )
 
     @property
