@@ -262,6 +262,17 @@ def test_a_file_is_replaced_whole_and_a_hand_written_one_has_no_quality(tmp_path
     assert [entry.name for entry in tmp_path.iterdir()] == ["cell.yaml"]
 
 
+def test_the_file_that_the_documentation_writes_by_hand_looks_straight_down(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/hardware.md").read_text()
+    (example,) = (block for block in text.split("```") if block.startswith("yaml\ncamera_pose"))
+    path = tmp_path / "by_hand.yaml"
+    path.write_text(example.removeprefix("yaml"))
+    pose = load_camera_pose(path)
+    looks, right = pose.matrix[:3, 2], pose.matrix[:3, 0]
+    assert pose.position[2] > 0 and np.allclose(looks, [0, 0, -1]) and np.allclose(right, [1, 0, 0])
+    assert load_quality(path) is None
+
+
 def test_the_board_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "board.png"
     assert main(["calibrate", "--print-board", str(path), "--columns", "8"]) == 0

@@ -94,12 +94,13 @@ def pendant(trial: Trial) -> None:
 
 @fault("arm", "speed slider at 10 %", ErrorCode.OK)
 def slider(trial: Trial) -> None:
-    """A whole goal at a tenth of its speed comes to its end, as if nothing were."""
+    """A goal slowed down to a tenth in mid-move comes to its end, as if nothing were."""
     channel, phases = trial.rig.channel, trial.rig.operator.phases
-    chosen = choose(trial)
+    goal = trial.goal(*choose(trial))
+    check(goal.reaches("approach"), "the goal ended before its approach")
     trial.inject(lambda: channel.fault("slider 0.1"))
     try:
-        outcome = trial.goal(*chosen).end()
+        outcome = goal.end()
         check(outcome.error_code is ErrorCode.OK, outcome.error_msg)
         check({"close", "home"} <= set(phases), f"no whole goal: {', '.join(phases)}")
     finally:
