@@ -18,7 +18,9 @@ PHASES = {
     ),
     "push": ("close", "approach", "descend", "push", "rise", "home"),
 }
-STATES = ("home", "capture", "select", "execute", "capture after")
+# What a task that goes on does. A task that parks has ended already, and one that records is often
+# done with that before it is interrupted.
+STATES = ("home", "capture", "select", "execute", "capture after", "record")
 _ATTEMPTS = 4  # goals after which a phase counts as never reached
 
 

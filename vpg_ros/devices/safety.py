@@ -128,12 +128,15 @@ class SafetyGate:
         """The way of each step that moves the arm, checked but for collisions."""
         walk = []
         for number, step in enumerate(steps):
-            if isinstance(step, JointMove | HomeMove | LinearMove):
-                straight = isinstance(step, LinearMove)
-                way, speed = self._line(step, joints) if straight else self._swing(step, joints)
-                self._check_joints(step.phase, way[1:])
-                walk.append(_Stretch(step.phase, way[1:], number, speed))
-                joints = way[-1]
+            if isinstance(step, LinearMove):
+                way, speed = self._line(step, joints)
+            elif isinstance(step, JointMove | HomeMove):
+                way, speed = self._swing(step, joints)
+            else:
+                continue
+            self._check_joints(step.phase, way[1:])
+            walk.append(_Stretch(step.phase, way[1:], number, speed))
+            joints = way[-1]
         return walk
 
     def _swing(self, step: JointMove | HomeMove, joints: FloatArray) -> tuple[FloatArray, float]:
