@@ -134,7 +134,6 @@ class SafetyGate:
                 way, speed = self._swing(step, joints)
             else:
                 continue
-            self._check_joints(step.phase, way[1:])
             walk.append(_Stretch(step.phase, way[1:], number, speed))
             joints = way[-1]
         return walk
@@ -147,6 +146,7 @@ class SafetyGate:
         else:
             goal = self.home
         way = self._joint_path(joints, goal)
+        self._check_joints(step.phase, way[1:])
         points = self.kinematics.tools(way)[:, :3, 3]
         self._check_points(step.phase, points)
         return way, self.limits.tool_speed / _lever(way, points)
@@ -157,6 +157,7 @@ class SafetyGate:
         line = StraightLine(self.kinematics.forward(joints), step.pose, step.phase)
         self._check_line(step.phase, line.points)
         way, turned = line.follow(self.kinematics, joints)
+        self._check_joints(step.phase, way[1:])
         return way, self.limits.joint_speed / turned
 
     def _joint_path(self, start: FloatArray, end: FloatArray) -> FloatArray:
