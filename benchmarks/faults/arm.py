@@ -172,7 +172,7 @@ def closed_on_nothing(trial: Trial) -> None:
 def choose(trial: Trial, primitive: str = "") -> tuple[Action, Heightmap]:
     """What the policy would do; on another scene where nothing is left.
 
-    primitive: what it is to be, at random then; "" leaves that to the policy.
+    primitive: what it is to be, at random where the policy prefers another; "" leaves that to it.
     """
     operator = trial.rig.operator
     operator.trigger("motion_node/park")
@@ -180,8 +180,9 @@ def choose(trial: Trial, primitive: str = "") -> tuple[Action, Heightmap]:
     if not heightmap.occupied.any():
         operator.trigger("pybullet_node/reset")
         heightmap = operator.capture()
-    if not primitive:
-        return operator.select(heightmap), heightmap
+    preferred = operator.select(heightmap)
+    if primitive in ("", preferred.primitive):
+        return preferred, heightmap
     with exploring(operator):
         for _ in range(_DRAWS):
             action = operator.select(heightmap)
