@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
 
 from vpg_ros import primitives
+from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -237,6 +238,20 @@ def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client
     assert recovered.success, recovered.message
     assert off_home(robot) < 0.02
     assert "descend" not in client.phases, "a goal from before the stop was taken up again"
+
+
+def test_a_stop_on_the_pendant_holds_gripper_and_arm_until_a_recovery(robot, client):
+    assert client.park().success
+    with Dashboard(robot.host) as board:
+        board.ask("stop")
+    robot.until("runtime", "STOPPED")
+    closing = primitives.get("push").action(112, 112, 0, scene())  # its first step
+    answer = client.run(closing)
+    assert answer.result.error_code == ErrorCode.CANCELLED
+    assert "recovery" in answer.result.error_msg and client.phases == []
+    assert VpgError.parse(client.park().message).code is ErrorCode.CANCELLED
+    recovered = client.recover()
+    assert recovered.success, recovered.message
 
 
 def test_recovering_leaves_an_emergency_stop_to_a_person(robot, client):

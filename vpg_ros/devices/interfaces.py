@@ -93,6 +93,10 @@ class RemoteArm(Arm, Protocol):
         """Make a lost link anew; raises ARM_UNREACHABLE, and why the robot cannot be used."""
         ...
 
+    def check_ready(self) -> None:
+        """Raise why no motion may begin: a safety stop, say, or a person who stopped the arm."""
+        ...
+
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop; raises what keeps the arm from moving nevertheless."""
         ...

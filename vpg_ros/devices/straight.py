@@ -81,7 +81,11 @@ class StraightLine:
             if parts.max() <= 1:
                 return path, _fastest(path, np.diff(fractions) * self.length)
             fractions = _divided(fractions, parts)
-        raise self._folds_over(self.end)
+        raise VpgError(
+            ErrorCode.POSE_UNREACHABLE,
+            f"step '{self.phase}' cannot be checked closely: on the straight line to "
+            f"{text(self.end.position)} m the arm moves too far for its tool",
+        )
 
     def _path(
         self, kinematics: Kinematics, joints: FloatArray, fractions: FloatArray

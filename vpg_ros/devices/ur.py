@@ -8,10 +8,11 @@ import numpy as np
 
 from vpg_ros.devices.interfaces import ArmState, MoveResult
 from vpg_ros.devices.kinematics import UR5, Kinematics
+from vpg_ros.devices.ur_hold import Hold
 from vpg_ros.devices.ur_link import UrLink
 from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, apart, halt
 from vpg_ros.devices.ur_reading import Reading
-from vpg_ros.devices.ur_recovery import unlock
+from vpg_ros.devices.ur_recovery import INTERRUPTED, unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -57,6 +58,7 @@ class URArm:
         self._busy, self._cancel = threading.Lock(), threading.Event()
         self._mover: int | None = None
         self._closed = False
+        self._hold = Hold(robot_ip)
         self._link = self._connected()
 
     def reconnect(self) -> None:
@@ -71,9 +73,7 @@ class URArm:
         try:
             self._link.close()
             self._check_open()
-            link = self._connected()
-            link.held_back = self._link.held_back
-            self._link = link
+            self._link = self._connected()
             self._check_open()  # or it was closed meanwhile
         finally:
             self._busy.release()
@@ -82,7 +82,8 @@ class URArm:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
         After a pause or a stop on the pendant the arm may be moved again. Returns when the link
-        tells of no safety stop either. Raises which one it still tells of after 2 s.
+        tells of no safety stop either. Raises which one it still tells of after 2 s, and CANCELLED
+        on ``interrupt``.
         """
         unlock(self._robot_ip, interrupt)
         try:
@@ -90,12 +91,17 @@ class URArm:
         except VpgError:
             self.reconnect()
         self._link.wait_until_safe(_UNLOCK_NEWS)
-        self._link.release()
+        require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+        self._hold.release()
 
     def disconnect(self) -> None:
         """End the control program and close the link, for good."""
         self._closed = True
         self._link.close()
+
+    def check_ready(self) -> None:
+        """Raise why no motion may begin: a safety stop, or what waits for a recovery."""
+        self._checked()
 
     def state(self) -> ArmState:
         """The newest state; raises ARM_LINK_LOST when it is stale."""
@@ -152,7 +158,7 @@ class URArm:
             self._busy.release()
 
     def _connected(self) -> UrLink:
-        link = UrLink(self._robot_ip, self._link_timeout)
+        link = UrLink(self._robot_ip, self._link_timeout, self._hold)
         try:
             self._set_up(link)
         except VpgError:
@@ -202,13 +208,17 @@ class URArm:
 
     def _ready(self) -> Reading:
         """The state before a move; brings the control program back if it has ended."""
-        reading = self._link.read()
-        self._link.check_safety(reading)
-        self._link.check_program(reading)
+        reading = self._checked()
         if not reading.program_running:
             self._link.restart_program()
             self._set_up(self._link)
             reading = self._link.read()
+        return reading
+
+    def _checked(self) -> Reading:
+        reading = self._link.read()
+        self._link.check_safety(reading)
+        self._link.check_program(reading)
         return reading
 
     def _run(self, start: Reading, command: Command) -> MoveResult:

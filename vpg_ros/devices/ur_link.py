@@ -22,7 +22,8 @@ from rtde_receive import RTDEReceiveInterface
 
 from vpg_ros.devices import rtde_probe, ur_control
 from vpg_ros.devices.child import ChildProcess
-from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, STOPS, Reading
+from vpg_ros.devices.ur_hold import Hold
+from vpg_ros.devices.ur_reading import ROBOT_RUNNING, STOPS, Reading
 from vpg_ros.devices.ur_recovery import end_program
 from vpg_ros.errors import ErrorCode, VpgError
 
@@ -46,17 +47,16 @@ class UrLink:
     """One connection to one controller; once lost or closed it stays so.
 
     robot_ip: address of the controller. timeout: s of wall time the controller's clock may stand
-    still before the link counts as lost. Raises ARM_UNREACHABLE when there is no controller, and
-    the safety errors when the robot cannot be used.
+    still before the link counts as lost. hold: hears of all that is read. Raises ARM_UNREACHABLE
+    when there is no controller, and the safety errors when the robot cannot be used.
     """
 
-    def __init__(self, robot_ip: str, timeout: float = 0.5) -> None:
-        self._robot_ip, self._timeout = robot_ip, timeout
+    def __init__(self, robot_ip: str, timeout: float, hold: Hold) -> None:
+        self._robot_ip, self._timeout, self._hold = robot_ip, timeout, hold
         self._lost, self._calling = "", threading.Lock()
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
         self._control: ChildProcess | None = None
-        self.held_back = ""  # why there is no motion before a recovery
-        self._excused = False  # whether it is known why the program does not run
+        hold.watch(False)
         _probe(robot_ip)
         self._receive = _receive_interface(robot_ip)
         try:
@@ -69,6 +69,7 @@ class UrLink:
             raise
         threading.Thread(target=self._watch, name="ur-link", daemon=True).start()
         self._watch_over()
+        self._hold.watch(True)
 
     @property
     def alive(self) -> bool:
@@ -98,9 +99,7 @@ class UrLink:
             runtime_state=receive.getRuntimeState(),
             safety_bits=receive.getSafetyStatusBits(),
         )
-        # These hold or end the program as well, and end by what a person does on the robot.
-        stopped = reading.stopped or reading.robot_mode != ROBOT_RUNNING
-        self._excused = stopped or (self._excused and not reading.program_running)
+        self._hold.see(reading)
         return reading
 
     def check_safety(self, reading: Reading) -> None:
@@ -133,21 +132,17 @@ class UrLink:
             raise VpgError(error.code, error.message + left) from None
 
     def check_program(self, reading: Reading) -> None:
-        """Raise CANCELLED, until ``release``, once the control program was paused or has ended.
+        """Raise CANCELLED where something holds the arm back; see :class:`.ur_hold.Hold`.
 
-        Only a person does that, or the controller's watchdog, or a safety stop that was seen.
+        Raises what ``check_safety`` does if it comes out that a safety stop ended the program.
         """
-        if not (reading.program_running or self._excused):
-            paused = reading.runtime_state in (PAUSING, PAUSED)
-            how = "paused on its pendant" if paused else "stopped, on its pendant or by a watchdog"
-            self.held_back = f"the robot at {self._robot_ip} was {how}"
-        if self.held_back:
-            sentence = f"{self.held_back}; nothing moves before a recovery"
+        while not (self._hold.reason or self._hold.excused or reading.program_running):
+            time.sleep(_WATCH)
+            reading = self.read()
+            self.check_safety(reading)
+        if self._hold.reason:
+            sentence = f"{self._hold.reason}; nothing moves before a recovery"
             raise VpgError(ErrorCode.CANCELLED, sentence)
-
-    def release(self) -> None:
-        """Allow motions again: a person has asked for a recovery."""
-        self.held_back, self._excused = "", True
 
     def end_held_program(self, reading: Reading) -> str:
         """End the program if something holds it; see :func:`.ur_recovery.end_program`."""
@@ -183,17 +178,18 @@ class UrLink:
 
     def restart_program(self) -> None:
         """Upload the control program again, after it has ended or a safety stop."""
-        self.call("reuploadScript")
-        deadline = time.monotonic() + _PROGRAM_TIMEOUT
-        # The control interface has a connection, and so a view of the controller, of its own.
-        while not (self.read().program_running and self.call("isProgramRunning")):
-            if time.monotonic() > deadline:
-                raise VpgError(
-                    ErrorCode.MOTION_REJECTED,
-                    f"the control program does not start on the robot at {self._robot_ip}",
-                )
-            time.sleep(0.01)
-        self._watch_over()
+        with self._hold.unwatched():
+            self.call("reuploadScript")
+            deadline = time.monotonic() + _PROGRAM_TIMEOUT
+            # The control interface has a connection, and so a view of the controller, of its own.
+            while not (self.read().program_running and self.call("isProgramRunning")):
+                if time.monotonic() > deadline:
+                    raise VpgError(
+                        ErrorCode.MOTION_REJECTED,
+                        f"the control program does not start on the robot at {self._robot_ip}",
+                    )
+                time.sleep(0.01)
+            self._watch_over()
 
     def set(self, method: str, *arguments: Any) -> None:
         """Call a method that must succeed; raises MOTION_REJECTED when it says that it has not."""
@@ -211,6 +207,7 @@ class UrLink:
     def close(self) -> None:
         """End the control program and disconnect; nothing happens if the link is lost already."""
         if self.alive:
+            self._hold.watch(False)
             with contextlib.suppress(VpgError):
                 self.call("stopScript")
             self._give_up("it was closed")
@@ -249,6 +246,7 @@ class UrLink:
         """Drop both ends, at once; the first reason counts."""
         if not self._lost:
             self._lost = reason
+            self._hold.watch(False)
             if self._control is not None:
                 self._control.kill()
             # It waits for an answer that may never come.

@@ -14,6 +14,7 @@ UNLOCK_WAIT = 5.0  # s from the stop on for which the controller refuses
 _SPARE = 5.0  # s beyond that for it to have been unlocked
 _PERIOD = 0.5  # s between two attempts
 SAFEGUARD_ADVICE = "close its guard and reset it"
+INTERRUPTED = "the recovery was interrupted"
 _NORMAL = ("NORMAL", "REDUCED")
 
 
@@ -32,7 +33,7 @@ def unlock(robot_ip: str, interrupt: threading.Event) -> None:
                 sentence = f"the robot at {robot_ip} stays in {mode}: {answer}"
                 raise VpgError(ErrorCode.PROTECTIVE_STOP, sentence)
             if interrupt.wait(_PERIOD):
-                raise VpgError(ErrorCode.CANCELLED, "the recovery was interrupted")
+                raise VpgError(ErrorCode.CANCELLED, INTERRUPTED)
 
 
 def end_program(robot_ip: str) -> str:

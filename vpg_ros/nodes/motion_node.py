@@ -48,6 +48,7 @@ class MotionNode(ManagedNode):
         self._robot: Robot | None = None
         self._last_error: VpgError | None = None
         self._closed = threading.Event()
+        self._leaving = threading.Event()  # set while no job may go on
         self._link_due = 0.0
         self._goals = Goals(self, self._settings, self._end_of_goal)
         linking = MutuallyExclusiveCallbackGroup()
@@ -65,7 +66,7 @@ class MotionNode(ManagedNode):
         group = MutuallyExclusiveCallbackGroup()
         jobs: dict[str, Callable[[Robot], Outcome]] = {
             "~/park": lambda robot: robot.park(robot.ticket),
-            "~/recover": lambda robot: robot.recover(self.stop),
+            "~/recover": lambda robot: robot.recover(self._leaving),
         }
         for name, job in jobs.items():
 
@@ -86,10 +87,12 @@ class MotionNode(ManagedNode):
 
     def begin(self) -> None:
         """Take goals."""
+        self._leaving.clear()
         self._goals.robot = self._robot
 
     def pause(self) -> None:
         """Take no more goals, and end the one under way."""
+        self._leaving.set()
         self._goals.robot = None
         if self._robot is not None:
             self._robot.stop()
@@ -151,6 +154,7 @@ class MotionNode(ManagedNode):
     def work(self) -> int:
         """Until it is stopped, and then until the task, which parks the arm, is gone."""
         super().work()
+        self._leaving.set()
         if self._robot is not None:
             self._robot.stop()
         deadline = time.monotonic() + TASK_END

@@ -37,6 +37,7 @@ class Robot:
         self._gripper = gripper
         self._busy = threading.Lock()
         self._stopping = threading.Lock()
+        self._linking = threading.Lock()  # held while the link is made anew, and by a recovery
         self._stops = 0
 
     @property
@@ -97,7 +98,7 @@ class Robot:
 
         Whatever was accepted before is void. Raises why there is no link.
         """
-        if self._arm is None or self.busy:
+        if self._arm is None or self.busy or not self._linking.acquire(blocking=False):
             return False
         try:
             self._arm.state()
@@ -105,20 +106,23 @@ class Robot:
             self._arm.reconnect()
             self._stops += 1
             return True
+        finally:
+            self._linking.release()
         return False
 
     def recover(self, interrupt: threading.Event) -> Outcome:
         """After a safety stop: unlock, start the control program again, go home slowly.
 
-        Whatever was accepted before is void.
+        Whatever was accepted before is void. CANCELLED on ``interrupt``.
         """
-        ticket = self.stop()
-        try:
-            if self._arm is not None:
-                self._arm.unlock(interrupt)
-        except VpgError as error:
-            return Outcome(False, error_code=error.code, error_msg=error.message)
-        return self.park(ticket, slowly=True)
+        with self._linking:
+            ticket = self.stop()
+            try:
+                if self._arm is not None:
+                    self._arm.unlock(interrupt)
+            except VpgError as error:
+                return Outcome(False, error_code=error.code, error_msg=error.message)
+            return self.park(ticket, slowly=True)
 
     def stop(self) -> int:
         """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
@@ -147,6 +151,8 @@ class Robot:
                 sentence = "the arm is carrying out another goal; wait for it or cancel it"
                 raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
         try:
+            if self._arm is not None:
+                self._arm.check_ready()  # here, because a motion may begin with the gripper
             sent = self._gate.check(motion, self.state.joints)
             on_sent(sent)
             return self._execute(sent, on_phase, ticket)
