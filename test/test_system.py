@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from test_real_parameters import kinds
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import new_run_folder
@@ -22,9 +23,11 @@ OUR_NODES = [node.name for node in sim().nodes]
 
 def parameters_of(node: str) -> dict[str, type]:
     """ROS parameter → type of one of our nodes."""
-    kind = importlib.import_module(f"vpg_ros.nodes.{node}").Parameters
-    hints = get_type_hints(kind)
-    return {entry.metadata["rules"].name or entry.name: hints[entry.name] for entry in fields(kind)}
+    return {
+        entry.metadata["rules"].name or entry.name: get_type_hints(kind)[entry.name]
+        for kind in kinds(node)
+        for entry in fields(kind)
+    }
 
 
 @BOTH
