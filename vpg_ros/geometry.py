@@ -70,6 +70,11 @@ def half_turn(angle: float) -> float:
     return float((angle + np.pi / 2) % np.pi - np.pi / 2)
 
 
+def point_text(point: tuple[float, float, float]) -> str:
+    """A point as sentences have it, to the millimetre; the unit follows it."""
+    return "(" + ", ".join(f"{value:.3f}" for value in point) + ")"
+
+
 def tool_down(x: float, y: float, z: float, yaw: float) -> Pose:
     """Pose of a tool that points down, its closing axis (tool x) at ``yaw`` about base +z."""
     return Pose((x, y, z), (math.cos(yaw / 2), math.sin(yaw / 2), 0.0, 0.0))

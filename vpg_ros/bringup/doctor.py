@@ -14,6 +14,7 @@ from vpg_ros.devices import calibration, grippers, robotiq
 from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import point_text
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -179,9 +180,9 @@ def _calibration(cell: Cell) -> Finding:
     name = "calibration"
     if cell.calibration is None:
         return Finding(name, "warn", "--calibration is not given", "name the file to check it")
-    x, y, z = calibration.load_camera_pose(cell.calibration).position
+    camera = calibration.load_camera_pose(cell.calibration)
     quality = calibration.load_quality(cell.calibration)
-    found = f"camera at ({x:.3f}, {y:.3f}, {z:.3f}) m"
+    found = f"camera at {point_text(camera.position)} m"
     if quality is None:
         return Finding(name, "warn", f"{found}, by hand", "measure it with `vpg calibrate`")
     found += f", {quality.residual:.2f} px, {quality.age:.0f} days old"

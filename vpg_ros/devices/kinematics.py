@@ -14,7 +14,7 @@ from eaik.IK_DH import DhRobot
 
 from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.geometry import FloatArray, Pose, point_text
 
 # Of all models, from base to tool, as in the manufacturer's description.
 JOINT_NAMES = (
@@ -121,10 +121,9 @@ class Kinematics:
             exact = np.abs(frames[-1] - target).max() < _EXACT
             if exact and self._is_comfortable(joints, frames):
                 return joints
-        x, y, z = pose.position
         raise VpgError(
             ErrorCode.POSE_UNREACHABLE,
-            f"the {self.name} cannot reach ({x:.3f}, {y:.3f}, {z:.3f}) m with this orientation; "
+            f"the {self.name} cannot reach {point_text(pose.position)} m with this orientation; "
             f"its reach is {-self.a[1] - self.a[2]:.2f} m from the shoulder",
         )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vpg_ros.geometry import point_text
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Step
 
 
@@ -68,7 +69,6 @@ def describe(motion: Motion) -> str:
 def _words(step: Step) -> str:
     place = ""
     if isinstance(step, JointMove | LinearMove):
-        x, y, z = step.pose.position
-        place = f" to ({x:.3f}, {y:.3f}, {z:.3f}) m"
+        place = f" to {point_text(step.pose.position)} m"
     rates = ", ".join(f"{rate.of(step):g} {rate.unit}" for rate in rates_of(step))
     return f"{step.phase}{place}" + (f" at {rates}" if rates else "")

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.devices.rates import Rate, rates_of
-from vpg_ros.devices.straight import SPACING, StraightLine, text
+from vpg_ros.devices.straight import SPACING, StraightLine
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.geometry import FloatArray, Pose, point_text
 from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Step
 
 # Limits that may be below 0.
@@ -216,8 +216,8 @@ class SafetyGate:
         inside = all(a <= p <= b for a, p, b in zip(low, position, high, strict=True))
         require(
             inside,
-            f"step '{phase}' goes to {text(position)} m, outside the workspace box "
-            f"{text(low)} … {text(high)} m",
+            f"step '{phase}' goes to {point_text(position)} m, outside the workspace box "
+            f"{point_text(low)} … {point_text(high)} m",
             ErrorCode.OUTSIDE_WORKSPACE,
         )
 
@@ -250,7 +250,7 @@ class SafetyGate:
             raise VpgError(
                 ErrorCode.COLLISION,
                 f"step '{walk[number].phase}' brings {collision.link} into {collision.other}, "
-                f"with the tool at {text(self.kinematics.forward(joints).position)} m",
+                f"with the tool at {point_text(self.kinematics.forward(joints).position)} m",
             )
 
     def _clipped(self, step: Step) -> Step:

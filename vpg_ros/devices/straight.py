@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.geometry import FloatArray, Pose, point_text
 
 # m that the tool, and each joint of the arm, moves at most between two points of a way.
 SPACING = 0.02
@@ -59,14 +59,13 @@ class StraightLine:
     @property
     def points(self) -> FloatArray:
         """Where the tool comes along, N×3, its start first."""
-        return np.asarray(self.start.position) + self.fractions[:, None] * self._way
+        return self._places(self.fractions)
 
     def poses(self, fractions: FloatArray) -> list[Pose]:
         """Poses of the tool at shares of the line that end with 1, which is exactly the end."""
         inner = fractions[:-1]
-        points = np.asarray(self.start.position) + inner[:, None] * self._way
         turns = Slerp([0.0, 1.0], self._turns)(inner).as_quat() if len(inner) else np.empty((0, 4))
-        return [_pose(*pair) for pair in zip(points, turns, strict=True)] + [self.end]
+        return [_pose(*pair) for pair in zip(self._places(inner), turns, strict=True)] + [self.end]
 
     def follow(self, kinematics: Kinematics, joints: FloatArray) -> tuple[FloatArray, float]:
         """Joint angles along the line (N×6, rad, ``joints`` first), and rad of a joint for 1 m.
@@ -84,8 +83,11 @@ class StraightLine:
         raise VpgError(
             ErrorCode.POSE_UNREACHABLE,
             f"step '{self.phase}' cannot be checked closely: on the straight line to "
-            f"{text(self.end.position)} m the arm moves too far for its tool",
+            f"{point_text(self.end.position)} m the arm moves too far for its tool",
         )
+
+    def _places(self, fractions: FloatArray) -> FloatArray:
+        return np.asarray(self.start.position) + fractions[:, None] * self._way
 
     def _path(
         self, kinematics: Kinematics, joints: FloatArray, fractions: FloatArray
@@ -101,8 +103,8 @@ class StraightLine:
     def _folds_over(self, pose: Pose) -> VpgError:
         return VpgError(
             ErrorCode.POSE_UNREACHABLE,
-            f"step '{self.phase}' cannot reach {text(self.end.position)} m in a straight line: "
-            f"at {text(pose.position)} m the arm would have to fold over",
+            f"step '{self.phase}' cannot reach {point_text(self.end.position)} m in a straight "
+            f"line: at {point_text(pose.position)} m the arm would have to fold over",
         )
 
 
@@ -136,8 +138,3 @@ def _pose(position: FloatArray, quaternion: FloatArray) -> Pose:
     x, y, z = (float(value) for value in position)
     qx, qy, qz, qw = (float(value) for value in quaternion)
     return Pose((x, y, z), (qx, qy, qz, qw))
-
-
-def text(point: tuple[float, float, float]) -> str:
-    """A place in words."""
-    return "(" + ", ".join(f"{value:.3f}" for value in point) + ")"

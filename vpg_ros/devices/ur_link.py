@@ -20,14 +20,14 @@ from typing import Any, NoReturn
 import numpy as np
 from rtde_receive import RTDEReceiveInterface
 
-from vpg_ros.devices import rtde_probe, ur_control
+from vpg_ros.devices import dashboard, rtde_probe, ur_control
 from vpg_ros.devices.child import ChildProcess
 from vpg_ros.devices.ur_hold import Hold
 from vpg_ros.devices.ur_reading import ROBOT_RUNNING, STOPS, Reading
 from vpg_ros.devices.ur_recovery import end_program
 from vpg_ros.errors import ErrorCode, VpgError
 
-RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = rtde_probe.PORT, 29999, 30003
+RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORT = rtde_probe.PORT, dashboard.PORT, 30003
 _VARIABLES = [
     *("timestamp", "actual_q", "actual_qd", "actual_TCP_pose", "actual_TCP_force"),
     *("target_q", "target_qd", "target_TCP_pose", "target_speed_fraction"),

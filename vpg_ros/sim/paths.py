@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.geometry import FloatArray, Pose, point_text
 from vpg_ros.sim.controller.trajectory import Trapezoid
 from vpg_ros.sim.world import DT
 
@@ -91,10 +91,9 @@ def _solved(kinematics: Kinematics, start: FloatArray, poses: FloatArray, goal: 
     for pose in poses:
         nearest = kinematics.solutions(Pose.from_matrix(pose), joints[-1])[:1]
         if not nearest or np.abs(nearest[0] - joints[-1]).max() > _LARGEST_JUMP:
-            x, y, z = goal.position
             raise VpgError(
                 ErrorCode.POSE_UNREACHABLE,
-                f"the straight line to ({x:.3f}, {y:.3f}, {z:.3f}) m leaves the arm's reach",
+                f"the straight line to {point_text(goal.position)} m leaves the arm's reach",
             )
         joints.append(nearest[0])
     return np.array(joints)

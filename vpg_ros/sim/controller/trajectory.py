@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices.kinematics import Kinematics
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import FloatArray, Pose
+from vpg_ros.geometry import FloatArray, Pose, point_text
 
 # A line that only turns counts this many metres a radian, so that it takes its speed in m/s too.
 _ARM_OF_TURN = 0.4
@@ -198,10 +198,9 @@ def follow(kinematics: Kinematics, pose: Pose, joints: FloatArray, dt: float) ->
     solutions = kinematics.solutions(pose, joints)
     reach = _JOINT_SPEED_LIMIT * dt + 1e-6
     if not solutions or np.abs(solutions[0] - joints).max() > reach:
-        x, y, z = pose.position
         raise VpgError(
             ErrorCode.POSE_UNREACHABLE,
-            f"the line cannot be followed at ({x:.3f}, {y:.3f}, {z:.3f}) m: out of reach, or a "
+            f"the line cannot be followed at {point_text(pose.position)} m: out of reach, or a "
             f"joint would exceed {_JOINT_SPEED_LIMIT:g} rad/s",
         )
     return solutions[0]
