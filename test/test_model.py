@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.devices.description import expand, fixed_frames
@@ -69,7 +70,7 @@ def test_the_camera_is_where_the_calibration_has_it(tmp_path) -> None:
 def test_robot_and_workspace_are_those_of_the_parameter_file(tmp_path) -> None:
     content = yaml.safe_load(real().parameters_path.read_text())
     content["/**"]["ros__parameters"]["workspace"] |= {"origin_x": -0.6, "table_z": 0.05}
-    content["/**/motion_node"]["ros__parameters"] |= {"tool_length": 0.31}
+    content["/**/motion_node"]["ros__parameters"] |= {"tool_length": 0.31, "bin": [-0.4, 0.3, 0.3]}
     file = tmp_path / "cell.yaml"
     file.write_text(yaml.safe_dump(content))
     urdf = robot_description(real(), {"params": str(file), "robot_model": "ur10e"})
@@ -77,16 +78,22 @@ def test_robot_and_workspace_are_those_of_the_parameter_file(tmp_path) -> None:
     assert places["gripper-tcp"][2] == pytest.approx(0.31)
     assert places["shoulder_pan_joint"][2] == pytest.approx(kinematics("ur10e").d[0])
     assert fixed_frames(urdf)["table"].position[2] == pytest.approx(0.05)
+    assert middle(urdf, "bin") == pytest.approx((-0.4, 0.3))
     with pytest.raises(VpgError, match=r"argument params is '.*none\.yaml': no such file"):
         robot_description(real(), {"params": str(tmp_path / "none.yaml")})
+
+
+def middle(urdf: str, link: str) -> NDArray[np.float64]:
+    """x y in m of the middle between the walls of ``link``."""
+    walls = ElementTree.fromstring(urdf).findall(f"link[@name='{link}']/visual/origin")
+    centres = np.array([wall.attrib["xyz"].split() for wall in walls], dtype=float)
+    return np.asarray(centres[:, :2].mean(axis=0))
 
 
 def test_the_tray_lies_around_the_workspace() -> None:
     moved = Workspace(-0.6, -0.1, 0.05, 0.002, 100, 100)
     urdf = expand(True, True, True, moved)
     assert fixed_frames(urdf)["table"].position[2] == pytest.approx(0.05)
-    walls = ElementTree.fromstring(urdf).findall("link[@name='tray_rim']/visual/origin")
-    centres = np.array([wall.attrib["xyz"].split() for wall in walls], dtype=float)
-    assert centres[:, :2].mean(axis=0) == pytest.approx(moved.centre)
+    assert middle(urdf, "tray_rim") == pytest.approx(moved.centre)
     assert "prismatic" in joint_types(expand(True, False, True, DEFAULT_WORKSPACE))
     assert robot_description(sim(), {}) == robot_description(sim(), {"seed": "3"})

@@ -303,6 +303,13 @@ def test_a_dry_run_checks_and_moves_nothing():
         assert client.run(bad).result.error_code == ErrorCode.OUTSIDE_WORKSPACE
 
 
+def test_what_was_picked_goes_where_the_bin_is():
+    with graph(free_host(), dry_run=True, **{"motion_node:bin": [-0.3, -0.25, 0.3]}) as client:
+        client.run(grasp(scene()))
+        places = [pose.pose.position for pose in latched(client, Path, "motion_node/plan").poses]
+        assert (places[-1].x, places[-1].y, places[-1].z) == pytest.approx((-0.3, -0.25, 0.3))
+
+
 def test_a_dry_run_shows_the_arm_at_home_where_its_plans_begin():
     real = {"motion_node:joint_states": True}  # in simulation pybullet_node publishes them
     with graph(free_host(), dry_run=True, **real) as client:

@@ -6,7 +6,11 @@ from importlib import import_module
 
 import pytest
 
+from vpg_ros.devices import grippers
+from vpg_ros.devices.kinematics import HOME_JOINTS, kinematics
 from vpg_ros.errors import VpgError
+from vpg_ros.geometry import tool_down
+from vpg_ros.motion import Carry, Motion
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.connect import connect_arm
 from vpg_ros.nodes.motion_parameters import Parameters
@@ -74,3 +78,24 @@ def test_the_centre_of_gravity_is_told_to_the_arm(monkeypatch: pytest.MonkeyPatc
     assert connect_arm(load(Parameters, FILE, "motion_node", given)) == (0.78, (0.0, 0.01, 0.07))
     with pytest.raises(VpgError, match="payload_cog of motion_node has 1 values; it needs 3"):
         connect_arm(load(Parameters, FILE, "motion_node", given | {"payload_cog": [0.1]}))
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [("ur3", (-0.2, 0.25, 0.2)), ("ur3e", (-0.2, 0.25, 0.2)), ("ur10e", (-0.5, 0.5, 0.3))],
+)
+def test_the_bin_is_where_it_is_told_if_the_arm_gets_there(
+    model: str, place: tuple[float, float, float]
+) -> None:
+    tool = kinematics(model, grippers.get("rg2").data.tool)
+    home = tool.inverse(tool_down(place[0], place[1], place[2] + 0.05, 0.0), HOME_JOINTS)
+    given = {"robot_ip": "192.168.1.10", "robot_model": model, "home": home.tolist()}
+    cell = load(Parameters, FILE, "motion_node", given | {"bin": list(place)})
+    assert cell.gate.check(Motion("test", (Carry("carry", cell.bin_pose),), ()), home).steps
+    for wrong, why in (
+        ([-0.2, 0.25], "parameter bin of motion_node has 2 values; it needs 3"),
+        ([-0.35, -0.45, 0.22], r"bin: step 'carry' goes to \(-0.350, -0.450, 0.220\) m, outside"),
+    ):
+        cell = load(Parameters, FILE, "motion_node", given | {"bin": wrong})
+        with pytest.raises(VpgError, match=why):
+            _ = cell.gate

@@ -156,3 +156,5 @@ class Workspace:
 
 # The original's workspace: 0.448 m square, 2 mm per pixel (Zeng et al. 2018, simulation).
 DEFAULT_WORKSPACE = Workspace(-0.724, -0.224, 0.0, 0.002, 224, 224)
+# Where the tool lets go of what was picked, above the simulated cell's bin, x y z in m.
+DEFAULT_BIN = (-0.35, 0.45, 0.22)

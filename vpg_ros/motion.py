@@ -4,7 +4,7 @@ Steps are plain data in SI units in the base frame; primitives make them, the sa
 them, arms and grippers run them. Poses are of the tool centre point, between the fingertips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
@@ -87,6 +87,13 @@ class Motion:
     primitive: str
     steps: tuple[Step, ...]
     retreat: tuple[Step, ...]
+
+    def carried_to(self, pose: Pose) -> "Motion":
+        """The same, but what is picked is carried to ``pose``."""
+        steps = (
+            replace(step, pose=pose) if isinstance(step, Carry) else step for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
 
 
 @dataclass(frozen=True)

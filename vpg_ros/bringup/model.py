@@ -32,6 +32,7 @@ def robot_description(system: System, values: Mapping[str, str]) -> str:
         model=motion.robot_model,
         gripper=motion.gripper,
         tool_length=motion.kinematics.tool.position[2],
+        bin_position=motion.bin_pose.position,
         camera=load_camera_pose(Path(calibration)) if calibration else None,
     )
     return urdf.replace(_SLIDING, ' type="fixed"')

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import kinematics
-from vpg_ros.geometry import Pose, Workspace
+from vpg_ros.geometry import DEFAULT_BIN, Pose, Workspace
 from vpg_ros.resources import resource
 from vpg_ros.shapes import Box, Cylinder, Shape
 
@@ -58,13 +58,15 @@ def expand(
     gripper: str = "rg2",
     tool_length: float | None = None,
     camera: Pose | None = None,
+    bin_position: tuple[float, ...] = DEFAULT_BIN,
 ) -> str:
     """URDF text of the arm with its gripper (``robot``) and of what stands around it (``cell``).
 
     frames: also the links without mass, such as ``tool0``, which physics engines warn about.
     tool_length: from ``tool0`` to the fingertips, m; None for the gripper's own.
-    camera: optical frame in the base frame; None for the one of the simulated cell. Raises
-    PARAMETER_INVALID for a model or a gripper that there is not.
+    camera: optical frame in the base frame; None for the one of the simulated cell. bin_position:
+    above whose middle things are let go of, x y z in m. Raises PARAMETER_INVALID for a model or a
+    gripper that there is not.
     """
     mappings = {
         "robot": str(robot).lower(),
@@ -73,6 +75,8 @@ def expand(
         **_arm_mappings(model),
         **_gripper_mappings(gripper, tool_length),
         **_workspace_mappings(workspace),
+        "bin_x": str(bin_position[0]),
+        "bin_y": str(bin_position[1]),
         **({} if camera is None else _camera_mappings(camera)),
     }
     path = resource("urdf/robot.urdf.xacro")

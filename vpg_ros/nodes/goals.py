@@ -152,6 +152,7 @@ class Goals:
     def _motion(self, robot: Robot, action: Action, heightmap: Heightmap) -> Motion:
         """What ``action`` means; for a return, with the first place drawn that the gate allows."""
         motion = primitives.get(action.primitive).motion(action, heightmap)
+        motion = motion.carried_to(self._settings.bin_pose)
         if not self._settings.return_objects:
             return motion
         for _ in range(PLACES):

@@ -1,5 +1,7 @@
 """Parameters of motion_node. What keeps people and cell safe has no default."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +14,8 @@ from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
+from vpg_ros.motion import Carry, HomeMove, Motion
 from vpg_ros.nodes.parameters import parameter
 
 
@@ -71,6 +74,9 @@ class Parameters:
     )
     home: tuple[float, ...] = parameter(
         "joint angles out of the camera's view, with the tool above the bin, rad"
+    )
+    bin_position: tuple[float, ...] = parameter(
+        "where the tool lets go of what was picked, x y z in m, above a bin", name="bin"
     )
     keep_out: tuple[str, ...] = parameter(
         "boxes that nothing of the arm may enter: a name, the lowest and the highest corner in m, "
@@ -211,18 +217,26 @@ class Parameters:
 
     @property
     def gate(self) -> SafetyGate:
-        """The gate that every Motion passes; raises PARAMETER_INVALID for a home it refuses."""
+        """The gate that every Motion passes; raises PARAMETER_INVALID for a wrong home or bin."""
         _require_length("home", self.home, 6)
         space = CollisionModel(
             self._description, self.table_z, self._boxes, self.limits.gripper_width
         )
         home = np.array(self.home)
         gate = SafetyGate(self.limits, self.kinematics, home, space, self.speed_scale)
-        try:
+        with _blaming("home"):
             gate.check_home()
-        except VpgError as error:
-            raise VpgError(ErrorCode.PARAMETER_INVALID, f"home: {error.message}") from None
+        with _blaming("bin"):
+            to_bin = (Carry("carry", self.bin_pose), HomeMove("home"))
+            gate.check(Motion("bin", to_bin, ()), home)
         return gate
+
+    @property
+    def bin_pose(self) -> Pose:
+        """Tool pose above the bin, in the base frame."""
+        _require_length("bin", self.bin_position, 3)
+        x, y, z = self.bin_position
+        return tool_down(x, y, z, 0.0)
 
     @property
     def _description(self) -> str:
@@ -255,6 +269,15 @@ def _keep_out(text: str) -> KeepOut:
         )
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     return KeepOut(name, (x, y, z), (x_high, y_high, z_high))
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Have what the gate refuses be told as PARAMETER_INVALID of the parameter ``name``."""
+    try:
+        yield
+    except VpgError as error:
+        raise VpgError(ErrorCode.PARAMETER_INVALID, f"{name}: {error.message}") from None
 
 
 def _require_length(name: str, values: tuple[float, ...], length: int) -> None:

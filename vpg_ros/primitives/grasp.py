@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Action
-from vpg_ros.geometry import Pose, half_turn, tool_down
+from vpg_ros.geometry import DEFAULT_BIN, Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Carry, GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
 from vpg_ros.primitives.base import Primitive, register
@@ -24,7 +24,6 @@ BACK_OFF = 0.002
 # N at which a lift is stuck. Forces count from the start of a move, where the closed fingers may
 # press on something, so letting go of that looks like contact: the limit lies well above it.
 LIFT_FORCE = 80.0
-BIN_POSE = tool_down(-0.35, 0.45, 0.22, 0.0)  # above the bin beside the workspace
 NEIGHBOURHOOD = 0.006  # m around the pixel whose highest point sets the depth
 
 
@@ -67,7 +66,7 @@ class Grasp(Primitive):
             LinearMove("loosen", loose, force_limit=LIFT_FORCE, guarded=True),
             LinearMove("lift", lifted, force_limit=LIFT_FORCE),
             VerifyGrasp("verify"),
-            Carry("carry", BIN_POSE),
+            Carry("carry", tool_down(*DEFAULT_BIN, 0.0)),
             VerifyGrasp("still held"),
         )
         retreat = (GripperMove("release", OPEN_WIDTH), HomeMove("home"))
