@@ -155,6 +155,14 @@ def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):
     assert "limits.tool_speed" in findings["safety limits"]["found"]
 
 
+def test_the_camera_is_the_one_of_the_parameter_file(tmp_path, capsys):
+    path = tmp_path / "cell.yaml"
+    own = "heightmap_node: {ros__parameters: {realsense: {serial: '0815'}}}\n"
+    path.write_text(resource("config/real.yaml").read_text() + own)
+    _, findings = examine(capsys, "--robot-ip", free_host(), "--params", str(path))
+    assert "with serial '0815' is connected" in findings["camera"]["found"]
+
+
 def test_a_check_that_hangs_or_breaks_is_a_finding_like_any_other():
     def broken() -> Finding:
         raise RuntimeError("oops")

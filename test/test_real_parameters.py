@@ -10,9 +10,10 @@ from vpg_ros.errors import VpgError
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.connect import connect_arm
 from vpg_ros.nodes.motion_parameters import Parameters
-from vpg_ros.nodes.parameter_file import load, sections
+from vpg_ros.nodes.parameter_file import load
 from vpg_ros.nodes.parameters import Rules
 from vpg_ros.resources import resource
+from vpg_ros.sections import sections
 from vpg_ros.system import NodeEntry, real
 
 FILE = resource("config/real.yaml")

@@ -15,6 +15,7 @@ from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import point_text
+from vpg_ros.system import PARAMS, real
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -29,7 +30,11 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """What to check. parameters: motion_node's file; given: parameters that come on top of it."""
+    """What to check.
+
+    parameters: the file of all nodes. given: what comes on top of it for motion_node. serial: of
+    the camera; "" for the file's.
+    """
 
     robot_ip: str
     parameters: Path
@@ -173,7 +178,8 @@ def _robotiq(robot_ip: str, name: str) -> Finding:
 def _camera(cell: Cell) -> Finding:
     from vpg_ros.devices.realsense import probe
 
-    return Finding("camera", "ok", probe(cell.serial))
+    told = real().told({PARAMS: str(cell.parameters)})
+    return Finding("camera", "ok", probe(cell.serial or told.get("camera_serial", "")))
 
 
 def _calibration(cell: Cell) -> Finding:
