@@ -69,6 +69,14 @@ def test_every_description_is_a_phrase(name: str) -> None:
         assert len(words) >= 2, f"{parameter}: {rules.description}"
 
 
+def test_a_force_below_the_gripper_s_least_is_refused_at_the_start() -> None:
+    given = {"robot_ip": "192.168.1.10", "limits.gripper_force": 10.0}
+    assert load(Parameters, FILE, "motion_node", given).gate.limits.gripper_force == 10.0
+    strong = load(Parameters, FILE, "motion_node", given | {"gripper": "robotiq_2f85"})
+    with pytest.raises(VpgError, match=r"gripper_force of motion_node is 10 N; allowed: .* 20 N"):
+        _ = strong.gate
+
+
 def test_the_centre_of_gravity_is_told_to_the_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vpg_ros.nodes.connect.URArm", lambda *told, **_: told[2:])
     given = {"robot_ip": "192.168.1.10", "payload_cog": [0.0, 0.01, 0.07]}
