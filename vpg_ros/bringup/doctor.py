@@ -147,8 +147,13 @@ def _arm_model(cell: Cell) -> Finding:
     if not state.startswith("STOPPED"):
         advice = "end that program, or the system that it belongs to, to compare them"
         return Finding(name, "warn", f"joints and tool not compared: {state}", advice)
-    connect_arm(cell.motion).disconnect()
-    return Finding(name, "ok", f"{cell.motion.robot_model}: the tool is where its joints say")
+    arm = connect_arm(cell.motion)
+    try:
+        tool = point_text(arm.state().tool.position)
+    finally:
+        arm.disconnect()
+    found = f"{cell.motion.robot_model}: the tool is at {tool} m, where its joints say"
+    return Finding(name, "ok", found)
 
 
 def _gripper(cell: Cell) -> Finding:
