@@ -227,6 +227,18 @@ def test_too_few_views_leave_the_arm_where_it_started(monkeypatch: pytest.Monkey
     assert np.abs(cell.joints - start).max() < 1e-2
 
 
+def test_why_poses_are_refused_is_said_at_once_and_in_the_end() -> None:
+    """Somebody brought the board into view where the tool may not be."""
+    cell = rig(EYE_TO_HAND, 1)
+    gate = replace(GATE, limits=replace(LIMITS, box_max=(-0.15, 0.60, 0.20)))
+    heard: list[str] = []
+    run = Calibration(cell, cell, gate, Plan(EYE_TO_HAND, BOARD, settle=0.0), cell.rng).run
+    words = r"seen from 1 poses of 20: give .*outside the workspace box"
+    with pytest.raises(VpgError, match=words):
+        run(lambda _, what: heard.append(what))
+    assert all("outside the workspace box" in what for what in heard[1:]) and len(heard) == 7
+
+
 def test_a_residual_above_the_limit_writes_nothing(tmp_path: Path) -> None:
     """An arm whose reports are a degree off cannot be calibrated with."""
     cell = rig(EYE_IN_HAND, 1, pose_noise=(0.003, np.radians(1.0)))

@@ -13,9 +13,11 @@ from vpg_ros.bringup.findings import Check, Finding, run_all
 from vpg_ros.cli.main import main
 from vpg_ros.devices.calibration import Quality, save
 from vpg_ros.devices.dashboard import PORT
+from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.devices.handeye import EYE_TO_HAND
+from vpg_ros.devices.kinematics import HOME_JOINTS, kinematics
 from vpg_ros.devices.ur import URArm
-from vpg_ros.geometry import Pose
+from vpg_ros.geometry import Pose, point_text
 from vpg_ros.resources import resource
 
 
@@ -52,7 +54,9 @@ def test_a_good_cell_is_green_but_for_the_camera_that_is_not_there(robot, calibr
     assert code == 1 and findings["camera"]["level"] == "fail" and findings["camera"]["advice"]
     assert "UR5" in findings["controller version"]["found"]
     assert told(findings["remote control"]) == ("ok", "this controller has no such switch")
-    assert "ur5" in findings["arm model"]["found"]
+    tool = point_text(kinematics("ur5", RG2.tool).forward(HOME_JOINTS).position)
+    found = f"ur5: the tool is at {tool} m, where its joints say"
+    assert told(findings["arm model"]) == ("ok", found)
     assert findings["network"]["found"].endswith(f"ms to {robot.host}")
     assert "0.30 px, 0 days old" in findings["calibration"]["found"]
     assert "pole, camera" in findings["safety limits"]["found"]
@@ -153,6 +157,14 @@ def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):
     path.write_text(yaml.safe_dump(content))
     _, findings = examine(capsys, "--robot-ip", host, "--params", str(path))
     assert "limits.tool_speed" in findings["safety limits"]["found"]
+
+
+def test_the_camera_is_the_one_of_the_parameter_file(tmp_path, capsys):
+    path = tmp_path / "cell.yaml"
+    own = "heightmap_node: {ros__parameters: {realsense: {serial: '0815'}}}\n"
+    path.write_text(resource("config/real.yaml").read_text() + own)
+    _, findings = examine(capsys, "--robot-ip", free_host(), "--params", str(path))
+    assert "with serial '0815' is connected" in findings["camera"]["found"]
 
 
 def test_a_check_that_hangs_or_breaks_is_a_finding_like_any_other():

@@ -1,6 +1,7 @@
 """The launch files, with the real launch packages wherever these can be imported."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_a_choice_that_there_is_not_is_refused():
     context.launch_configurations["scene"] = "nowhere"
     with pytest.raises(RuntimeError, match="random"):
         scene.execute(context)
+
+
+def test_the_parameter_file_comes_before_defaults_and_after_what_is_given(tmp_path):
+    own = {"dry_run": True, "robot_model": "ur3e", "gripper": "robotiq_2f85"}
+    file = tmp_path / "cell.yaml"
+    file.write_text(json.dumps({"/**/motion_node": {"ros__parameters": own}}))
+    context = LaunchContext()
+    given = {"robot_ip": "192.0.2.1", "calibration": "c.yaml", "params": str(file)}
+    context.launch_configurations.update(given | {"gripper": "rg2"})
+    for entity in description("real").entities[: 1 + len(SYSTEMS["real"]().arguments)]:
+        entity.execute(context)
+    found = context.launch_configurations
+    assert (found["dry_run"], found["robot_model"], found["gripper"]) == ("true", "ur3e", "rg2")
 
 
 def test_launching_with_a_wrong_choice_fails():

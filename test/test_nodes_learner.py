@@ -244,12 +244,7 @@ def test_one_object_is_practised_on_again_and_again_while_the_weights_change(tmp
     values = system.resolve(given | {"learn": "true", "return_objects": "true"})
     (tmp_path / "small.yaml").write_text(SMALL)
     with reserve_domain() as domain, reserve_address() as values["robot_ip"]:
-        content = {
-            f"/**/{name}": {"ros__parameters": own}
-            for name, own in system.node_parameters(values).items()
-            if own
-        }
-        write_json(tmp_path / "given.yaml", content)
+        write_json(tmp_path / "given.yaml", system.file_content(values))
         # The file of the system has the learner wait for more than these few actions.
         shipped = system.parameters_path.read_text()
         (tmp_path / "shipped.yaml").write_text(shipped[: shipped.index("/**/learner_node")])

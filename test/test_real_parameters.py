@@ -14,9 +14,10 @@ from vpg_ros.motion import Carry, Motion
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.connect import connect_arm
 from vpg_ros.nodes.motion_parameters import Parameters
-from vpg_ros.nodes.parameter_file import load, sections
+from vpg_ros.nodes.parameter_file import load
 from vpg_ros.nodes.parameters import Rules
 from vpg_ros.resources import resource
+from vpg_ros.sections import sections
 from vpg_ros.system import NodeEntry, real
 
 FILE = resource("config/real.yaml")
@@ -70,6 +71,14 @@ def test_every_description_is_a_phrase(name: str) -> None:
     for parameter, rules in declared(name).items():
         words = UNITS.sub(" ", rules.description).split()
         assert len(words) >= 2, f"{parameter}: {rules.description}"
+
+
+def test_a_force_below_the_gripper_s_least_is_refused_at_the_start() -> None:
+    given = {"robot_ip": "192.168.1.10", "limits.gripper_force": 10.0}
+    assert load(Parameters, FILE, "motion_node", given).gate.limits.gripper_force == 10.0
+    strong = load(Parameters, FILE, "motion_node", given | {"gripper": "robotiq_2f85"})
+    with pytest.raises(VpgError, match=r"gripper_force of motion_node is 10 N; allowed: .* 20 N"):
+        _ = strong.gate
 
 
 def test_the_centre_of_gravity_is_told_to_the_arm(monkeypatch: pytest.MonkeyPatch) -> None:

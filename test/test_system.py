@@ -1,15 +1,19 @@
 """The one description of both systems agrees with the nodes, the files and itself."""
 
 import importlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import rclpy
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.context import Context
+from rclpy.node import Node
 from test_real_parameters import kinds
 
 from vpg_ros.errors import ErrorCode, VpgError
@@ -128,6 +132,53 @@ def test_a_robot_needs_its_address_and_calibration():
         real().resolve({"calibration": "c.yaml"})
     with pytest.raises(VpgError, match="calibration is not given"):
         real().resolve({"robot_ip": "192.0.2.1"})
+
+
+REQUIRED = {"robot_ip": "192.0.2.1", "calibration": "c.yaml"}
+CELL = """
+/**/motion_node: {ros__parameters: {dry_run: true, robot_model: ur3e, gripper: rg2}}
+/heightmap_node: {ros__parameters: {realsense: {serial: "0815"}}}
+motion_node: {ros__parameters: {gripper: robotiq_2f85}}
+"""
+
+
+def cell(folder: Path, more: str = "") -> dict[str, str]:
+    """The arguments that a robot needs, with a parameter file that sets other ones."""
+    (folder / "cell.yaml").write_text(real().parameters_path.read_text() + CELL + more)
+    return REQUIRED | {PARAMS: str(folder / "cell.yaml")}
+
+
+def test_the_parameter_file_comes_before_an_argument_s_default(tmp_path):
+    values = real().resolve(cell(tmp_path) | {"learn": "true"})
+    found = [values[name] for name in ("dry_run", "robot_model", "gripper", "camera_serial")]
+    assert found == [True, "ur3e", "robotiq_2f85", "0815"]
+    nodes = real().node_parameters(values)
+    assert nodes["motion_node"]["dry_run"] is True and nodes["learner_node"]["dry_run"] is True
+
+
+def test_an_argument_that_is_given_comes_before_the_parameter_file(tmp_path):
+    given = {"dry_run": "false", "robot_model": "ur5", "gripper": "rg2"}
+    told = cell(tmp_path) | given
+    values = real().resolve(told)
+    assert {name: values[name] for name in given} == given | {"dry_run": False}
+    (tmp_path / "own.yaml").write_text(json.dumps(real().file_content(values)))
+    files = ("--params-file", told[PARAMS], "--params-file", str(tmp_path / "own.yaml"))
+    context = Context()
+    rclpy.init(args=["--ros-args", *files], context=context)
+    options = {"automatically_declare_parameters_from_overrides": True}
+    node = Node("motion_node", context=context, **options)
+    try:
+        assert [node.get_parameter(name).value for name in given] == [False, "ur5", "rg2"]
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
+def test_a_parameter_file_of_two_minds_is_refused(tmp_path):
+    given = cell(tmp_path, "learner_node: {ros__parameters: {dry_run: false}}\n")
+    with pytest.raises(VpgError, match="sets dry_run of learner_node to 'false' and of another"):
+        real().resolve(given)
+    assert real().resolve(given | {"dry_run": "true"})["dry_run"] is True
 
 
 def test_hardware_and_simulation_differ_in_one_node():

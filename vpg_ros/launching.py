@@ -17,7 +17,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.resources import resource
-from vpg_ros.system import PARAMS, SIMULATOR_END, Argument, NodeEntry, System, Value
+from vpg_ros.system import PARAMS, SIMULATOR_END, Argument, NodeEntry, System, as_text
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
 PATIENCE = f"{SIMULATOR_END:g}"
@@ -36,29 +36,27 @@ def describe(system: System) -> LaunchDescription:
     nodes = [_node(node, system, kinds) for node in system.nodes]
     variables = [SetEnvironmentVariable(*pair) for pair in system.environment.items()]
     viewers = OpaqueFunction(function=_viewers, args=[system])
-    files = OpaqueFunction(function=_check_files, args=[system])
-    return LaunchDescription([*arguments, _RVIZ, files, *variables, *nodes, viewers])
+    told = OpaqueFunction(function=_tell, args=[system])
+    return LaunchDescription([told, *arguments, _RVIZ, *variables, *nodes, viewers])
 
 
-def _check_files(context: LaunchContext, system: System) -> None:
-    """Raise before any node starts: launch would go on without a parameter file."""
-    system.chosen_parameters(context.launch_configurations)
+def _tell(context: LaunchContext, system: System) -> None:
+    """Add what the parameter file sets, before arguments that are not given take their default.
+
+    Raises before any node starts: launch would go on without a parameter file.
+    """
+    context.launch_configurations.update(system.told(context.launch_configurations))
 
 
 def _argument(argument: Argument) -> DeclareLaunchArgument:
     choices = ("true", "false") if argument.kind is bool else argument.choices
-    optional = {} if argument.default is None else {"default_value": _text(argument.default)}
+    optional = {} if argument.default is None else {"default_value": as_text(argument.default)}
     return DeclareLaunchArgument(
         argument.name,
         description=f"{argument.description} ({argument.allowed})",
         choices=list(choices) or None,
         **optional,
     )
-
-
-def _text(value: Value) -> str:
-    """A default as launch writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
@@ -71,6 +69,9 @@ def _node(node: NodeEntry, system: System, kinds: dict[str, type]) -> Node:
         package="vpg_ros",
         executable=node.name,
         name=node.name,
+        # With a namespace launch writes what is chosen under the node's full name, which no section
+        # of the parameter file overrules; without, under "/**".
+        namespace="",
         parameters=[LaunchConfiguration(PARAMS), chosen],
         ros_arguments=["--enclave", node.enclave],
         condition=_condition(node),
@@ -85,7 +86,7 @@ def _condition(node: NodeEntry) -> IfCondition | None:
     if node.only_if is None:
         return None
     argument, value = node.only_if
-    return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), _text(value)))
+    return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), as_text(value)))
 
 
 def _viewers(context: LaunchContext, system: System) -> list[Node]:

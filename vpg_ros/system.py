@@ -8,12 +8,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.resources import resource
+from vpg_ros.sections import sections
 
 Value = str | int | float | bool
 
@@ -127,13 +129,39 @@ class System:
             return {}
         return dict.fromkeys(names, str(resource("config/fastdds.xml")))
 
+    def told(self, given: Mapping[str, str]) -> dict[str, str]:
+        """``given``, and what the parameter file sets of the arguments that are not given.
+
+        What it sets for one node holds for every node that the argument reaches. Raises
+        PARAMETER_INVALID for a file that cannot be read or that tells its nodes different things.
+        """
+        path = self.chosen_parameters({PARAMS: str(self.parameters_path), **given})
+        told = dict(given)
+        for node in self.nodes:
+            own = sections(path, node.name)
+            for parameter, name in node.parameters.items():
+                if parameter in own and name not in given:
+                    text = as_text(own[parameter])
+                    sentence = f"{path} sets {parameter} of {node.name} to {text!r}"
+                    other = told.setdefault(name, text)
+                    require(
+                        text == other,
+                        f"{sentence} and of another node to {other!r}; allowed: one value, that of "
+                        f"the argument {name}",
+                    )
+        return told
+
     def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
-        """Every argument's value; raises PARAMETER_INVALID for a wrong, unknown or missing one."""
+        """Every argument's value: as given, else the parameter file's, else its default.
+
+        Raises PARAMETER_INVALID for a wrong, unknown or missing one.
+        """
         known = {argument.name: argument for argument in self.arguments}
         for name in given:
             allowed = ", ".join(known)
             require(name in known, f"argument {name} is unknown to {self.name}; known: {allowed}")
-        return {name: _value(argument, given) for name, argument in known.items()}
+        told = self.told(given)
+        return {name: _value(argument, told) for name, argument in known.items()}
 
     def node_parameters(self, values: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
         """Node name → the ROS parameters that the arguments set."""
@@ -143,11 +171,25 @@ class System:
             for node in wanted
         }
 
+    def file_content(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        """``node_parameters`` as a parameter file that overrules the one it is given after.
 
-def _value(argument: Argument, given: Mapping[str, str]) -> Value:
-    """The value given for an argument, or its default."""
-    if argument.name in given:
-        return argument.parse(given[argument.name])
+        Under each node's full name: ROS joins sections of the same name where the first one
+        stands, and a later section of the user's file would overrule the values.
+        """
+        parameters = self.node_parameters(values).items()
+        return {f"/{name}": {"ros__parameters": own} for name, own in parameters if own}
+
+
+def as_text(value: object) -> str:
+    """A value as it is given on a command line."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(argument: Argument, told: Mapping[str, str]) -> Value:
+    """The value told for an argument, or its default."""
+    if argument.name in told:
+        return argument.parse(told[argument.name])
     sentence = f"argument {argument.name} is not given; it has no default ({argument.description})"
     if argument.default is None:
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
@@ -219,7 +261,10 @@ _TASK = _RETURNING | {
 
 def _params(file: str) -> Argument:
     """The choice of another parameter file than the shipped one."""
-    text = f"parameter file of all nodes; a copy of {file} with the figures of another cell"
+    text = (
+        f"parameter file of all nodes; a copy of {file} with the figures of another cell, and of "
+        "arguments that are not given"
+    )
     return Argument(PARAMS, str, str(resource(file)), text)
 
 

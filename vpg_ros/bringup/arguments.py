@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from vpg_ros.system import Argument, System
+from vpg_ros.system import Argument, System, as_text
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -36,8 +36,6 @@ def _run(system: System, options: argparse.Namespace) -> int:
     from vpg_ros.bringup.run import run
 
     chosen = {argument.name: getattr(options, argument.name) for argument in system.arguments}
-    return run(system, {name: _text(value) for name, value in chosen.items() if value is not None})
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return run(
+        system, {name: as_text(value) for name, value in chosen.items() if value is not None}
+    )

@@ -15,6 +15,7 @@ from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import point_text
+from vpg_ros.system import PARAMS, real
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -29,7 +30,11 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """What to check. parameters: motion_node's file; given: parameters that come on top of it."""
+    """What to check.
+
+    parameters: the file of all nodes. given: what comes on top of it for motion_node. serial: of
+    the camera; "" for the file's.
+    """
 
     robot_ip: str
     parameters: Path
@@ -142,8 +147,13 @@ def _arm_model(cell: Cell) -> Finding:
     if not state.startswith("STOPPED"):
         advice = "end that program, or the system that it belongs to, to compare them"
         return Finding(name, "warn", f"joints and tool not compared: {state}", advice)
-    connect_arm(cell.motion).disconnect()
-    return Finding(name, "ok", f"{cell.motion.robot_model}: the tool is where its joints say")
+    arm = connect_arm(cell.motion)
+    try:
+        tool = point_text(arm.state().tool.position)
+    finally:
+        arm.disconnect()
+    found = f"{cell.motion.robot_model}: the tool is at {tool} m, where its joints say"
+    return Finding(name, "ok", found)
 
 
 def _gripper(cell: Cell) -> Finding:
@@ -173,7 +183,8 @@ def _robotiq(robot_ip: str, name: str) -> Finding:
 def _camera(cell: Cell) -> Finding:
     from vpg_ros.devices.realsense import probe
 
-    return Finding("camera", "ok", probe(cell.serial))
+    told = real().told({PARAMS: str(cell.parameters)})
+    return Finding("camera", "ok", probe(cell.serial or told.get("camera_serial", "")))
 
 
 def _calibration(cell: Cell) -> Finding:

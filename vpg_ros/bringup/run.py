@@ -32,6 +32,7 @@ def run(system: System, given: Mapping[str, str]) -> int:
 
     Raises VpgError for bad arguments, before any process is started.
     """
+    given = system.told(given)
     values = system.resolve(given)
     check(system, values)
     console = Console()
@@ -143,12 +144,8 @@ class _Run:
 
     def _write_parameters(self) -> Path:
         """The parameters that the arguments set, as a file that every node reads."""
-        parameters = self._system.node_parameters(self._values)
-        content = {
-            f"/**/{name}": {"ros__parameters": own} for name, own in parameters.items() if own
-        }
         path = self._folder / "parameters.yaml"
-        write_json(path, content)  # JSON is YAML
+        write_json(path, self._system.file_content(self._values))  # JSON is YAML
         return path
 
 

@@ -36,7 +36,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
     add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
-    add("--serial", default="", help="of the RealSense; default: the only one connected")
+    add("--serial", default="", help="of the RealSense (default: the parameter file's)")
     add(
         "--mounting",
         choices=MOUNTINGS,
@@ -106,11 +106,13 @@ def _with_devices(options: argparse.Namespace, plan: "Plan", parameters: "Parame
     """Connect, calibrate, and let go of the devices whatever happens."""
     from vpg_ros.devices.realsense import LiveCamera, RealSense
     from vpg_ros.nodes.connect import connect_arm
+    from vpg_ros.system import PARAMS, real
 
+    told = real().told({PARAMS: str(options.params)} if options.params else {})
     gate = parameters.gate
     arm = connect_arm(parameters)
     try:
-        camera = RealSense(LiveCamera(options.serial))
+        camera = RealSense(LiveCamera(options.serial or told.get("camera_serial", "")))
         try:
             calibrate(arm, camera, gate, plan, options.seed, options.output)
         finally:

@@ -29,7 +29,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--gripper", help="gripper (default: the parameter file's)")
     add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
     add("--calibration", type=Path, help="the camera's calibration file")
-    add("--serial", default="", help="of the RealSense; default: the only one connected")
+    add("--serial", default="", help="of the RealSense (default: the parameter file's)")
     add("--timeout", type=float, default=30.0, help="s for all checks (default %(default)s)")
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)

@@ -89,6 +89,7 @@ class Calibration:
         self._views: list[View] = []
         self._pictures: list[NDArray[np.uint8]] = []
         self._intrinsics: Intrinsics | None = None
+        self._refusal = ""  # why there was no pose to go to, the last time
 
     def run(self, on_progress: OnProgress = lambda count, what: None) -> Record:
         """Look, move, look …; then solve.
@@ -139,6 +140,8 @@ class Calibration:
         for pose in first_poses(start):
             what = self._visit([pose])
             on_progress(len(self._views), what)
+        if len(self._views) < MIN_VIEWS:
+            return  # nothing to estimate from; _record says why
         for attempt in range(2 * self._plan.views):
             if len(self._views) >= self._plan.views:
                 return
@@ -151,24 +154,27 @@ class Calibration:
 
     def _visit(self, poses: Iterable[Pose]) -> str:
         """Go to the first of ``poses`` that the gate allows and look; what came of it."""
-        if not self._move_first(poses):
-            return "no safe pose that shows the board"
+        if refusal := self._move_first(poses):
+            self._refusal = refusal
+            return f"no safe pose that shows the board: {refusal}"
         return "seen" if self._look() else "the board is not seen from here"
 
-    def _move_first(self, poses: Iterable[Pose]) -> bool:
-        """Move to the first of ``poses`` that the gate allows; False where it allows none."""
+    def _move_first(self, poses: Iterable[Pose]) -> str:
+        """Move to the first of ``poses`` that the gate allows; why not, "" where it did."""
+        refusal = "none is left"
         for pose, _ in zip(poses, range(_REFUSALS), strict=False):
             joints = self._arm.state().joints
             step = JointMove("look", pose, _SPEED, _ACCELERATION)
             try:
                 sent = self._gate.check(Motion("calibrate", (step,), ()), joints).steps[0]
-            except VpgError:
+            except VpgError as error:
+                refusal = error.message
                 continue
             assert isinstance(sent, JointMove)
             self._arm.move_to(sent.pose, sent.speed, sent.acceleration)
             time.sleep(self._plan.settle)
-            return True
-        return False
+            return ""
+        return refusal
 
     def _look(self) -> bool:
         """Take a picture; whether the board is in it."""
@@ -189,10 +195,11 @@ class Calibration:
         return self._intrinsics
 
     def _record(self) -> Record:
+        refusal = f"; the last refusal: {self._refusal}" if self._refusal else ""
         require(
             len(self._views) >= self._plan.views,
             f"the board was seen from {len(self._views)} poses of {self._plan.views}: give the arm "
-            "more room around it (keep_out, limits), or use a smaller board",
+            f"more room around it (keep_out, limits), or use a smaller board{refusal}",
             ErrorCode.CALIBRATION_FAILED,
         )
         result = solve(self._views, self._optics, self._plan.mounting)

@@ -13,7 +13,7 @@ from vpg_ros.devices.digital_output import BANKS, NONE, Wiring
 from vpg_ros.devices.gripper_data import GripperData
 from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
 from vpg_ros.devices.safety import Limits, SafetyGate
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.motion import Carry, HomeMove, Motion
 from vpg_ros.nodes.parameters import parameter
@@ -164,8 +164,15 @@ class Parameters:
 
         What a gripper cannot do is a bound too. Primitives open wide for clearance only: narrower
         things can be grasped all the same, and a descent that meets something wider stops there.
-        So a wider opening is lowered to the stroke, which is told, rather than refused.
+        So a wider opening is lowered to the stroke, which is told, rather than refused. A force
+        below the gripper's least raises PARAMETER_INVALID: it would refuse to move in every goal.
         """
+        data = self.gripper_data
+        require(
+            self.gripper_force >= data.min_force,
+            f"parameter limits.gripper_force of motion_node is {self.gripper_force:g} N; allowed: "
+            f"at least {data.min_force:g} N, the least that {self.gripper} can be told",
+        )
         _require_length("limits.box_min", self.box_min, 3)
         _require_length("limits.box_max", self.box_max, 3)
         return Limits(
@@ -178,8 +185,8 @@ class Parameters:
             tool_speed=self.tool_speed,
             tool_acceleration=self.tool_acceleration,
             tool_force=self.tool_force,
-            gripper_width=min(self.gripper_width, self.gripper_data.stroke),
-            gripper_force=min(self.gripper_force, self.gripper_data.max_force),
+            gripper_width=min(self.gripper_width, data.stroke),
+            gripper_force=min(self.gripper_force, data.max_force),
         )
 
     @property

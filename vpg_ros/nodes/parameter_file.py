@@ -5,10 +5,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.parameters import Rules
+from vpg_ros.sections import sections
 
 T = TypeVar("T")
 
@@ -21,30 +19,6 @@ def load(kind: type[T], path: Path, node: str, given: Mapping[str, Any]) -> T:
     """
     values = sections(path, node) | dict(given)
     return kind(**{entry.name: _value(entry, values, node) for entry in fields(kind)})  # type: ignore[arg-type]
-
-
-def sections(path: Path, node: str) -> dict[str, Any]:
-    """What the file says of ``node``: the sections for all nodes first."""
-    try:
-        content = yaml.safe_load(path.read_text())
-        parts = [content.get(key, {}) for key in ("/**", f"/**/{node}", node)]
-        return {
-            name: value
-            for part in parts
-            for name, value in _flat(part.get("ros__parameters", {})).items()
-        }
-    except (OSError, yaml.YAMLError, AttributeError) as error:
-        sentence = f"parameter file {path} cannot be read: {error}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"limits": {"box": 1}}`` as ``{"limits.box": 1}``."""
-    result: dict[str, Any] = {}
-    for name, value in tree.items():
-        inside = isinstance(value, Mapping)
-        result |= _flat(value, f"{prefix}{name}.") if inside else {f"{prefix}{name}": value}
-    return result
 
 
 def _value(entry: Any, values: Mapping[str, Any], node: str) -> Any:
