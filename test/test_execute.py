@@ -3,19 +3,30 @@
 The arm here follows orders and fails where it is told to, which no real device does on demand.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
+from vpg_ros import primitives
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.interfaces import ArmState, MoveEnd, MoveResult
 from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import FloatArray, Pose, tool_down
-from vpg_ros.motion import GripperMove, HomeMove, LinearMove, Motion, Outcome, VerifyGrasp
+from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, tool_down
+from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import (
+    GripperMove,
+    HomeMove,
+    LinearMove,
+    Motion,
+    Outcome,
+    RiseMove,
+    VerifyGrasp,
+)
 
 TARGET = tool_down(-0.5, 0.0, 0.05, 0.0)
+HIGH = TARGET.translated(dz=0.3)
 
 
 @dataclass
@@ -67,6 +78,42 @@ class ObedientGripper:
 
     def is_holding(self) -> bool:
         return self.held is not None
+
+
+@dataclass
+class MutedGripper(ObedientGripper):
+    """Answers no more from when it has to close."""
+
+    muted: bool = False
+
+    def move(self, width: float, force: float) -> float:
+        self.muted = self.muted or width == 0.0
+        if self.muted:
+            raise VpgError(ErrorCode.GRIPPER_NO_ANSWER, "muted")
+        return width
+
+
+@dataclass
+class TravellingArm(ObedientArm):
+    """Is where it was sent; sideways: heights from which it left in joint space, m."""
+
+    at: Pose = HIGH
+    sideways: list[float] = field(default_factory=list)
+
+    def move_joints(self, joints: FloatArray, speed: float, acceleration: float) -> MoveResult:
+        self.sideways.append(self.at.position[2])
+        return super().move_joints(joints, speed, acceleration)
+
+    def move_to(self, pose: Pose, speed: float, acceleration: float) -> MoveResult:
+        self.sideways.append(self.at.position[2])
+        self.at = pose
+        return super().move_to(pose, speed, acceleration)
+
+    def move_linear(
+        self, pose: Pose, speed: float, acceleration: float, force_limit: float
+    ) -> MoveResult:
+        self.at = pose
+        return super().move_linear(pose, speed, acceleration, force_limit)
 
 
 @dataclass
@@ -158,6 +205,43 @@ def test_a_gripper_that_fails_does_not_keep_the_arm_from_going_home() -> None:
     outcome = execute(motion, arm, DeadGripper(), HOME_JOINTS)
     assert (outcome.success, outcome.error_code) == (False, ErrorCode.GRIPPER_NO_ANSWER)
     assert arm.moves == ["joints"]
+
+
+def test_a_grasp_whose_gripper_fails_low_leaves_straight_up() -> None:
+    arm, motion = TravellingArm(), grasp()
+    outcome = execute(motion, arm, MutedGripper(), HOME_JOINTS)
+    assert outcome.error_code is ErrorCode.GRIPPER_NO_ANSWER
+    assert arm.moves == ["to", "linear", "linear", "joints"]
+    down, up = arm.goals
+    assert up.position[:2] == down.position[:2] and up.quaternion == down.quaternion
+    assert min(arm.sideways) > down.position[2] + 0.1
+
+
+@pytest.mark.parametrize("held", [None, 0.03])
+def test_a_grasp_that_is_high_in_the_end_does_not_rise(held: float | None) -> None:
+    """Lifted with nothing, or at the bin."""
+    arm, motion = TravellingArm(), grasp()
+    opened = replace(motion, steps=motion.steps[1:])  # opening would let go of what is held
+    execute(opened, arm, ObedientGripper(held), HOME_JOINTS)
+    carried = ["to"] if held else []
+    assert arm.moves == ["to", "linear", "linear", "linear", *carried, "joints"]
+
+
+def grasp() -> Motion:
+    """Of a block of 5 cm."""
+    height = np.full(DEFAULT_WORKSPACE.shape, 0.05, np.float32)
+    heightmap = Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+    primitive = primitives.get("grasp")
+    return primitive.motion(primitive.action(112, 112, 0, heightmap), heightmap)
+
+
+@pytest.mark.parametrize("missing", [0.003, 0.05])
+def test_a_rise_moves_only_a_tool_that_is_lower(missing: float) -> None:
+    arm = TravellingArm()
+    rise = RiseMove("rise", arm.at.position[2] + missing)
+    outcome = execute(Motion("test", (rise,), ()), arm, ObedientGripper(), HOME_JOINTS)
+    assert outcome.success
+    assert arm.moves == (["linear"] if missing > 0.01 else [])
 
 
 @pytest.mark.parametrize("code", [ErrorCode.CANCELLED, ErrorCode.PROTECTIVE_STOP])

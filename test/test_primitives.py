@@ -130,7 +130,7 @@ def test_a_grasp_opens_verifies_and_always_comes_home() -> None:
     assert linear(motion, "loosen").guarded
     assert not linear(motion, "lift").guarded
     assert isinstance(motion.steps[1], JointMove)
-    assert [step.phase for step in motion.retreat] == ["release", "home"]
+    assert [step.phase for step in motion.retreat] == ["release", "rise", "home"]
     above, at = motion.steps[1].pose.position, linear(motion, "descend").pose.position
     assert above[:2] == at[:2]
     assert above[2] > at[2]

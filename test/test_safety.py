@@ -15,7 +15,7 @@ from vpg_ros.devices.straight import StraightLine
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove, Step
 from vpg_ros.sim.client import Client
 from vpg_ros.sim.robot import _load
 
@@ -241,18 +241,19 @@ def test_rates_are_lowered_to_their_limits_and_told() -> None:
             JointMove("approach", INSIDE, speed=9.0, acceleration=99.0),
             LinearMove("rise", INSIDE.translated(dz=0.1), speed=3.5, force_limit=150.0),
         ),
-        (HomeMove("home", speed=9.0),),
+        (RiseMove("up", 0.2, force_limit=150.0), HomeMove("home", speed=9.0)),
     )
     sent = replace(GATE, limits=FAST).check(fast, HOME_JOINTS)
     opened, approach, rise = sent.steps
     assert (opened.width, opened.force) == (0.110, 40.0)
     assert (approach.speed, approach.acceleration) == (3.2, 12.0)
     assert (rise.acceleration, rise.force_limit) == (1.2, 100.0)
-    assert sent.retreat[0].speed == 3.2
+    assert (sent.retreat[0].force_limit, sent.retreat[1].speed) == (100.0, 3.2)
     told = changes(fast, sent)
     assert "approach: joint speed 3.2 rad/s instead of 9" in told
     assert "rise: tool force 100 N instead of 150" in told and "tool acceleration" not in told
     assert f"rise to (-0.500, 0.000, 0.200) m at {rise.speed:g} m/s" in describe(sent)
+    assert "up to z = 0.200 m where lower at 0.25 m/s" in describe(sent)
     assert changes(sent, sent) == ""
 
 
@@ -287,6 +288,11 @@ def test_the_retreat_is_checked_from_wherever_a_step_may_have_ended() -> None:
     gate.check(Motion("test", (behind, above, HomeMove("home")), ()), HOME_JOINTS_ABOVE)
     with pytest.raises(VpgError, match="step 'home' brings"):
         gate.check(Motion("test", (behind, above), (HomeMove("home"),)), HOME_JOINTS_ABOVE)
+    risen = (RiseMove("rise", 0.45), HomeMove("home"))
+    gate.check(Motion("test", (behind, above), risen), HOME_JOINTS_ABOVE)
+    gate.check(Motion("test", (above,), (RiseMove("rise", 0.3),)), HOME_JOINTS_ABOVE)
+    with pytest.raises(VpgError, match=r"step 'rise' goes to .* outside the workspace box"):
+        gate.check(Motion("test", (behind,), (RiseMove("rise", 0.75),)), HOME_JOINTS_ABOVE)
 
 
 def test_an_arm_that_folds_onto_itself_is_refused() -> None:

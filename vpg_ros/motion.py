@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
 
+AS_HIGH = 0.005  # m below a height that an arm which was sent there may stand
+
 
 @dataclass(frozen=True)
 class JointMove:
@@ -57,6 +59,28 @@ class LinearMove:
 
 
 @dataclass(frozen=True)
+class RiseMove:
+    """Lift a tool that is lower than ``height`` (m, base frame) straight up to it; else nothing.
+
+    speed, acceleration and force_limit are a LinearMove's. Contact is expected.
+    """
+
+    phase: str
+    height: float
+    speed: float = 0.25
+    acceleration: float = 1.2
+    force_limit: float = 50.0
+
+    def line(self, tool: Pose) -> LinearMove | None:
+        """The way up from ``tool``; None where it is high enough, give or take AS_HIGH."""
+        missing = self.height - tool.position[2]
+        if missing <= AS_HIGH:
+            return None
+        above = tool.translated(dz=missing)
+        return LinearMove(self.phase, above, self.speed, self.acceleration, self.force_limit, True)
+
+
+@dataclass(frozen=True)
 class GripperMove:
     """Open or close to ``width`` m between the fingertips with at most ``force`` N."""
 
@@ -73,7 +97,7 @@ class VerifyGrasp:
     min_width: float = 0.004
 
 
-Step = JointMove | HomeMove | LinearMove | GripperMove | VerifyGrasp
+Step = JointMove | HomeMove | LinearMove | RiseMove | GripperMove | VerifyGrasp
 
 
 @dataclass(frozen=True)

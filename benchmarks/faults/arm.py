@@ -142,9 +142,10 @@ def joint_limit(trial: Trial) -> None:
 
 @fault("gripper", "no answer", ErrorCode.GRIPPER_NO_ANSWER, soak=True)
 def mute_gripper(trial: Trial) -> None:
+    """As the fingers of a grasp close, low among the objects; out of there the arm goes home."""
     channel = trial.rig.channel
     try:
-        _mid_move(trial, "approach", "gripper-mute", parked=True)
+        _mid_move(trial, "close", "gripper-mute", parked=True)
     finally:
         trial.clear(lambda: channel.fault("gripper-answer"))
     trial.recovers()

@@ -10,8 +10,8 @@ from benchmarks.faults.trial import AT_ONCE, Trial, check, fault
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import TRANSITIONS_FILE
 
-# Primitive → its phases, each of which is cancelled in once. Those that only look at the gripper
-# are over before they could be.
+# Primitive → its phases, each of which is cancelled in once. Those that only look at the gripper,
+# and the rise of a grasp that is high already, are over before they could be.
 PHASES = {
     "grasp": (
         *("open", "approach", "descend", "close", "loosen", "lift", "carry", "release", "home"),

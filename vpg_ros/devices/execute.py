@@ -15,6 +15,7 @@ from vpg_ros.motion import (
     LinearMove,
     Motion,
     Outcome,
+    RiseMove,
     Step,
     VerifyGrasp,
 )
@@ -63,6 +64,10 @@ class _Run:
                 self._note(self.arm.move_joints(self.home, step.speed, step.acceleration))
             case LinearMove():
                 self._linear(step)
+            case RiseMove():
+                line = step.line(self.arm.state().tool)
+                if line is not None:
+                    self._linear(line)
             case GripperMove():
                 self._grip(step)
             case VerifyGrasp():

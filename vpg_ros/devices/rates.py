@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vpg_ros.geometry import point_text
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove, Step
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def rates_of(step: Step) -> tuple[Rate, ...]:
     """The rates of a step; none of one that moves nothing."""
     if isinstance(step, JointMove | HomeMove):
         return _JOINT
-    if isinstance(step, LinearMove):
+    if isinstance(step, LinearMove | RiseMove):
         return _LINEAR
     return _GRIPPER if isinstance(step, GripperMove) else ()
 
@@ -70,5 +70,7 @@ def _words(step: Step) -> str:
     place = ""
     if isinstance(step, JointMove | LinearMove):
         place = f" to {point_text(step.pose.position)} m"
+    elif isinstance(step, RiseMove):
+        place = f" to z = {step.height:.3f} m where lower"
     rates = ", ".join(f"{rate.of(step):g} {rate.unit}" for rate in rates_of(step))
     return f"{step.phase}{place}" + (f" at {rates}" if rates else "")

@@ -20,7 +20,16 @@ from vpg_ros.devices.rates import Rate, rates_of
 from vpg_ros.devices.straight import SPACING, StraightLine
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose, point_text
-from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import (
+    GripperMove,
+    HomeMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    RiseMove,
+    Step,
+    VerifyGrasp,
+)
 
 # Limits that may be below 0.
 _SIGNED = ("box_min", "box_max", "table_z")
@@ -128,10 +137,12 @@ class SafetyGate:
         """The way of each step that moves the arm, checked but for collisions."""
         walk = []
         for number, step in enumerate(steps):
-            if isinstance(step, LinearMove):
-                way, speed = self._line(step, joints)
-            elif isinstance(step, JointMove | HomeMove):
-                way, speed = self._swing(step, joints)
+            tool = self.kinematics.forward(joints)
+            move = step.line(tool) if isinstance(step, RiseMove) else step
+            if isinstance(move, LinearMove):
+                way, speed = self._line(move, joints)
+            elif isinstance(move, JointMove | HomeMove):
+                way, speed = self._swing(move, joints)
             else:
                 continue
             walk.append(_Stretch(step.phase, way[1:], number, speed))
@@ -200,7 +211,7 @@ class SafetyGate:
         slowed = list(steps)
         for stretch in stretches:
             step = slowed[stretch.number]
-            assert isinstance(step, JointMove | HomeMove | LinearMove), "a stretch is of a move"
+            assert not isinstance(step, GripperMove | VerifyGrasp), "a stretch is of a move"
             slowed[stretch.number] = replace(step, speed=min(step.speed, stretch.speed))
         return tuple(slowed)
 

@@ -13,7 +13,7 @@ from vpg_ros.devices.interfaces import ArmState, Gripper, RemoteArm
 from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.motion import HomeMove, LinearMove, Motion, Outcome, Step
+from vpg_ros.motion import HomeMove, Motion, Outcome, RiseMove, Step
 
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
 AT_HOME = 0.02  # rad that every joint may be off home and still count as there
@@ -87,7 +87,8 @@ class Robot:
     def park(self, ticket: int, slowly: bool = False) -> Outcome:
         """Lift the tool where it is low, then go home, unless a stop has come since ``ticket``."""
         try:
-            steps = self._way_home()
+            height = self._gate.limits.table_z + PARK_HEIGHT
+            steps: tuple[Step, ...] = (RiseMove("rise", height), HomeMove("home"))
             motion = Motion("park", tuple(map(_slowed, steps)) if slowly else steps, ())
             return self._guarded(motion, lambda _: None, ticket, lambda _: None)
         except VpgError as error:
@@ -177,21 +178,12 @@ class Robot:
             return replace(outcome, error_code=ErrorCode.CANCELLED, error_msg="cancelled")
         return outcome
 
-    def _way_home(self) -> tuple[Step, ...]:
-        """Steps from where the arm is to home."""
-        tool = self._gate.kinematics.forward(self.state.joints)
-        missing = self._gate.limits.table_z + PARK_HEIGHT - tool.position[2]
-        if missing <= 0:
-            return (HomeMove("home"),)
-        rise = LinearMove("rise", tool.translated(dz=missing), guarded=True)
-        return (rise, HomeMove("home"))
-
 
 def _slowed(step: Step) -> Step:
     """A step of the way home at low speed."""
     match step:
         case HomeMove():
             return replace(step, speed=SLOW_JOINTS, acceleration=SLOW_ACCELERATION)
-        case LinearMove():
+        case RiseMove():
             return replace(step, speed=SLOW_TOOL)
     return step

@@ -6,7 +6,16 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import DEFAULT_BIN, Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import Carry, GripperMove, HomeMove, JointMove, LinearMove, Motion, VerifyGrasp
+from vpg_ros.motion import (
+    Carry,
+    GripperMove,
+    HomeMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    RiseMove,
+    VerifyGrasp,
+)
 from vpg_ros.primitives.base import Primitive, register
 
 OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
@@ -69,5 +78,8 @@ class Grasp(Primitive):
             Carry("carry", tool_down(*DEFAULT_BIN, 0.0)),
             VerifyGrasp("still held"),
         )
-        retreat = (GripperMove("release", OPEN_WIDTH), HomeMove("home"))
+        # One that failed low must not go sideways there; above the bin the tool is high enough.
+        height = min(above.position[2], heightmap.workspace.table_z + DEFAULT_BIN[2])
+        rise = RiseMove("rise", height, force_limit=LIFT_FORCE)
+        retreat = (GripperMove("release", OPEN_WIDTH), rise, HomeMove("home"))
         return Motion(self.name, steps, retreat)
