@@ -250,6 +250,26 @@ def test_a_broken_arm_ends_the_run():
     assert len(steps) == 1 and table.calls.count("execute") == 2
 
 
+BLOCKED = Outcome(False, error_code=ErrorCode.MOTION_BLOCKED, error_msg="blocked in 'home'")
+
+
+def test_an_arm_that_was_blocked_is_parked_before_the_next_picture():
+    table = Table(1, {("execute", 0): BLOCKED})
+    task, _, steps = run(table)
+    assert task.cleared and len(steps) == 2
+    first, second = (i for i, name in enumerate(table.calls) if name == "execute")
+    assert table.calls[first + 1 : first + 3] == ["park", "capture"]
+    assert table.calls[second + 1] == "capture", "an arm that came home need not be parked"
+
+
+def test_an_arm_that_cannot_be_parked_after_it_was_blocked_ends_the_run():
+    still = VpgError(ErrorCode.MOTION_BLOCKED, "blocked in 'rise'")
+    table = Table(2, {("execute", 0): BLOCKED, ("park", 1): still})
+    task, states, steps = run(table)
+    assert task.error is still and not steps and states[-1] is State.FAILED
+    assert table.calls[-3:] == ["execute", "park", "park"] and task.parked
+
+
 def test_the_first_error_is_the_reason_when_parking_fails_too():
     error = VpgError(ErrorCode.ARM_LINK_LOST, "link lost")
     table = Table(

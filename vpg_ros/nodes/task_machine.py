@@ -183,8 +183,11 @@ class Task:
 
     def _execute(self) -> Event:
         self._outcome = self._cell.execute(self._choice.action, self._before)
-        if self._outcome.error_code not in RETRIED:
-            raise VpgError(self._outcome.error_code, self._outcome.error_msg)
+        code = self._outcome.error_code
+        if code not in RETRIED:
+            raise VpgError(code, self._outcome.error_msg)
+        if code is not ErrorCode.OK:
+            self._cell.park()  # its way home may be what was blocked, and the camera sees the arm
         return Event.OK
 
     def _capture_after(self) -> Event:
