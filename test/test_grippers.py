@@ -15,7 +15,7 @@ from fixtures_controller import Emulator, emulator, eventually, free_host, wait_
 
 from vpg_ros.devices import grippers
 from vpg_ros.devices.digital_output import DigitalOutput, Wiring
-from vpg_ros.devices.interfaces import Gripper
+from vpg_ros.devices.interfaces import Gripper, RemoteGripper
 from vpg_ros.devices.onrobot import RG2
 from vpg_ros.devices.robotiq import HAND_E, TWO_FINGER_85, Robotiq, RobotiqModel
 from vpg_ros.errors import ErrorCode, VpgError
@@ -28,7 +28,7 @@ WIRING = Wiring(closed_input=0, travel_time=1.0)
 SCALE = "4"  # of the emulator's time
 
 
-def connect(name: str, host: str, patience: float = 2.0) -> Gripper:
+def connect(name: str, host: str, patience: float = 2.0) -> RemoteGripper:
     settings = grippers.Settings(
         host, compute_box_port=ComputeBox.PORT, wiring=WIRING, patience=patience
     )
@@ -41,7 +41,7 @@ class Mounted:
 
     name: str
     robot: Emulator
-    gripper: Gripper
+    gripper: RemoteGripper
 
     @property
     def stroke(self) -> float:
@@ -61,11 +61,12 @@ def robot(request: pytest.FixtureRequest) -> Iterator[tuple[str, Emulator]]:
 
 
 @pytest.fixture
-def mounted(robot: tuple[str, Emulator]) -> Mounted:
+def mounted(robot: tuple[str, Emulator]) -> Iterator[Mounted]:
     name, running = robot
     gripper = connect(name, running.host)
     gripper.move(grippers.get(name).data.stroke, FORCE)
-    return Mounted(name, running, gripper)
+    yield Mounted(name, running, gripper)
+    gripper.close()
 
 
 def test_there_is_an_emulator_for_every_driver() -> None:
@@ -114,6 +115,7 @@ def test_bad_targets_are_refused(mounted: Mounted, width: float, force: float, w
 
 def test_a_silent_gripper_is_found(mounted: Mounted) -> None:
     silence = "hold" if mounted.name == "digital_output" else "gripper-mute"
+    mounted.gripper.close()  # for one that is less patient
     gripper = connect(mounted.name, mounted.robot.host, patience=0.2)
     mounted.robot.fault(silence)
     try:
@@ -123,6 +125,7 @@ def test_a_silent_gripper_is_found(mounted: Mounted) -> None:
         mounted.robot.recover()
     assert caught.value.code is ErrorCode.GRIPPER_NO_ANSWER
     assert gripper.move(0.0, FORCE) > 0.004
+    gripper.close()
 
 
 def test_a_cut_connection_is_made_again(mounted: Mounted) -> None:
@@ -244,6 +247,16 @@ def test_widths_and_forces_become_counts(model: RobotiqModel) -> None:
     assert model.force(data.min_force) == 0 and model.force(data.max_force) == 255
 
 
+@pytest.mark.parametrize("name", grippers.NAMES)
+def test_a_gripper_that_was_let_go_of_can_be_taken_by_another(name: str) -> None:
+    with emulator("--gripper", name, "--time-scale", SCALE) as robot:
+        first = connect(name, robot.host)
+        first.close()
+        second = connect(name, robot.host)
+        assert second.move(0.0, FORCE) < 1.5e-3
+        second.close()
+
+
 # -- digital outputs -------------------------------------------------------------------------------
 
 
@@ -255,6 +268,9 @@ def signals() -> Iterator[Emulator]:
 
 def test_without_a_switch_closed_fingers_count_as_holding(signals: Emulator) -> None:
     gripper = DigitalOutput(signals.host, Wiring(travel_time=1.0))
+    taken = f"{signals.host} does not answer: .*in use"
+    with pytest.raises(VpgError, match=taken):
+        DigitalOutput(signals.host)
     assert gripper.move(0.0, FORCE) == gripper.width() > 0.004
     assert gripper.is_holding()
     assert gripper.move(0.08, FORCE) == 0.08

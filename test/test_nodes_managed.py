@@ -41,10 +41,11 @@ class Manager:
 
 
 @contextmanager
-def waiting_motion_node(host: str):
+def waiting_motion_node(host: str, **changes):
     """A motion_node that waits for its manager, and a person beside it."""
     # With the node's name, or the parameter file's section of the node would come first.
     parameters = {"robot_ip": host, "use_sim_time": False, "motion_node:connect_timeout": 0.0}
+    parameters |= {f"motion_node:{name}": value for name, value in changes.items()}
     with ros(parameters | {"autostart": False}, "sim.yaml"):
         node, person = MotionNode(), Node("person")
         with spinning(node, person):
@@ -95,6 +96,21 @@ def test_the_arm_is_connected_used_stopped_and_let_go_of_as_its_manager_says():
         assert refusal(client) is ErrorCode.NODE_NOT_AVAILABLE
         assert manager.change("configure") and manager.change("activate")
         assert client.park().success
+
+
+def test_a_gripper_is_let_go_of_and_taken_again():
+    """One whose inputs no second client may write, after a goal that used it."""
+    name = "digital_output"
+    options = ("--gripper", name, "--time-scale", "4", "--object-width", "0.04")
+    with (
+        emulator(*options) as robot,
+        waiting_motion_node(robot.host, gripper=name) as (_, _, manager),
+        activated(manager) as client,
+    ):
+        assert client.run(grasp(scene())).result.outcome.success
+        assert manager.change("deactivate") and manager.change("cleanup")
+        assert manager.change("configure") and manager.change("activate")
+        assert client.run(grasp(scene())).result.outcome.success
 
 
 def test_no_recovery_goes_on_once_the_node_is_deactivated():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from vpg_ros.devices import gripper_data
 from vpg_ros.devices.digital_output import DigitalOutput, Wiring
 from vpg_ros.devices.gripper_data import GripperData
-from vpg_ros.devices.interfaces import Gripper
+from vpg_ros.devices.interfaces import RemoteGripper
 from vpg_ros.devices.onrobot import RG2
 from vpg_ros.devices.robotiq import HAND_E, TWO_FINGER_85, Robotiq
 from vpg_ros.errors import ErrorCode, VpgError
@@ -39,7 +39,7 @@ class GripperModel:
     connect: raises GRIPPER_NO_ANSWER.
     """
 
-    connect: Callable[[Settings], Gripper]
+    connect: Callable[[Settings], RemoteGripper]
     data: GripperData
 
     @property
@@ -48,11 +48,11 @@ class GripperModel:
         return self.data.tool
 
 
-def _rg2(settings: Settings) -> Gripper:
+def _rg2(settings: Settings) -> RemoteGripper:
     return RG2(settings.robot_ip, call_timeout=settings.patience)
 
 
-def _rg2_modbus(settings: Settings) -> Gripper:
+def _rg2_modbus(settings: Settings) -> RemoteGripper:
     # Imported here, because it takes its time and the other grippers do without.
     from vpg_ros.devices.onrobot_modbus import RG2Modbus
 
@@ -60,15 +60,15 @@ def _rg2_modbus(settings: Settings) -> Gripper:
     return RG2Modbus(address, settings.compute_box_port, call_timeout=settings.patience)
 
 
-def _robotiq_2f85(settings: Settings) -> Gripper:
+def _robotiq_2f85(settings: Settings) -> RemoteGripper:
     return Robotiq(settings.robot_ip, TWO_FINGER_85, call_timeout=settings.patience)
 
 
-def _robotiq_hande(settings: Settings) -> Gripper:
+def _robotiq_hande(settings: Settings) -> RemoteGripper:
     return Robotiq(settings.robot_ip, HAND_E, call_timeout=settings.patience)
 
 
-def _digital_output(settings: Settings) -> Gripper:
+def _digital_output(settings: Settings) -> RemoteGripper:
     return DigitalOutput(settings.robot_ip, settings.wiring, call_timeout=settings.patience)
 
 

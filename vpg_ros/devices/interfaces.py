@@ -120,3 +120,11 @@ class Gripper(Protocol):
     def stop(self) -> None:
         """End a move in progress where the fingers are; it raises CANCELLED."""
         ...
+
+
+class RemoteGripper(Gripper, Protocol):
+    """A gripper at the other end of a network."""
+
+    def close(self) -> None:
+        """Disconnect; the gripper stays as it is."""
+        ...

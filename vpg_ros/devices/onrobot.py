@@ -68,6 +68,10 @@ class RG2:
         """End a move in progress where the fingers are; it raises CANCELLED."""
         self._stop.set()
 
+    def close(self) -> None:
+        """Disconnect; the gripper stays as it is."""
+        self._server("close")()
+
     def _is_busy(self) -> bool:
         return bool(self._call("rg_get_busy"))
 

@@ -80,6 +80,10 @@ class RG2Modbus:
         """End a move in progress where the fingers are; it raises CANCELLED."""
         self._stop.set()
 
+    def close(self) -> None:
+        """Disconnect; the gripper stays as it is."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
     def _is_busy(self) -> bool:
         return bool(self._read(STATUS) & BUSY)
 
@@ -103,7 +107,7 @@ class RG2Modbus:
             else:
                 answer = client.write_registers(register, values, device_id=UNIT)
         except (ModbusException, OSError) as error:
-            client.close()  # type: ignore[no-untyped-call]  # a late answer must not be taken for the next request's
+            self.close()  # a late answer must not be taken for the next request's
             no_answer(self._name, _reason(error), _CHECK)
         if answer.isError():
             code = getattr(answer, "exception_code", "unknown")

@@ -129,6 +129,13 @@ class Robotiq:
         """End a move in progress where the fingers are; it raises CANCELLED."""
         self._stop.set()
 
+    def close(self) -> None:
+        """Disconnect; the gripper stays as it is."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
     def _halt(self) -> None:
         self._set(GTO=0)
 
@@ -204,8 +211,5 @@ class Robotiq:
 
     def _fail(self, reason: str) -> NoReturn:
         """Drop the connection, so that no late answer is taken for the next one's; raise."""
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-            self._socket = None
+        self.close()
         no_answer(self._name, reason, _CHECK)

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from vpg_ros.devices import grippers
-from vpg_ros.devices.interfaces import Gripper
+from vpg_ros.devices.interfaces import RemoteGripper
 from vpg_ros.devices.ur import URArm
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.motion_parameters import Parameters
@@ -18,10 +18,12 @@ class Devices:
     """What motion_node moves; both None in a dry run."""
 
     arm: URArm | None = None
-    gripper: Gripper | None = None
+    gripper: RemoteGripper | None = None
 
     def close(self) -> None:
         """Disconnect."""
+        if self.gripper is not None:
+            self.gripper.close()
         if self.arm is not None:
             self.arm.disconnect()
 

@@ -94,8 +94,9 @@ class Goals:
     def _cancel(self, _: ServerGoalHandle) -> CancelResponse:
         """Stop the arm, in a thread: the goal counts as cancelling only after this returned."""
         self._cancel_requested.set()
-        if self._accepted is not None:
-            threading.Thread(target=self._accepted[0].stop, daemon=True).start()
+        accepted = self._accepted  # which the goal's own thread takes away when it ends
+        if accepted is not None:
+            threading.Thread(target=accepted[0].stop, daemon=True).start()
         return CancelResponse.ACCEPT
 
     def _execute(self, handle: ServerGoalHandle) -> ExecutePrimitive.Result:
@@ -104,6 +105,7 @@ class Goals:
         try:
             outcome = self._outcome(handle)
         finally:
+            self._accepted = None  # or the robot would be kept when the node lets go of it
             self._taken.clear()
         self._end(handle, error_of(outcome))
         result = ExecutePrimitive.Result(outcome=outcome_to_msg(outcome))

@@ -5,7 +5,7 @@ big-endian without padding, in the order of the recipe.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 Value = float | int | Iterable[float]
@@ -70,22 +70,27 @@ INPUT_TYPES = {name: kind for kind, names in _INPUTS_BY_TYPE.items() for name in
 class Recipe:
     """An ordered choice of variables.
 
-    names: of the variables. types: their RTDE types, NOT_FOUND for names that do not exist.
+    names: of the variables. types: their RTDE types, NOT_FOUND for names that do not exist, IN_USE
+    for inputs that another client writes.
     """
 
     names: tuple[str, ...]
     types: tuple[str, ...]
 
     @staticmethod
-    def parse(names: str, known: Mapping[str, str]) -> "Recipe":
-        """Recipe of names joined by commas; a trailing comma, as ur_rtde sends, is ignored."""
+    def parse(names: str, known: Mapping[str, str], used: Collection[str] = ()) -> "Recipe":
+        """Recipe of names joined by commas; a trailing comma, as ur_rtde sends, is ignored.
+
+        used: names of inputs that another client writes.
+        """
         chosen = tuple(name for name in names.split(",") if name)
+        known = {**known, **dict.fromkeys(used, "IN_USE")}
         return Recipe(chosen, tuple(known.get(name, "NOT_FOUND") for name in chosen))
 
     @property
     def valid(self) -> bool:
-        """Whether every name exists."""
-        return bool(self.names) and "NOT_FOUND" not in self.types
+        """Whether every name exists and may be used."""
+        return bool(self.names) and all(kind in _FORMATS for kind in self.types)
 
     def packer(self) -> struct.Struct:
         """How one sample of all the variables is packed."""

@@ -30,7 +30,10 @@ Write = Callable[[str, tuple[float, ...]], None]
 
 
 class Session:
-    """One connection: its recipes, and whether and when it is sent data."""
+    """One connection: its recipes, and whether and when it is sent data.
+
+    written: names of the inputs that are its own, one client's each.
+    """
 
     def __init__(
         self,
@@ -38,8 +41,10 @@ class Session:
         version: tuple[int, ...],
         outputs: Outputs,
         write: Write,
+        used: Callable[[], set[str]],
     ) -> None:
         self._writer, self._version, self._write = writer, version, write
+        self.written, self._used = set[str](), used
         self._outputs = outputs
         self._inputs: list[Recipe] = []
         self._recipe: Recipe | None = None
@@ -101,9 +106,12 @@ class Session:
         self._send(_OUTPUT_SETUP, b"\x01" + ",".join(recipe.types).encode())
 
     def _set_up_inputs(self, payload: bytes) -> None:
-        recipe = Recipe.parse(payload.decode(), INPUT_TYPES)
-        self._inputs.append(recipe)
-        self._send(_INPUT_SETUP, bytes([len(self._inputs)]) + ",".join(recipe.types).encode())
+        recipe = Recipe.parse(payload.decode(), INPUT_TYPES, self._used() - self.written)
+        if recipe.valid:
+            self._inputs.append(recipe)
+            self.written.update(recipe.names)
+        number = len(self._inputs) if recipe.valid else 0
+        self._send(_INPUT_SETUP, bytes([number]) + ",".join(recipe.types).encode())
 
     def _take(self, payload: bytes) -> None:
         number = payload[0] if payload else 0
@@ -130,7 +138,7 @@ class RtdeServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until it goes."""
-        session = Session(writer, self._version, self._outputs, self._write)
+        session = Session(writer, self._version, self._outputs, self._write, self._used)
         self._sessions.add(session)
         try:
             while True:
@@ -146,6 +154,10 @@ class RtdeServer:
         finally:
             self._sessions.discard(session)
             session.abort()
+
+    def _used(self) -> set[str]:
+        """Names of the inputs that clients write."""
+        return {name for session in self._sessions for name in session.written}
 
     def publish(self, at_once: bool = False) -> None:
         """Send every client its sample of the present cycle."""
