@@ -195,6 +195,44 @@ def test_the_driver_survives_a_restart_and_nothing_is_held_without_an_object(nam
         assert not gripper.is_holding()
 
 
+# -- OnRobot RG2 -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["rg2", "rg2_modbus"])
+def rg2(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    options = ("--gripper", request.param, "--object-width", str(OBJECT), "--time-scale", SCALE)
+    with emulator(*options) as running:
+        yield Mounted(request.param, running, connect(request.param, running.host))
+
+
+def test_an_rg2_that_shows_an_order_late_is_waited_for(rg2: Mounted) -> None:
+    rg2.robot.fault("gripper-lag 0.6")
+    assert rg2.gripper.move(0.0, FORCE) == pytest.approx(OBJECT, abs=1e-3)
+    assert rg2.gripper.is_holding()
+    assert rg2.gripper.move(0.0, FORCE) == pytest.approx(OBJECT, abs=1e-3)
+    assert rg2.gripper.move(0.085, FORCE) == pytest.approx(0.085, abs=1e-3)
+    assert not rg2.gripper.is_holding()
+
+
+def test_an_rg2_that_never_follows_an_order_is_told_of(rg2: Mounted) -> None:
+    rg2.robot.fault("gripper-lag 3600")
+    assert rg2.gripper.move(rg2.stroke, FORCE) == pytest.approx(rg2.stroke, abs=1e-3)
+    sentence = f"{rg2.robot.host}.* does not move: 110 mm open, told to go to 20 mm"
+    with pytest.raises(VpgError, match=sentence) as caught:
+        rg2.gripper.move(0.02, FORCE)
+    assert caught.value.code is ErrorCode.MOTION_REJECTED
+
+
+def test_an_rg2_that_is_busy_is_told_to_move_when_it_is_not(rg2: Mounted) -> None:
+    """It would ignore the order."""
+    other = connect(rg2.name, rg2.robot.host)
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(other.move, 0.04, FORCE)
+        eventually(lambda: rg2.robot.state()["gripper_target"] == pytest.approx(0.04))
+        assert rg2.gripper.move(rg2.stroke, FORCE) == pytest.approx(rg2.stroke, abs=1e-3)
+        closing.result(timeout=10.0)
+
+
 # -- Robotiq ---------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,12 @@
 """OnRobot RG2 gripper through its URCap: XML-RPC on port 41414 of the robot controller."""
 
 import http.client
-import threading
 import xmlrpc.client
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from vpg_ros.devices.gripper_data import RG2 as DATA
-from vpg_ros.devices.gripper_move import no_answer, reason_of, wait_for_fingers
+from vpg_ros.devices.gripper_move import no_answer, reason_of
+from vpg_ros.devices.onrobot_move import OnRobotGripper
 from vpg_ros.errors import ErrorCode, require
 
 PORT = 41414
@@ -15,7 +14,7 @@ _NO_ANSWER = (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatErro
 _CHECK = "the robot's address, the gripper's power, and that OnRobot's URCap is installed"
 
 
-class RG2:
+class RG2(OnRobotGripper):
     """A parallel gripper; see :class:`vpg_ros.devices.interfaces.Gripper`.
 
     robot_ip: address of the controller the URCap runs on. tool: the gripper's number there.
@@ -34,27 +33,12 @@ class RG2:
         port: int = PORT,
     ) -> None:
         address = f"{robot_ip}:{port}"
-        self._name = f"RG2 gripper at {address}"
-        self._tool, self._move_timeout = tool, move_timeout
-        self._stop = threading.Event()
+        super().__init__(f"RG2 gripper at {address}", move_timeout)
+        self._tool = tool
         self._server = xmlrpc.client.ServerProxy(
             f"http://{address}", transport=_Transport(call_timeout)
         )
         self.width()
-
-    def move(self, width: float, force: float) -> float:
-        """Open or close to ``width`` m with at most ``force`` N; returns the width reached, m."""
-        DATA.check(width, force)
-        self._stop.clear()
-        millimetres = min(float(width), DATA.stroke) * 1000
-        refused = self._call("rg_grip", millimetres, float(force))
-        require(
-            refused == 0,
-            f"the {self._name} refused to move (status {refused})",
-            ErrorCode.MOTION_REJECTED,
-        )
-        wait_for_fingers(self._name, self._is_busy, self._halt, self._stop, self._move_timeout)
-        return self.width()
 
     def width(self) -> float:
         """Distance between the fingertips, m."""
@@ -64,13 +48,17 @@ class RG2:
         """Whether the fingers were stopped by an object rather than by their target."""
         return bool(self._call("rg_get_grip_detected"))
 
-    def stop(self) -> None:
-        """End a move in progress where the fingers are; it raises CANCELLED."""
-        self._stop.set()
-
     def close(self) -> None:
         """Disconnect; the gripper stays as it is."""
         self._server("close")()
+
+    def _order(self, width: float, force: float) -> None:
+        refused = self._call("rg_grip", width * 1000, float(force))
+        require(
+            refused == 0,
+            f"the {self._name} refused to move (status {refused})",
+            ErrorCode.MOTION_REJECTED,
+        )
 
     def _is_busy(self) -> bool:
         return bool(self._call("rg_get_busy"))

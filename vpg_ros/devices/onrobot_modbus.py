@@ -5,13 +5,12 @@ fingertips, whose offset is set in the Compute Box.
 """
 
 import logging
-import threading
 
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from vpg_ros.devices.gripper_data import RG2 as DATA
-from vpg_ros.devices.gripper_move import no_answer, reason_of, wait_for_fingers
+from vpg_ros.devices.gripper_move import no_answer, reason_of
+from vpg_ros.devices.onrobot_move import OnRobotGripper
 from vpg_ros.errors import ErrorCode, require
 
 PORT = 502
@@ -29,7 +28,7 @@ _CHECK = "the Compute Box's address and power, and its cable to the gripper"
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
-class RG2Modbus:
+class RG2Modbus(OnRobotGripper):
     """A parallel gripper; see :class:`vpg_ros.devices.interfaces.Gripper`.
 
     address: of the Compute Box. call_timeout: s of wall time for one answer. move_timeout: s of
@@ -46,27 +45,9 @@ class RG2Modbus:
         call_timeout: float = 2.0,
         move_timeout: float = 10.0,
     ) -> None:
-        self._name = f"RG2 gripper's Compute Box at {address}:{port}"
-        self._move_timeout = move_timeout
-        self._stop = threading.Event()
+        super().__init__(f"RG2 gripper's Compute Box at {address}:{port}", move_timeout)
         self._client = ModbusTcpClient(address, port=port, timeout=call_timeout, retries=0)
         self.width()
-
-    def move(self, width: float, force: float) -> float:
-        """Open or close to ``width`` m with at most ``force`` N; returns the width reached, m."""
-        DATA.check(width, force)
-        status = self._read(STATUS)
-        require(
-            not status & SAFETY,
-            f"the {self._name} will not move: a safety switch has tripped (status {status}); "
-            "free the fingers and switch its power off and on",
-            ErrorCode.MOTION_REJECTED,
-        )
-        self._stop.clear()
-        tenths = round(min(width, DATA.stroke) * _TENTHS_OF_MILLIMETRES)
-        self._write([int(force * _TENTHS), tenths, GRIP])
-        wait_for_fingers(self._name, self._is_busy, self._halt, self._stop, self._move_timeout)
-        return self.width()
 
     def width(self) -> float:
         """Distance between the fingertips, m."""
@@ -76,13 +57,19 @@ class RG2Modbus:
         """Whether the fingers were stopped by an object rather than by their target."""
         return bool(self._read(STATUS) & GRIP_DETECTED)
 
-    def stop(self) -> None:
-        """End a move in progress where the fingers are; it raises CANCELLED."""
-        self._stop.set()
-
     def close(self) -> None:
         """Disconnect; the gripper stays as it is."""
         self._client.close()  # type: ignore[no-untyped-call]
+
+    def _order(self, width: float, force: float) -> None:
+        status = self._read(STATUS)
+        require(
+            not status & SAFETY,
+            f"the {self._name} will not move: a safety switch has tripped (status {status}); "
+            "free the fingers and switch its power off and on",
+            ErrorCode.MOTION_REJECTED,
+        )
+        self._write([int(force * _TENTHS), round(width * _TENTHS_OF_MILLIMETRES), GRIP])
 
     def _is_busy(self) -> bool:
         return bool(self._read(STATUS) & BUSY)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from vpg_ros.sim.controller.controller import Controller
 
-_WITH_ARGUMENT = ("state", "slider FRACTION", "gripper-fault NUMBER")
+_WITH_ARGUMENT = ("state", "slider FRACTION", "gripper-fault NUMBER", "gripper-lag SECONDS")
 
 
 class Faults:
@@ -53,6 +53,9 @@ class Faults:
             return "ok"
         if name == "gripper-fault":
             self._controller.gripper.fault = int(argument)
+            return "ok"
+        if name == "gripper-lag":
+            self._controller.robot.gripper.lag = float(argument)
             return "ok"
         return f"unknown: {name}; known: {', '.join([*self._actions, *_WITH_ARGUMENT])}"
 

@@ -14,24 +14,24 @@ class GripperModel:
     """What the gripper was told and what it measures.
 
     data: of the gripper. target: m between the fingertips. force: N. width: m, measured. busy: a
-    movement is under way.
+    movement is under way. lag: s until an order is followed.
     """
 
     def __init__(self, data: GripperData = RG2) -> None:
         self.data = data
         self.target, self.force = data.stroke, data.min_force
-        self.width, self.busy = data.stroke, False
+        self.width, self.busy, self.lag = data.stroke, False, 0.0
+        self._order: tuple[float, float, float] | None = None  # time, width, force
         self._seen_width, self._seen_time, self._time = data.stroke, 0.0, -1.0
 
     def grip(self, width: float, force: float) -> None:
         """Move the fingers to ``width`` m with at most ``force`` N."""
-        self.target, self.force = width, force
-        self.busy = True
-        self._seen_width, self._seen_time = self.width, self._time
+        self._order = self._time + self.lag, width, force
+        self._begin()
 
     def stop(self) -> None:
         """Stay where the fingers are."""
-        self.target, self.busy = self.width, False
+        self.target, self.busy, self._order = self.width, False, None
 
     def measure(self, state: RobotState) -> None:
         """Take in what the world measured; the first measurement becomes the target."""
@@ -39,10 +39,18 @@ class GripperModel:
             self.target = state.gripper_width
         self._time = state.time
         self.width = state.gripper_width
+        self._begin()
         if abs(self.width - self._seen_width) > _STUCK:
             self._seen_width, self._seen_time = self.width, self._time
         stuck = self._time - self._seen_time > _STUCK_TIME
         self.busy = self.busy and not (self._reached or stuck)
+
+    def _begin(self) -> None:
+        """Follow an order that is due."""
+        if self._order is not None and self._time >= self._order[0]:
+            _, self.target, self.force = self._order
+            self.busy, self._order = True, None
+            self._seen_width, self._seen_time = self.width, self._time
 
     @property
     def holding(self) -> bool:

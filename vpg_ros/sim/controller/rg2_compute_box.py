@@ -86,7 +86,7 @@ class ComputeBox(GripperDevice):
         return WriteMultipleRegistersResponse(address=request.address, count=len(registers))
 
     def _obey(self, order: int) -> bool:
-        """Carry out an order; whether it could be."""
+        """Carry out an order, which a gripper that is busy ignores; whether it is one."""
         model = self._model
         width, force = self._written[_WIDTH] / 10_000, self._written[_FORCE] / 10
         if order == _STOP:
@@ -94,7 +94,8 @@ class ComputeBox(GripperDevice):
         elif order not in (_GRIP, _GRIP_BETWEEN_TIPS):
             return False
         elif width <= model.data.stroke and force <= model.data.max_force:
-            model.grip(width, force)
+            if not model.busy:
+                model.grip(width, force)
         else:
             return False
         return True

@@ -17,12 +17,13 @@ class GripperCalls:
         self._model = model
 
     def rg_grip(self, tool: int, width: float, force: float) -> int:
-        """Start a movement to ``width`` mm; 0 when it was accepted."""
+        """Start a movement to ``width`` mm, unless one is under way; 0 when it was accepted."""
         if not (isinstance(width, float) and isinstance(force, float)):
             raise TypeError("rg_grip takes doubles for width and force")
         if not (0.0 <= width <= RG2.stroke * 1000 and RG2.min_force <= force <= RG2.max_force):
             return _REFUSED
-        self._model.grip(width / 1000, force)
+        if not self._model.busy:
+            self._model.grip(width / 1000, force)
         return _SUCCESS
 
     def rg_stop(self, tool: int) -> int:
