@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from vpg_ros.errors import ErrorCode, VpgError
 
-POLL = 0.02  # s
+_POLL = 0.02  # s
 
 
 def wait_for_fingers(
@@ -33,7 +33,7 @@ def wait_for_fingers(
             raise VpgError(
                 ErrorCode.MOTION_TIMEOUT, f"the {name} did not end its {what} within {timeout:g} s"
             )
-        time.sleep(POLL)
+        time.sleep(_POLL)
 
 
 def no_answer(name: str, reason: str, check: str) -> NoReturn:

@@ -9,11 +9,13 @@ import time
 from abc import ABC, abstractmethod
 
 from vpg_ros.devices.gripper_data import RG2 as DATA
-from vpg_ros.devices.gripper_move import POLL, wait_for_fingers
+from vpg_ros.devices.gripper_move import wait_for_fingers
 from vpg_ros.errors import ErrorCode, VpgError
 
 _START_TIMEOUT = 0.5  # s of wall time within which an order shows
+_START_POLL = 0.005  # s, because a movement that something blocks is over soon
 _AT_GOAL = 0.002  # m from the width asked for at which there may be nothing to move
+_MOVED = 0.001  # m from where the fingers were that only a movement makes
 
 
 class OnRobotGripper(ABC):
@@ -77,13 +79,16 @@ class OnRobotGripper(ABC):
                     f"the {self._name} does not move: {start * 1000:.0f} mm open, told to go to "
                     f"{goal * 1000:.0f} mm; check that nothing else moves it or holds its fingers",
                 )
-            time.sleep(POLL)
+            time.sleep(_START_POLL)
 
     def _shows(self, start: float, goal: float) -> bool:
         """Whether an order to go from ``start`` to ``goal`` is being followed, or has been.
 
         Fingers that open may go on telling for a while of what they held.
         """
-        if self._is_busy() or abs(self.width() - goal) < _AT_GOAL:
+        if self._is_busy():
+            return True
+        width = self.width()
+        if abs(width - goal) < _AT_GOAL or abs(width - start) > _MOVED:
             return True
         return goal < start and self.is_holding()
