@@ -4,6 +4,7 @@ import socket
 import statistics
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +122,7 @@ def _remote(cell: Cell) -> Finding:
 
 def _robot_mode(cell: Cell) -> Finding:
     with Dashboard(cell.robot_ip) as dashboard:
-        mode = _after_colon(dashboard.ask("robotmode"))
+        mode = dashboard.value("robotmode")
     if mode == "RUNNING":
         return Finding("robot mode", "ok", mode)
     return Finding("robot mode", "fail", mode, "power the arm on and release its brakes")
@@ -129,7 +130,7 @@ def _robot_mode(cell: Cell) -> Finding:
 
 def _safety_mode(cell: Cell) -> Finding:
     with Dashboard(cell.robot_ip) as dashboard:
-        mode = _after_colon(dashboard.ask("safetymode"))
+        mode = dashboard.value("safetymode")
     if mode == "NORMAL":
         return Finding("safety mode", "ok", mode)
     if mode == "REDUCED":
@@ -161,8 +162,8 @@ def _gripper(cell: Cell) -> Finding:
     name = cell.motion.gripper
     if name.startswith("robotiq"):
         return _robotiq(cell.robot_ip, name)
-    gripper = grippers.get(name).connect(cell.motion.gripper_settings)
-    return Finding("gripper", "ok", f"{name}, open {gripper.width() * 1000:.0f} mm")
+    with closing(grippers.get(name).connect(cell.motion.gripper_settings)) as gripper:
+        return Finding("gripper", "ok", f"{name}, open {gripper.width() * 1000:.0f} mm")
 
 
 def _robotiq(robot_ip: str, name: str) -> Finding:
@@ -224,8 +225,3 @@ def _ros() -> Finding:
     require_ros()
     require_vpg_msgs()
     return Finding("ROS 2", "ok", "rclpy and vpg_msgs are installed")
-
-
-def _after_colon(answer: str) -> str:
-    """``Robotmode: RUNNING`` → ``RUNNING``."""
-    return answer.split(":", 1)[-1].strip()

@@ -76,11 +76,12 @@ def _lock(kind: str, name: str) -> Iterator[None]:
     folder.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder / f"{kind}-{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sentence = f"{kind} is {name}: another system on this machine uses it; choose another"
+            raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
         yield
-    except BlockingIOError:
-        sentence = f"{kind} is {name}: another system on this machine uses it; choose another"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     finally:
         os.close(descriptor)
 

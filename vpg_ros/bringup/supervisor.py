@@ -7,10 +7,11 @@ from pathlib import Path
 
 from vpg_ros.bringup.process import NodeProcess
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.system import TASK_END, NodeEntry
+from vpg_ros.system import ARM_END, TASK_END, NodeEntry
 
 READY_TIMEOUT = 90.0  # s of wall time for all nodes to come up, on a slow machine too
 TASK_TIMEOUT = TASK_END + 1.0  # s that the task may take: by then it has cut itself off
+ARM_TIMEOUT = ARM_END + 1.0  # s that the arm's may: it parks the arm where the task could not
 STOP_TIMEOUT = 4.0  # s that any other node may take to end
 PERIOD = 0.05  # s between two looks
 
@@ -93,21 +94,20 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the task first, which stops and parks the arm; then the arm's node; then the rest."""
-        task = self._processes.get(TASK)
-        if task is not None:
-            task.interrupt()
-            task.wait(TASK_TIMEOUT)
+        self._end([TASK], TASK_TIMEOUT)
+        self._end([ARM], ARM_TIMEOUT)
         # The simulator last: it is the robot that the arm's node says goodbye to.
-        self._end([name for name in self._processes if name != SIMULATOR])
-        self._end(list(self._processes))
+        self._end([name for name in self._processes if name != SIMULATOR], STOP_TIMEOUT)
+        self._end([SIMULATOR], STOP_TIMEOUT)
 
-    def _end(self, names: list[str]) -> None:
-        """Interrupt the named processes, the arm's node first, and wait for them together."""
-        deadline = time.monotonic() + STOP_TIMEOUT
-        for name in sorted(names, key=lambda name: name != ARM):
-            self._processes[name].interrupt()
-        for name in names:
-            self._processes[name].wait(deadline - time.monotonic())
+    def _end(self, names: list[str], timeout: float) -> None:
+        """Interrupt those of the named processes that run, and wait ``timeout`` s for them all."""
+        ending = [self._processes[name] for name in names if name in self._processes]
+        deadline = time.monotonic() + timeout
+        for process in ending:
+            process.interrupt()
+        for process in ending:
+            process.wait(deadline - time.monotonic())
 
     def _kill(self) -> None:
         for process in self._processes.values():

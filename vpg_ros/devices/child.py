@@ -44,7 +44,10 @@ class ChildProcess:
         readable, _, _ = select.select([self._socket], [], [], timeout)
         if not readable:
             return None
-        part = self._socket.recv(65536)
+        try:
+            part = self._socket.recv(65536)
+        except ConnectionResetError:  # it ended before it had read everything
+            part = b""
         self._buffer += part
         if not part:
             return {"broken": True}

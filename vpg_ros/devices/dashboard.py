@@ -35,6 +35,10 @@ class Dashboard:
             raise self._error(error) from None
         return self._line()
 
+    def value(self, question: str) -> str:
+        """What follows the colon of the answer, such as RUNNING of ``Robotmode: RUNNING``."""
+        return self.ask(question).partition(":")[2].strip()
+
     def __enter__(self) -> "Dashboard":
         return self
 

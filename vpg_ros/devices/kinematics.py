@@ -26,6 +26,10 @@ JOINT_NAMES = (
     "wrist_3_joint",
 )
 
+# What the maker allows (URScript manual); a cell's own limits are stricter.
+MAX_JOINT_SPEED, MAX_JOINT_ACCELERATION = 3.14, 40.0  # rad/s, rad/s²
+MAX_TOOL_SPEED, MAX_TOOL_ACCELERATION = 3.0, 150.0  # m/s, m/s²
+MAX_PAYLOAD = 20.0  # kg, of the largest model
 _ALPHA = np.array([np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0])
 _TURN = 2 * np.pi
 # EAIK answers an unreachable pose with a nearest fit; a true solution is exact to rounding.

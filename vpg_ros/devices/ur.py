@@ -7,7 +7,15 @@ from contextlib import contextmanager
 import numpy as np
 
 from vpg_ros.devices.interfaces import ArmState, MoveResult
-from vpg_ros.devices.kinematics import UR5, Kinematics
+from vpg_ros.devices.kinematics import (
+    MAX_JOINT_ACCELERATION,
+    MAX_JOINT_SPEED,
+    MAX_PAYLOAD,
+    MAX_TOOL_ACCELERATION,
+    MAX_TOOL_SPEED,
+    UR5,
+    Kinematics,
+)
 from vpg_ros.devices.ur_hold import Hold
 from vpg_ros.devices.ur_link import UrLink
 from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, apart, halt
@@ -16,10 +24,6 @@ from vpg_ros.devices.ur_recovery import INTERRUPTED, unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
 
-# What the maker allows (URScript manual); the safety gate's limits are stricter.
-MAX_JOINT_SPEED, MAX_JOINT_ACCELERATION = 3.14, 40.0  # rad/s, rad/s²
-MAX_TOOL_SPEED, MAX_TOOL_ACCELERATION = 3.0, 150.0  # m/s, m/s²
-MAX_PAYLOAD = 20.0  # kg, of the largest model
 # How far the tool may be from where its kinematics has it. Every arm is calibrated, so some mm are
 # normal; two models differ by more almost everywhere, but for a ur3 and a ur3e (9 … 30 mm).
 _MODEL_DISTANCE, _MODEL_ANGLE = 0.02, np.radians(2.0)  # m, rad

@@ -27,7 +27,7 @@ def unlock(robot_ip: str, interrupt: threading.Event) -> None:
     """
     deadline = time.monotonic() + UNLOCK_WAIT + _SPARE
     with Dashboard(robot_ip) as board:
-        while (mode := _safety_mode(board)) not in _NORMAL:
+        while (mode := board.value("safetymode")) not in _NORMAL:
             answer = _release(board, robot_ip, mode)
             if time.monotonic() > deadline:
                 sentence = f"the robot at {robot_ip} stays in {mode}: {answer}"
@@ -66,8 +66,3 @@ def _release(board: Dashboard, robot_ip: str, mode: str) -> str:
         raise VpgError(ErrorCode.PROTECTIVE_STOP, sentence)
     board.ask("close safety popup")
     return board.ask("unlock protective stop")
-
-
-def _safety_mode(board: Dashboard) -> str:
-    """Such as NORMAL, PROTECTIVE_STOP, ROBOT_EMERGENCY_STOP."""
-    return board.ask("safetymode").partition(":")[2].strip()

@@ -11,6 +11,10 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.nodes.motion_parameters import Parameters
 
 _RETRY = 0.2  # s between two attempts to reach the controller
+# Of a controller that boots: it may also close a link that is being made.
+_TRANSIENT = frozenset(
+    {ErrorCode.ARM_UNREACHABLE, ErrorCode.ARM_LINK_LOST, ErrorCode.GRIPPER_NO_ANSWER}
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Devices:
 def connect(parameters: Parameters, stop: threading.Event) -> Devices:
     """Connect to the controller, which may take ``connect_timeout`` s to come up.
 
-    Raises ARM_UNREACHABLE or GRIPPER_NO_ANSWER at the deadline or when ``stop`` is set.
+    Raises ARM_UNREACHABLE, ARM_LINK_LOST or GRIPPER_NO_ANSWER at the deadline or when ``stop`` is set.
     """
     if parameters.dry_run:
         return Devices()
@@ -40,8 +44,7 @@ def connect(parameters: Parameters, stop: threading.Event) -> Devices:
         try:
             return _connect_once(parameters)
         except VpgError as error:
-            transient = error.code in (ErrorCode.ARM_UNREACHABLE, ErrorCode.GRIPPER_NO_ANSWER)
-            if not transient or time.monotonic() > deadline or stop.wait(_RETRY):
+            if error.code not in _TRANSIENT or time.monotonic() > deadline or stop.wait(_RETRY):
                 raise
 
 

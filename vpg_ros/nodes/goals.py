@@ -104,10 +104,14 @@ class Goals:
         self._lowered = ""
         try:
             outcome = self._outcome(handle)
+            self._end(handle, error_of(outcome))
+            return self._result(outcome)
         finally:
             self._accepted = None  # or the robot would be kept when the node lets go of it
             self._taken.clear()
-        self._end(handle, error_of(outcome))
+
+    def _result(self, outcome: Outcome) -> ExecutePrimitive.Result:
+        """What a client is answered, with what was lowered where there is no error to tell."""
         result = ExecutePrimitive.Result(outcome=outcome_to_msg(outcome))
         result.error_code, result.error_msg = int(outcome.error_code), outcome.error_msg
         if not result.error_msg and self._lowered:

@@ -34,6 +34,7 @@ CAMERAS = ("topics", "realsense")
 # Share of the image's width that focal lengths and principal point may drift, as they do when a
 # camera compensates for its temperature.
 DRIFT = 0.005
+LONGEST = 600.0  # s that a capture may be told to wait
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Parameters(RealSenseParameters, WorkspaceParameters):
     calibration: str = parameter(
         f"YAML file with the camera's pose; '' listens on {POSE_TOPIC} (with topics alone)", ""
     )
-    timeout: float = parameter("longest wait for a frame, s", 8.0, low=0.01, high=600.0)
+    timeout: float = parameter("longest wait for a frame, s", 8.0, low=0.01, high=LONGEST)
     sync_tolerance: float = parameter(
         "largest difference of colour and depth stamps, s", 0.02, low=0.0, high=1.0
     )
@@ -113,6 +114,10 @@ class HeightmapNode(ManagedNode):
     def _capture(self, request: Capture.Request, response: Capture.Response) -> Capture.Response:
         """Serve ``capture``."""
         try:
+            require(
+                0.0 <= request.timeout <= LONGEST,
+                f"timeout of capture is {request.timeout:g} s; allowed: 0 … {LONGEST:g} s",
+            )
             response.heightmap = self._fresh(request.timeout or self._settings.timeout)
             self._last_error = None
             self._captures += 1

@@ -50,7 +50,7 @@ class MotionNode(ManagedNode):
         self._closed = threading.Event()
         self._leaving = threading.Event()  # set while no job may go on
         self._link_due = 0.0
-        self._goals = Goals(self, self._settings, self._end_of_goal)
+        self._goals = Goals(self, self._settings, self._end_of_job)
         linking = MutuallyExclusiveCallbackGroup()
         self.create_timer(LINK_PERIOD, self._keep_link, linking, clock=self.steady)
         self._joint_states = self.create_publisher(JointState, "joint_states", 10)
@@ -106,11 +106,13 @@ class MotionNode(ManagedNode):
     def _carried_out(self, job: Callable[[Robot], Outcome]) -> Outcome:
         """What comes of a job that a service asks for."""
         try:
-            return job(self.in_use(self._robot))
+            outcome = job(self.in_use(self._robot))
+            self._end_of_job(error_of(outcome))
+            return outcome
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
-    def _end_of_goal(self, error: VpgError | None) -> None:
+    def _end_of_job(self, error: VpgError | None) -> None:
         self._last_error = error
 
     def _keep_link(self) -> None:
@@ -178,7 +180,9 @@ class MotionNode(ManagedNode):
         ticket = robot.stop()
         threading.Thread(target=self._stop_when_hurried, args=(robot,), daemon=True).start()
         if self._settings.park_on_stop and not robot.at_home:
-            robot.park(ticket)
+            error = error_of(robot.park(ticket))
+            if error is not None:
+                raise error
 
     def _stop_when_hurried(self, robot: Robot) -> None:
         """A second Ctrl-C ends the way home too."""

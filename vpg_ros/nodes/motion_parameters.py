@@ -11,7 +11,16 @@ from vpg_ros.devices.collision import CollisionModel, KeepOut
 from vpg_ros.devices.description import expand
 from vpg_ros.devices.digital_output import BANKS, NONE, Wiring
 from vpg_ros.devices.gripper_data import GripperData
-from vpg_ros.devices.kinematics import MODELS, Kinematics, kinematics
+from vpg_ros.devices.kinematics import (
+    MAX_JOINT_ACCELERATION,
+    MAX_JOINT_SPEED,
+    MAX_PAYLOAD,
+    MAX_TOOL_ACCELERATION,
+    MAX_TOOL_SPEED,
+    MODELS,
+    Kinematics,
+    kinematics,
+)
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
@@ -37,25 +46,25 @@ class Parameters:
         "largest angle of each of the six joints, rad", name="limits.joint_limit"
     )
     joint_speed: float = parameter(
-        "largest speed of a joint, rad/s", name="limits.joint_speed", low=0.01, high=3.2
+        "largest speed of a joint, rad/s", name="limits.joint_speed", low=0.01, high=MAX_JOINT_SPEED
     )
     joint_acceleration: float = parameter(
         "largest acceleration of a joint, rad/s²",
         name="limits.joint_acceleration",
         low=0.01,
-        high=40.0,
+        high=MAX_JOINT_ACCELERATION,
     )
     tool_speed: float = parameter(
         "largest speed of the tool, whatever the move, m/s",
         name="limits.tool_speed",
         low=0.001,
-        high=3.0,
+        high=MAX_TOOL_SPEED,
     )
     tool_acceleration: float = parameter(
         "largest acceleration of the tool on a straight line, m/s²",
         name="limits.tool_acceleration",
         low=0.001,
-        high=150.0,
+        high=MAX_TOOL_ACCELERATION,
     )
     tool_force: float = parameter(
         "largest force limit that a step may ask for, N",
@@ -139,7 +148,7 @@ class Parameters:
         low=0.0,
         high=10.0,
     )
-    payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=16.0)
+    payload: float = parameter("mass of gripper and object, kg", 0.78, low=0.0, high=MAX_PAYLOAD)
     payload_cog: tuple[float, ...] = parameter(
         "centre of gravity of gripper and object in the flange's frame, x y z in m",
         (0.0, 0.0, 0.05),

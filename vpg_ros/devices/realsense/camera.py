@@ -55,7 +55,7 @@ class RealSense:
         FRAME_STALE when all it delivers is old; STOPPED when told to stop.
         """
         with self._using:
-            if self._process.poll() is not None:
+            if self._process.poll() is not None and not self._closed.is_set():
                 self._start()
             self._numbers += 1
             deadline = time.monotonic() + timeout
@@ -102,7 +102,9 @@ class RealSense:
             self._process.wait(_END)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            # One that the kernel holds, in a call to the USB device, ends when it lets go.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END)
 
     def _send(self, message: Task | Request) -> None:
         """A process that is gone shows when its answer is awaited."""
