@@ -97,6 +97,15 @@ def test_the_heightmap_is_of_a_frame_newer_than_the_request():
         assert response.heightmap.header.frame_id == "base"
 
 
+@pytest.mark.parametrize("timeout", [-1.0, float("inf"), float("nan")])
+def test_no_picture_is_waited_for_without_an_end(timeout):
+    with graph() as driver:
+        response = capture(driver, timeout)
+        assert response.error_code == ErrorCode.PARAMETER_INVALID
+        assert "timeout of capture" in response.error_msg
+        assert "allowed: 0 … 600 s" in response.error_msg
+
+
 def test_the_picture_is_shown_to_whoever_looks():
     with graph() as driver:
         seen = []

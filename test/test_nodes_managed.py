@@ -113,6 +113,35 @@ def test_a_gripper_is_let_go_of_and_taken_again():
         assert client.run(grasp(scene())).result.outcome.success
 
 
+def test_an_arm_that_is_not_in_use_stays_where_it_is_when_its_node_ends():
+    with emulator("--time-scale", "4") as robot:
+        parked = {"park_on_stop": True}
+        with waiting_motion_node(robot.host, **parked) as (_, _, manager), activated(manager) as it:
+            goal = approaching(robot, it)
+            assert manager.change("deactivate")
+            assert result(goal.get_result_async()).result.error_code == ErrorCode.CANCELLED
+            stopped = off_home(robot)
+        assert off_home(robot) == stopped > 0.05
+
+
+def test_the_diagnostics_tell_a_stop_of_an_idle_arm_and_its_end():
+    with (
+        emulator("--time-scale", "4") as robot,
+        waiting_motion_node(robot.host) as (_, _, manager),
+        activated(manager) as client,
+    ):
+
+        def told(level: bytes) -> bool:
+            return bool(manager.told) and manager.told[-1].level == level
+
+        eventually(lambda: told(DiagnosticStatus.OK))
+        robot.fault("pstop")
+        eventually(lambda: told(DiagnosticStatus.ERROR))
+        assert "protective stop" in manager.told[-1].message
+        assert client.recover().success
+        eventually(lambda: told(DiagnosticStatus.OK))
+
+
 def test_no_recovery_goes_on_once_the_node_is_deactivated():
     with (
         emulator("--time-scale", "4") as robot,

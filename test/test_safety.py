@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vpg_ros import primitives
+from vpg_ros.devices import grippers
 from vpg_ros.devices.collision import CollisionModel, KeepOut
 from vpg_ros.devices.description import expand
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, MODELS, UR5, kinematics
@@ -16,6 +17,9 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove, Step
+from vpg_ros.nodes.motion_parameters import Parameters
+from vpg_ros.nodes.parameter_file import load
+from vpg_ros.resources import resource
 from vpg_ros.sim.client import Client
 from vpg_ros.sim.robot import _load
 
@@ -204,6 +208,33 @@ def test_primitives_pass_all_over_the_workspace(
     for rotation in range(0, primitive.rotations, 3):
         action = primitive.action(*corner, rotation, heightmap)
         GATE.check(primitive.motion(action, heightmap), HOME_JOINTS)
+
+
+@pytest.mark.parametrize("gripper", grippers.NAMES)
+@pytest.mark.parametrize("name", primitives.names())
+def test_every_gripper_can_do_what_primitives_ask_of_it(name: str, gripper: str) -> None:
+    heightmap = standing((112, 112), 0.05)
+    given = {"robot_ip": "", "gripper": gripper, "limits.gripper_force": 40.0}
+    cell = load(Parameters, resource("config/real.yaml"), "motion_node", given)
+    primitive = primitives.get(name)
+    motion = primitive.motion(primitive.action(112, 112, 0, heightmap), heightmap)
+    sent = cell.gate.check(motion, cell.gate.home)
+    for step in (*sent.steps, *sent.retreat):
+        if isinstance(step, GripperMove):
+            cell.gripper_data.check(step.width, step.force)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("table_z", [-0.1, 0.02, 0.05, 0.1])
+def test_a_table_may_lie_above_or_below_the_arm_s_foot(model: str, table_z: float) -> None:
+    arm = kinematics(model)
+    reach = -(arm.a[1] + arm.a[2])
+    space = CollisionModel(description(model), table_z, (), LIMITS.gripper_width)
+    above = arm.inverse(tool_down(-0.65 * reach, 0.1, table_z + 0.1, 0.5), HOME_JOINTS)
+    assert space.first(above[None]) is None
+    dipped = arm.inverse(tool_down(-0.65 * reach, 0.1, table_z - 0.02, 0.5), HOME_JOINTS)
+    collision = space.first(dipped[None])
+    assert collision is not None and collision.other == "the table"
 
 
 def test_what_stands_too_tall_in_a_far_corner_is_refused_before_the_arm_moves() -> None:

@@ -23,6 +23,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from test_bringup import EASY, running
 
+from vpg_ros import primitives
 from vpg_ros.resources import resource
 from vpg_ros.system import SYSTEMS
 
@@ -100,6 +101,10 @@ def unplug_camera(observer: Node, executor: SingleThreadedExecutor) -> None:
 
 def test_the_graph_of_a_running_system_is_what_the_policy_allows(tmp_path):
     rights = allowed()
+    maps = {f"/value_maps/{name}" for name in primitives.names()}
+    for node, verb in (("inference_node", "publish"), ("task_node", "subscribe")):
+        assert maps == {right[2] for right in rights if right[:2] == (node, verb)} & maps, node
+    other_maps = maps - {f"/value_maps/{name}" for name in primitives.DEFAULT_REPERTOIRE}
     learning = ("--learn", "--learn-dir", str(tmp_path / "learning"), "--policy", "network")
     with running(tmp_path / "run", *EASY, *learning) as run:
         domain = int(run.place()[0])
@@ -117,6 +122,7 @@ def test_the_graph_of_a_running_system_is_what_the_policy_allows(tmp_path):
                 if name != OBSERVER
             }
     assert seen - rights == set(), "these are not allowed"
+    seen |= {right for right in rights if right[2] in other_maps}
     assert rights - seen == set(), "these are allowed, but nobody uses them"
     nodes = {node.name: node for make in SYSTEMS.values() for node in make().nodes}
     assert enclaves.items() <= {name: node.enclave for name, node in nodes.items()}.items()

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from fixtures_controller import Emulator, emulator, eventually, free_host
 
+from vpg_ros.devices import ur_control
+from vpg_ros.devices.child import ChildProcess
 from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.interfaces import MoveEnd
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5, kinematics
@@ -516,6 +518,19 @@ def test_the_program_stops_when_its_driver_is_killed_before_it_reads_an_answer(
     )
     subprocess.run([sys.executable, "-c", program, robot.host], check=False)
     robot.until("runtime", "STOPPED")
+
+
+def test_a_control_process_that_is_killed_with_something_unread_is_a_lost_link(
+    robot: Emulator, arm: URArm
+) -> None:
+    """Its end is then told by a reset, not by an end of file."""
+    arm.disconnect()
+    child = ChildProcess(ur_control.__file__, robot.host)
+    eventually(lambda: child.answer(0.1) is not None)
+    os.kill(child._process.pid, signal.SIGSTOP)
+    child.beat()
+    child.kill()
+    assert child.answer(1.0) == {"broken": True}
 
 
 def test_a_driver_held_up_for_longer_than_the_controller_waits(robot: Emulator, arm: URArm) -> None:

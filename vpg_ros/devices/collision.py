@@ -17,6 +17,9 @@ from vpg_ros.shapes import Box, Cylinder, Shape
 
 # Half the side and the height of the block that stands for the table, m.
 _TABLE_REACH, _TABLE_DEPTH = 3.0, 1.0
+# m above the arm's foot from which on the table must leave room for it, and half that room's side:
+# shoulder and upper arm turn in it, below the table's top.
+_SUNK, _ROOM = 0.03, 0.30
 # m that a link may be below the table: the fingertips may touch it.
 _TABLE_TOLERANCE = 0.001
 _BASE, _SHOULDER = "base_link_inertia", "shoulder_link"
@@ -77,7 +80,7 @@ class CollisionModel:
         self._finger = gripper_width / 2
         shapes = collision_shapes(urdf)
         arm = [_body(link, shape) for link, group in shapes.items() for shape in group]
-        cell = [_table(table_z), *map(_box, keep_out)]
+        cell = [*_table(table_z), *map(_box, keep_out)]
         self._bodies = [*arm, *cell]
         self._pairs = _own_pairs(arm, self._joints) + _cell_pairs(arm, cell)
 
@@ -147,10 +150,15 @@ def _box(box: KeepOut) -> _Body:
     )
 
 
-def _table(table_z: float) -> _Body:
-    top = table_z - _TABLE_TOLERANCE
-    low = (-_TABLE_REACH, -_TABLE_REACH, top - _TABLE_DEPTH)
-    return _box(KeepOut(_TABLE, low, (_TABLE_REACH, _TABLE_REACH, top)))
+def _table(table_z: float) -> list[_Body]:
+    """One block that the arm stands on, or four around an arm that stands lower."""
+    top, far, near = table_z - _TABLE_TOLERANCE, _TABLE_REACH, _ROOM
+    areas = [((-far, -far), (far, far))]
+    if table_z > _SUNK:
+        left, right = ((-far, -far), (-near, far)), ((near, -far), (far, far))
+        areas = [left, right, ((-near, -far), (near, -near)), ((-near, near), (near, far))]
+    bottom = top - _TABLE_DEPTH
+    return [_box(KeepOut(_TABLE, (*low, bottom), (*high, top))) for low, high in areas]
 
 
 def _bounds(places: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,8 @@ class Rate:
     """One number of a step that has a limit.
 
     field: of the step. limit: field of :class:`vpg_ros.devices.safety.Limits`. name, unit: in
-    words. may_be_zero: whether 0 means something.
+    words. may_be_zero: whether 0 means something. least: field of Limits that it is raised to, if
+    any.
     """
 
     field: str
@@ -19,6 +20,7 @@ class Rate:
     name: str
     unit: str
     may_be_zero: bool = False
+    least: str = ""
 
     def of(self, step: Step) -> float:
         """Its value in ``step``."""
@@ -36,7 +38,7 @@ _LINEAR = (
 )
 _GRIPPER = (
     Rate("width", "gripper_width", "gripper width", "m", may_be_zero=True),
-    Rate("force", "gripper_force", "gripper force", "N", may_be_zero=True),
+    Rate("force", "gripper_force", "gripper force", "N", True, "least_gripper_force"),
 )
 
 
@@ -50,7 +52,7 @@ def rates_of(step: Step) -> tuple[Rate, ...]:
 
 
 def changes(asked: Motion, sent: Motion) -> str:
-    """What of ``asked`` was lowered in ``sent``, in words; "" for nothing."""
+    """Which rates of ``asked`` are others in ``sent``, in words; "" for none."""
     pairs = zip((*asked.steps, *asked.retreat), (*sent.steps, *sent.retreat), strict=True)
     words = [
         f"{step.phase}: {rate.name} {rate.of(lowered):g} {rate.unit} instead of {rate.of(step):g}"

@@ -2,8 +2,8 @@
 
 A Motion that goes where it must not is refused whole, with the code and a sentence that names the
 step, the bound, the value and what is allowed. Speeds, accelerations, forces and widths beyond a
-limit are lowered to it instead, and the gate returns what is really sent. None of the bounds has a
-default.
+limit are lowered to it instead, a force that the gripper is too strong for is raised, and the gate
+returns what is really sent. None of the bounds has a default.
 """
 
 import math
@@ -31,8 +31,8 @@ from vpg_ros.motion import (
     VerifyGrasp,
 )
 
-# Limits that may be below 0.
-_SIGNED = ("box_min", "box_max", "table_z")
+# Limits that need not be above 0.
+_SIGNED = ("box_min", "box_max", "table_z", "least_gripper_force")
 # m that a point on the way may be outside the box: that is rounding.
 _SLACK = 1e-4
 _SMALLEST_LEVER = 1e-6  # m for 1 rad: a move that does not move the tool has none
@@ -46,7 +46,8 @@ class Limits:
     box_min, box_max: corners of the box the tool may be in, m. table_z: height of the table, m; the
     tool and the arm stay above it. joint_limit: |angle| of each of the six joints, rad.
     joint_speed, joint_acceleration: rad/s, rad/s². tool_speed: m/s, of moves in joint space too.
-    tool_acceleration: m/s². tool_force: N. gripper_width: m. gripper_force: N.
+    tool_acceleration: m/s². tool_force: N. gripper_width: m. gripper_force: N, and the least that
+    the gripper can be told.
     """
 
     box_min: tuple[float, float, float]
@@ -60,6 +61,7 @@ class Limits:
     tool_force: float
     gripper_width: float
     gripper_force: float
+    least_gripper_force: float = 0.0
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -278,7 +280,8 @@ class SafetyGate:
             f"allowed: 0 … {most:g} {rate.unit}",
             ErrorCode.MOTION_REJECTED,
         )
-        return min(value * self.speed_scale if rate.field == "speed" else value, most)
+        least = float(getattr(self.limits, rate.least)) if rate.least else 0.0
+        return max(least, min(value * self.speed_scale if rate.field == "speed" else value, most))
 
 
 def _lever(way: FloatArray, points: FloatArray) -> float:

@@ -35,7 +35,8 @@ class Devices:
 def connect(parameters: Parameters, stop: threading.Event) -> Devices:
     """Connect to the controller, which may take ``connect_timeout`` s to come up.
 
-    Raises ARM_UNREACHABLE, ARM_LINK_LOST or GRIPPER_NO_ANSWER at the deadline or when ``stop`` is set.
+    Raises ARM_UNREACHABLE, ARM_LINK_LOST or GRIPPER_NO_ANSWER at the deadline, or when ``stop`` is
+    set.
     """
     if parameters.dry_run:
         return Devices()

@@ -143,7 +143,10 @@ class MotionNode(ManagedNode):
 
     def _state(self) -> tuple[VpgError | None, dict[str, str]]:
         """For the diagnostics."""
-        return self.trouble or self._last_error, {"state": self.state, "busy": str(self._is_busy)}
+        robot = self._robot
+        refused = None if robot is None else robot.refusal
+        error = self.trouble or refused or self._last_error
+        return error, {"state": self.state, "busy": str(self._is_busy)}
 
     @property
     def _is_busy(self) -> bool:
@@ -165,10 +168,10 @@ class MotionNode(ManagedNode):
         return 0
 
     def close(self) -> None:
-        """Stop the arm, take it home where that is wanted, and disconnect."""
+        """Stop the arm, take it home where that is wanted and the node was active, disconnect."""
         try:
-            if self._robot is not None:
-                self._take_home(self._robot)
+            if self._goals.robot is not None:
+                self._take_home(self._goals.robot)
         except VpgError as error:
             self.get_logger().warning(f"not parked: {error.sentence}")
         finally:

@@ -196,6 +196,7 @@ class Parameters:
             tool_force=self.tool_force,
             gripper_width=min(self.gripper_width, data.stroke),
             gripper_force=min(self.gripper_force, data.max_force),
+            least_gripper_force=data.min_force,
         )
 
     @property

@@ -64,6 +64,16 @@ class Robot:
         """Whether every joint is where HomeMove goes."""
         return bool(np.abs(self.state.joints - self._gate.home).max() < AT_HOME)
 
+    @property
+    def refusal(self) -> VpgError | None:
+        """Why no motion may begin now: a lost link, a safety stop, a person; None where one may."""
+        try:
+            if self._arm is not None:
+                self._arm.check_ready()
+        except VpgError as error:
+            return error
+        return None
+
     def allows(self, motion: Motion) -> bool:
         """Whether ``motion``, begun where the arm is now, passes the safety gate."""
         try:
