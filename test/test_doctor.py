@@ -16,6 +16,7 @@ from vpg_ros.devices.dashboard import PORT
 from vpg_ros.devices.gripper_data import RG2
 from vpg_ros.devices.handeye import EYE_TO_HAND
 from vpg_ros.devices.kinematics import HOME_JOINTS, kinematics
+from vpg_ros.devices.realsense import LiveCamera
 from vpg_ros.devices.ur import URArm
 from vpg_ros.geometry import Pose, point_text
 from vpg_ros.resources import resource
@@ -136,6 +137,25 @@ def test_a_dashboard_that_never_answers_fails_in_words(capsys):
         _, findings = examine(capsys, "--robot-ip", host)
     assert findings["robot mode"]["level"] == "fail"
     assert "does not answer" in findings["robot mode"]["found"]
+
+
+def test_the_camera_is_asked_for_the_pictures_that_the_parameter_file_names(
+    tmp_path, monkeypatch, capsys
+):
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    own = {"fps": 6, "height": 240, "warm_up": 3, "connect_timeout": 20.0}
+    content["/**/heightmap_node"]["ros__parameters"]["realsense"] |= own
+    path = tmp_path / "cell.yaml"
+    path.write_text(yaml.safe_dump(content))
+
+    def probe(source, settings, timeout):
+        assert source == LiveCamera("7", 640, 240, 6)
+        assert settings.warm_up == 3 and timeout == 20.0
+        return "seen"
+
+    monkeypatch.setattr("vpg_ros.devices.realsense.probe", probe)
+    _, findings = examine(capsys, "--robot-ip", free_host(), "--params", str(path), "--serial", "7")
+    assert told(findings["camera"]) == ("ok", "seen")
 
 
 def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):

@@ -16,7 +16,6 @@ from vpg_ros.devices.dashboard import Dashboard
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import point_text
-from vpg_ros.system import PARAMS, real
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -183,9 +182,11 @@ def _robotiq(robot_ip: str, name: str) -> Finding:
 
 def _camera(cell: Cell) -> Finding:
     from vpg_ros.devices.realsense import probe
+    from vpg_ros.nodes.realsense_parameters import of_connected
 
-    told = real().told({PARAMS: str(cell.parameters)})
-    return Finding("camera", "ok", probe(cell.serial or told.get("camera_serial", "")))
+    told = of_connected(cell.parameters, cell.serial)
+    found = probe(told.source, told.driver_settings, told.connect_timeout)
+    return Finding("camera", "ok", found)
 
 
 def _calibration(cell: Cell) -> Finding:
