@@ -15,7 +15,7 @@ from vpg_ros.cli.calibrate import calibrate
 from vpg_ros.cli.main import main
 from vpg_ros.devices.board import Board, Corners, project
 from vpg_ros.devices.calibrate import Calibration, Plan
-from vpg_ros.devices.calibration import Quality, load_camera_pose, load_quality, save
+from vpg_ros.devices.calibration import Quality, load_camera_pose, load_home, load_quality, save
 from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.description import expand
 from vpg_ros.devices.handeye import EYE_IN_HAND, EYE_TO_HAND, MOUNTINGS, View, known, solve
@@ -114,6 +114,8 @@ def test_the_known_pose_comes_back_from_noisy_pictures(mounting: str, tmp_path: 
     assert quality is not None and quality.views == 20 and quality.mounting == mounting
     assert quality.residual < 0.5 and quality.position_sigma < 0.001 and quality.age < 0.1
     assert ("camera_on_tool" in yaml.safe_load(output.read_text())) == on_tool
+    home = load_home(output)
+    assert np.array_equal(home, HOME_JOINTS) if on_tool else home is None
     assert cv2.imread(str(output.with_suffix(".png"))).shape == (7 * 360, 3 * 480, 3)
     end = HOME_JOINTS if on_tool else start
     assert np.abs(cell.joints - end).max() < 0.02, "the arm is not where it belongs"

@@ -194,7 +194,9 @@ def save(record: "Record", output: Path) -> None:
     from vpg_ros.devices import calibration
 
     result = record.result
-    on_tool = result.camera if result.mounting == EYE_IN_HAND else None
+    on_tool = None
+    if result.mounting == EYE_IN_HAND:
+        on_tool = calibration.OnTool(result.camera, record.home)
     quality = calibration.Quality(
         result.mounting,
         datetime.now(UTC).isoformat(timespec="seconds"),
