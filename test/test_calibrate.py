@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -14,12 +15,13 @@ from vpg_ros.cli.calibrate import calibrate
 from vpg_ros.cli.main import main
 from vpg_ros.devices.board import Board, Corners, project
 from vpg_ros.devices.calibrate import Calibration, Plan
-from vpg_ros.devices.calibration import Quality, load_camera_pose, load_quality, save
+from vpg_ros.devices.calibration import Quality, load_camera_pose, load_home, load_quality, save
 from vpg_ros.devices.collision import CollisionModel
 from vpg_ros.devices.description import expand
 from vpg_ros.devices.handeye import EYE_IN_HAND, EYE_TO_HAND, MOUNTINGS, View, known, solve
 from vpg_ros.devices.interfaces import MoveResult
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
+from vpg_ros.devices.realsense import LiveCamera
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, look_at, tool_down
@@ -112,6 +114,8 @@ def test_the_known_pose_comes_back_from_noisy_pictures(mounting: str, tmp_path: 
     assert quality is not None and quality.views == 20 and quality.mounting == mounting
     assert quality.residual < 0.5 and quality.position_sigma < 0.001 and quality.age < 0.1
     assert ("camera_on_tool" in yaml.safe_load(output.read_text())) == on_tool
+    home = load_home(output)
+    assert np.array_equal(home, HOME_JOINTS) if on_tool else home is None
     assert cv2.imread(str(output.with_suffix(".png"))).shape == (7 * 360, 3 * 480, 3)
     end = HOME_JOINTS if on_tool else start
     assert np.abs(cell.joints - end).max() < 0.02, "the arm is not where it belongs"
@@ -348,6 +352,37 @@ def test_a_bad_value_in_the_parameter_file_is_told_with_what_is_allowed(
     assert main(["calibrate", *given]) == 1
     told = capsys.readouterr().err
     assert words in told and len(told.splitlines()) == 1
+
+
+def test_the_camera_is_told_what_the_parameter_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording that the cell plays shows no board: the camera itself is meant."""
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    content["/**/heightmap_node"]["ros__parameters"]["realsense"] |= {
+        "serial": 123,
+        "fps": 15,
+        "width": 848,
+        "stall": 4.0,
+        "connect_timeout": 20.0,
+        "recording": "yesterday.db3",
+    }
+    path = tmp_path / "cell.yaml"
+    path.write_text(yaml.safe_dump(content))
+    told = {}
+
+    def connect(source, settings, timeout):
+        told.update(source=source, stall=settings.stall, timeout=timeout)
+        raise VpgError(ErrorCode.CAMERA_MISSING, "none")
+
+    monkeypatch.setattr("vpg_ros.devices.realsense.RealSense", connect)
+    monkeypatch.setattr("vpg_ros.nodes.connect.connect_arm", lambda _: Mock())
+    monkeypatch.setattr("os._exit", lambda _: None)
+    given = ["--robot-ip", "127.99.0.1", "--output", str(tmp_path / "out.yaml")]
+    main(["calibrate", *given, "--params", str(path)])
+    assert told == {"source": LiveCamera("123", 848, 480, 15), "stall": 4.0, "timeout": 20.0}
+    main(["calibrate", *given, "--params", str(path), "--serial", "7"])
+    assert told["source"].serial == "7"
 
 
 def test_a_missing_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

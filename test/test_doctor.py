@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from fixtures_controller import emulator, free_host
 
 from vpg_ros.bringup.findings import Check, Finding, run_all
 from vpg_ros.cli.main import main
-from vpg_ros.devices.calibration import Quality, save
+from vpg_ros.devices.calibration import OnTool, Quality, save
 from vpg_ros.devices.dashboard import PORT
 from vpg_ros.devices.gripper_data import RG2
-from vpg_ros.devices.handeye import EYE_TO_HAND
+from vpg_ros.devices.handeye import EYE_IN_HAND, EYE_TO_HAND
 from vpg_ros.devices.kinematics import HOME_JOINTS, kinematics
+from vpg_ros.devices.realsense import LiveCamera
 from vpg_ros.devices.ur import URArm
 from vpg_ros.geometry import Pose, point_text
 from vpg_ros.resources import resource
@@ -29,8 +31,6 @@ def robot():
 
 @pytest.fixture
 def calibration(tmp_path: Path) -> Path:
-    from datetime import UTC, datetime
-
     path = tmp_path / "cell.yaml"
     made = datetime.now(UTC).isoformat()
     save(path, Pose((-0.7, 0.0, 0.8)), Quality(EYE_TO_HAND, made, 20, 0.3, 1e-4, 1e-4))
@@ -136,6 +136,46 @@ def test_a_dashboard_that_never_answers_fails_in_words(capsys):
         _, findings = examine(capsys, "--robot-ip", host)
     assert findings["robot mode"]["level"] == "fail"
     assert "does not answer" in findings["robot mode"]["found"]
+
+
+def test_the_camera_is_asked_for_the_pictures_that_the_parameter_file_names(
+    tmp_path, monkeypatch, capsys
+):
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    own = {"fps": 6, "height": 240, "warm_up": 3, "connect_timeout": 20.0}
+    content["/**/heightmap_node"]["ros__parameters"]["realsense"] |= own
+    path = tmp_path / "cell.yaml"
+    path.write_text(yaml.safe_dump(content))
+
+    def probe(source, settings, timeout):
+        assert source == LiveCamera("7", 640, 240, 6)
+        assert settings.warm_up == 3 and timeout == 20.0
+        return "seen"
+
+    monkeypatch.setattr("vpg_ros.devices.realsense.probe", probe)
+    _, findings = examine(capsys, "--robot-ip", free_host(), "--params", str(path), "--serial", "7")
+    assert told(findings["camera"]) == ("ok", "seen")
+
+
+def test_a_camera_on_the_tool_is_known_at_one_home_alone(tmp_path, capsys):
+    path, now = tmp_path / "calibration.yaml", datetime.now(UTC).isoformat()
+    quality = Quality(EYE_IN_HAND, now, 20, 0.3, 1e-4, 1e-4)
+    content = yaml.safe_load(resource("config/real.yaml").read_text())
+    home = content["/**/motion_node"]["ros__parameters"]["home"]
+
+    def level(of: OnTool) -> tuple[str, str]:
+        save(path, Pose((-0.7, 0.0, 0.8)), quality, of)
+        _, findings = examine(capsys, "--robot-ip", host, "--calibration", str(path))
+        return findings["calibration"]["level"], findings["calibration"]["found"]
+
+    camera, host = Pose((0.05, -0.07, -0.12)), free_host()
+    assert level(OnTool(camera, tuple(home)))[0] == "ok"
+    assert level(OnTool(camera, ()))[0] == "warn"  # a file of an earlier version
+    moved = (home[0], home[1] + 0.1, *home[2:])
+    failed, words = level(OnTool(camera, moved))
+    assert failed == "fail" and "home of motion_node is [-1.103, -1.3806" in words
+    assert main(["real", "--robot-ip", host, "--calibration", str(path)]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_limits_that_are_missing_or_forbid_home_fail(tmp_path, capsys):

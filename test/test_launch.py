@@ -61,12 +61,29 @@ def test_the_parameter_file_comes_before_defaults_and_after_what_is_given(tmp_pa
     file = tmp_path / "cell.yaml"
     file.write_text(json.dumps({"/**/motion_node": {"ros__parameters": own}}))
     context = LaunchContext()
-    given = {"robot_ip": "192.0.2.1", "calibration": "c.yaml", "params": str(file)}
+    camera = tmp_path / "c.yaml"
+    camera.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
+    given = {"robot_ip": "192.0.2.1", "calibration": str(camera), "params": str(file)}
     context.launch_configurations.update(given | {"gripper": "rg2"})
     for entity in description("real").entities[: 1 + len(SYSTEMS["real"]().arguments)]:
         entity.execute(context)
     found = context.launch_configurations
     assert (found["dry_run"], found["robot_model"], found["gripper"]) == ("true", "ur3e", "rg2")
+
+
+def test_a_camera_on_the_tool_with_another_home_is_refused_before_any_node(tmp_path):
+    from vpg_ros.devices.calibration import OnTool, Quality, save
+    from vpg_ros.errors import VpgError
+    from vpg_ros.geometry import Pose
+
+    camera, made = tmp_path / "c.yaml", "2026-01-01T00:00:00+00:00"
+    on_tool = OnTool(Pose((0.0, 0.0, 0.0)), (0.0,) * 6)
+    quality = Quality("eye_in_hand", made, 20, 0.3, 1e-4, 1e-4)
+    save(camera, Pose((0.0, 0.0, 1.0)), quality, on_tool)
+    context = LaunchContext()
+    context.launch_configurations.update({"robot_ip": "192.0.2.1", "calibration": str(camera)})
+    with pytest.raises(VpgError, match="calibrate again, or set it back"):
+        description("real").entities[0].execute(context)
 
 
 def test_launching_with_a_wrong_choice_fails():

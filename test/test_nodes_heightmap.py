@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
@@ -15,7 +16,7 @@ from vpg_msgs.srv import Capture
 
 from vpg_ros.errors import ErrorCode
 from vpg_ros.frame import Intrinsics
-from vpg_ros.geometry import look_at
+from vpg_ros.geometry import Pose, look_at
 from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_from_msg,
@@ -45,7 +46,7 @@ class FakeDriver(Node):
     def __init__(self, with_pose: bool = True) -> None:
         super().__init__("camera")
         self.depth, self.age, self.running = scene(), 0.0, True
-        self.intrinsics = INTRINSICS
+        self.intrinsics, self.lens = INTRINSICS, ("plumb_bob", [0.0] * 5)
         self._images = {
             topic: self.create_publisher(kind, topic, qos_profile_sensor_data)
             for topic, kind in (
@@ -69,6 +70,7 @@ class FakeDriver(Node):
             image_to_msg(self.depth, stamp, "camera_color_optical_frame"),
             intrinsics_to_msg(self.intrinsics, stamp, "camera_color_optical_frame"),
         )
+        messages[-1].distortion_model, messages[-1].d = self.lens
         for publisher, message in zip(self._images.values(), messages, strict=True):
             publisher.publish(message)
 
@@ -169,6 +171,37 @@ def test_another_camera_in_the_middle_of_a_run_is_refused_until_the_first_is_bac
         driver.intrinsics = replace(INTRINSICS, fx=INTRINSICS.fx * 1.002)
         response = capture(driver)
         assert response.error_code == ErrorCode.OK, response.error_msg
+
+
+@pytest.mark.parametrize("more", [("plumb_bob", [0.0]), ("rational_polynomial", [0.0] * 4)])
+def test_a_lens_that_distorts_is_taken_out_of_the_pictures(more):
+    """A box near the workspace's edge, which the lens draws a centimetre further in."""
+    model, rest = more
+    distortion = [-0.6, 0.05, 0.001, -0.001]
+    x, y = -0.34, 0.10
+    where = np.array([(POSE.inverse() @ Pose((x, y, BOX_TOP))).position])
+    matrix = np.array([[300.0, 0.0, 159.5], [0.0, 300.0, 119.5], [0.0, 0.0, 1.0]])
+    pixels, _ = cv2.projectPoints(where, np.zeros(3), np.zeros(3), matrix, np.array(distortion))
+    column, row = np.rint(pixels.reshape(2)).astype(int)
+    with graph() as driver:
+        driver.lens = (model, [*distortion, *rest])
+        driver.depth = np.full((240, 320), TABLE, np.float32)
+        driver.depth[row - 5 : row + 6, column - 5 : column + 6] = TABLE - BOX_TOP
+        response = capture(driver)
+        assert response.error_code == ErrorCode.OK, response.error_msg
+        heightmap = heightmap_from_msg(response.heightmap)
+        rows, columns = np.nonzero(heightmap.height > BOX_TOP / 2)
+        expected = heightmap.workspace.to_pixel(x, y)
+        assert (rows.mean(), columns.mean()) == pytest.approx(expected, abs=1.5)
+
+
+@pytest.mark.parametrize("lens", [("equidistant", [0.1] * 4), ("plumb_bob", [0.1] * 3)])
+def test_a_lens_of_an_unknown_kind_is_refused(lens):
+    with graph() as driver:
+        driver.lens = lens
+        response = capture(driver)
+        assert response.error_code == ErrorCode.INTRINSICS_CHANGED
+        assert f"is {lens[0]!r} with {len(lens[1])} coefficients; allowed" in response.error_msg
 
 
 def test_without_a_pose_the_calibration_is_missing():

@@ -605,7 +605,7 @@ def test_the_process_does_not_outlive_its_owner(recording):
 def test_probing_a_camera_that_is_not_there_says_so_at_once():
     begin = time.monotonic()
     with pytest.raises(VpgError, match="no RealSense camera with serial 'none' is connected"):
-        probe("none", timeout=60.0)
+        probe(LiveCamera("none"), Settings(), timeout=60.0)
     assert time.monotonic() - begin < 30.0
 
 

@@ -15,6 +15,7 @@ from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from vpg_ros.bringup.check import check_calibration
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.resources import resource
 from vpg_ros.system import PARAMS, SIMULATOR_END, Argument, NodeEntry, System, as_text
@@ -45,7 +46,10 @@ def _tell(context: LaunchContext, system: System) -> None:
 
     Raises before any node starts: launch would go on without a parameter file.
     """
-    context.launch_configurations.update(system.told(context.launch_configurations))
+    told = system.told(context.launch_configurations)
+    if told.get("calibration"):
+        check_calibration(system, told)
+    context.launch_configurations.update(told)
 
 
 def _argument(argument: Argument) -> DeclareLaunchArgument:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from vpg_ros.devices.calibration import load_camera_pose
+from vpg_ros.bringup.model import motion_parameters
+from vpg_ros.devices.calibration import load_home, require_home
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.installation import require_ros, require_vpg_msgs
 from vpg_ros.system import System, Value
@@ -25,4 +26,12 @@ def check(system: System, values: Mapping[str, Value]) -> None:
 
         check_scene(str(values["scene"]), int(values["objects"]))
     else:
-        load_camera_pose(Path(str(values["calibration"])))
+        check_calibration(system, values)
+
+
+def check_calibration(system: System, values: Mapping[str, Value]) -> None:
+    """Raise CALIBRATION_MISSING unless the file says where the camera is, with this home."""
+    path = Path(str(values["calibration"]))
+    made = load_home(path)
+    if made is not None:
+        require_home(path, made, motion_parameters(system, values).gate.home)

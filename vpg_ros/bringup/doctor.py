@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from vpg_ros.bringup.findings import Check, Finding
 from vpg_ros.devices import calibration, grippers, robotiq
 from vpg_ros.devices.dashboard import Dashboard
+from vpg_ros.devices.handeye import EYE_IN_HAND
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import point_text
-from vpg_ros.system import PARAMS, real
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -183,9 +183,11 @@ def _robotiq(robot_ip: str, name: str) -> Finding:
 
 def _camera(cell: Cell) -> Finding:
     from vpg_ros.devices.realsense import probe
+    from vpg_ros.nodes.realsense_parameters import of_connected
 
-    told = real().told({PARAMS: str(cell.parameters)})
-    return Finding("camera", "ok", probe(cell.serial or told.get("camera_serial", "")))
+    told = of_connected(cell.parameters, cell.serial)
+    found = probe(told.source, told.driver_settings, told.connect_timeout)
+    return Finding("camera", "ok", found)
 
 
 def _calibration(cell: Cell) -> Finding:
@@ -194,12 +196,20 @@ def _calibration(cell: Cell) -> Finding:
         return Finding(name, "warn", "--calibration is not given", "name the file to check it")
     camera = calibration.load_camera_pose(cell.calibration)
     quality = calibration.load_quality(cell.calibration)
+    made = calibration.load_home(cell.calibration)
+    if made is not None:
+        calibration.require_home(cell.calibration, made, cell.motion.gate.home)
     found = f"camera at {point_text(camera.position)} m"
     if quality is None:
         return Finding(name, "warn", f"{found}, by hand", "measure it with `vpg calibrate`")
     found += f", {quality.residual:.2f} px, {quality.age:.0f} days old"
     if quality.residual > _POOR or quality.age > _OLD:
         return Finding(name, "warn", found, "run `vpg calibrate` again")
+    if quality.mounting == EYE_IN_HAND and made is None:
+        found += ", on the tool, with a home that the file does not tell"
+        return Finding(
+            name, "warn", found, "if `home` was changed since, run `vpg calibrate` again"
+        )
     return Finding(name, "ok", found)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vpg_ros.devices.interfaces import Arm, Camera
     from vpg_ros.devices.safety import SafetyGate
     from vpg_ros.nodes.motion_parameters import Parameters
+    from vpg_ros.nodes.realsense_parameters import RealSenseParameters
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -35,7 +36,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
+    add("--params", type=Path, help="parameter file of the cell (default: real.yaml)")
     add("--serial", default="", help="of the RealSense (default: the parameter file's)")
     add(
         "--mounting",
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.devices.calibrate import Plan
     from vpg_ros.devices.reprojection import encoded
     from vpg_ros.errors import require
+    from vpg_ros.nodes.realsense_parameters import of_connected
 
     board = Board(options.columns, options.rows, options.square, options.marker, options.dictionary)
     if options.print_board:
@@ -78,8 +80,8 @@ def run(options: argparse.Namespace) -> int:
     plan = Plan(options.mounting, board, options.views, options.max_residual)
     require(options.seed >= 0, f"--seed is {options.seed}; allowed: at least 0")
     _require_output(options.output)
-    parameters = _parameters(options)
-    status = status_of(lambda: _with_devices(options, plan, parameters))
+    parameters, camera = _parameters(options), of_connected(_file(options), options.serial)
+    status = status_of(lambda: _with_devices(options, plan, parameters, camera))
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of the robot's client library would abort a process that ends in Python's own way.
@@ -102,17 +104,21 @@ def _picture(output: Path) -> Path:
     return output.with_suffix(".png")
 
 
-def _with_devices(options: argparse.Namespace, plan: "Plan", parameters: "Parameters") -> int:
+def _with_devices(
+    options: argparse.Namespace,
+    plan: "Plan",
+    parameters: "Parameters",
+    camera_parameters: "RealSenseParameters",
+) -> int:
     """Connect, calibrate, and let go of the devices whatever happens."""
-    from vpg_ros.devices.realsense import LiveCamera, RealSense
+    from vpg_ros.devices.realsense import RealSense
     from vpg_ros.nodes.connect import connect_arm
-    from vpg_ros.system import PARAMS, real
 
-    told = real().told({PARAMS: str(options.params)} if options.params else {})
+    told = camera_parameters
     gate = parameters.gate
     arm = connect_arm(parameters)
     try:
-        camera = RealSense(LiveCamera(options.serial or told.get("camera_serial", "")))
+        camera = RealSense(told.source, told.driver_settings, timeout=told.connect_timeout)
         try:
             calibrate(arm, camera, gate, plan, options.seed, options.output)
         finally:
@@ -127,13 +133,18 @@ def _parameters(options: argparse.Namespace) -> "Parameters":
     from vpg_ros.errors import require
     from vpg_ros.nodes.motion_parameters import Parameters
     from vpg_ros.nodes.parameter_file import load
-    from vpg_ros.resources import resource
 
     require(bool(options.robot_ip), "--robot-ip is not given: the address of the controller")
     names = ("robot_ip", "robot_model", "gripper")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
-    path = options.params or resource("config/real.yaml")
-    return load(Parameters, path, "motion_node", given)
+    return load(Parameters, _file(options), "motion_node", given)
+
+
+def _file(options: argparse.Namespace) -> Path:
+    """The parameter file."""
+    from vpg_ros.resources import resource
+
+    return options.params or resource("config/real.yaml")
 
 
 def calibrate(
@@ -183,7 +194,9 @@ def save(record: "Record", output: Path) -> None:
     from vpg_ros.devices import calibration
 
     result = record.result
-    on_tool = result.camera if result.mounting == EYE_IN_HAND else None
+    on_tool = None
+    if result.mounting == EYE_IN_HAND:
+        on_tool = calibration.OnTool(result.camera, record.home)
     quality = calibration.Quality(
         result.mounting,
         datetime.now(UTC).isoformat(timespec="seconds"),

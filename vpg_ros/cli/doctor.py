@@ -27,7 +27,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", required=True, help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--params", type=Path, help="file with motion_node's limits (default: real.yaml)")
+    add("--params", type=Path, help="parameter file of the cell (default: real.yaml)")
     add("--calibration", type=Path, help="the camera's calibration file")
     add("--serial", default="", help="of the RealSense (default: the parameter file's)")
     add("--timeout", type=float, default=30.0, help="s for all checks (default %(default)s)")

@@ -57,8 +57,9 @@ class Plan:
 class Record:
     """A calibration and what it rests on: views, their pictures (RGB), and the camera's optics.
 
-    tool: its pose in the base frame with the arm at home, for a camera on the tool. The arm tells
-    it, as it did for each view: its real lengths differ from the maker's by millimetres.
+    tool: its pose in the base frame with the arm at ``home``, joint angles in rad, for a camera on
+    the tool. The arm tells it, as it did for each view: its real lengths differ from the maker's by
+    millimetres.
     """
 
     result: HandEye
@@ -66,6 +67,7 @@ class Record:
     pictures: tuple[NDArray[np.uint8], ...]
     intrinsics: Intrinsics
     tool: Pose | None = None
+    home: tuple[float, ...] = ()
 
     @property
     def camera(self) -> Pose:
@@ -119,7 +121,8 @@ class Calibration:
         record = self._record()
         self._check(record.result)
         if record.result.mounting == EYE_IN_HAND:
-            return replace(record, tool=self._tool_at_home())
+            home = tuple(self._gate.home.tolist())
+            return replace(record, tool=self._tool_at_home(), home=home)
         return record
 
     def _way_home(self) -> HomeMove:

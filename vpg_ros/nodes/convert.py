@@ -19,7 +19,7 @@ from vpg_msgs.msg import Transition as TransitionMsg
 from vpg_msgs.msg import Workspace as WorkspaceMsg
 
 from vpg_ros.action import Action, Transition
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.frame import Intrinsics
 from vpg_ros.geometry import Pose, Workspace
 from vpg_ros.heightmap import Heightmap
@@ -34,6 +34,9 @@ _ENCODINGS: dict[str, tuple[Any, int]] = {
     "32FC1": (np.float32, 1),
     "16UC1": (np.uint16, 1),
 }
+
+# Distortion models read here, and how many coefficients they have (sensor_msgs).
+_LENSES = {"plumb_bob": 5, "rational_polynomial": 8}
 
 
 def stamp_to_msg(stamp: float) -> Time:
@@ -141,9 +144,25 @@ def intrinsics_to_msg(intrinsics: Intrinsics, stamp: float, frame: str) -> Camer
 
 
 def intrinsics_from_msg(message: CameraInfo) -> Intrinsics:
-    """A CameraInfo as pinhole intrinsics; images are taken to be rectified."""
+    """A CameraInfo as pinhole intrinsics, to which :func:`lens_from_msg` adds the distortion."""
     k = [float(value) for value in message.k]
     return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
+
+
+def lens_from_msg(message: CameraInfo) -> tuple[float, ...]:
+    """A CameraInfo's distortion coefficients, in OpenCV's order; all 0 or none: no distortion.
+
+    Raises INTRINSICS_CHANGED for a model of another kind.
+    """
+    coefficients = tuple(float(value) for value in message.d)
+    require(
+        not any(coefficients) or _LENSES.get(message.distortion_model) == len(coefficients),
+        f"camera: the lens's distortion model is {message.distortion_model!r} with "
+        f"{len(coefficients)} coefficients; allowed: "
+        f"{', '.join(f'{model} with {count}' for model, count in _LENSES.items())}, or all 0",
+        ErrorCode.INTRINSICS_CHANGED,
+    )
+    return coefficients
 
 
 def joint_state(

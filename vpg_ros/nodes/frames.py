@@ -11,11 +11,12 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
+from vpg_ros.devices.lens import straighten
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.frame import Frame
 from vpg_ros.geometry import Pose
 from vpg_ros.nodes.base import VpgNode
-from vpg_ros.nodes.convert import image_from_msg, intrinsics_from_msg, stamp_from_msg
+from vpg_ros.nodes.convert import image_from_msg, intrinsics_from_msg, lens_from_msg, stamp_from_msg
 
 COLOUR_TOPIC = "camera/color/image_raw"
 DEPTH_TOPIC = "camera/aligned_depth_to_color/image_raw"
@@ -118,11 +119,8 @@ class FrameSource:
 
 
 def _frame(images: _Images, pose: Pose) -> Frame:
-    """The messages as a Frame."""
-    return Frame(
-        image_from_msg(images.colour),
-        image_from_msg(images.depth),
-        intrinsics_from_msg(images.info),
-        pose,
-        stamp_from_msg(images.depth.header.stamp),
-    )
+    """The messages as a Frame; raises INTRINSICS_CHANGED for a lens of an unknown kind."""
+    camera, lens = intrinsics_from_msg(images.info), lens_from_msg(images.info)
+    colour, depth = image_from_msg(images.colour), image_from_msg(images.depth)
+    colour, depth = straighten(colour, depth, camera, lens)
+    return Frame(colour, depth, camera, pose, stamp_from_msg(images.depth.header.stamp))

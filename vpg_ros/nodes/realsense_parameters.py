@@ -7,7 +7,9 @@ from typing import Any
 from vpg_ros.devices.realsense import Filters, LiveCamera, Recording, Settings
 from vpg_ros.devices.realsense.settings import HOLE_FILLING, NO_HOLE_FILLING, RANGES
 from vpg_ros.errors import require
+from vpg_ros.nodes.parameter_file import load
 from vpg_ros.nodes.parameters import parameter
+from vpg_ros.system import PARAMS, real
 
 _CAMERA, _FILTERS, _SETTINGS = LiveCamera(), Filters(), Settings()
 
@@ -119,3 +121,13 @@ class RealSenseParameters:
             hole_filling=self.hole_filling,
         )
         return Settings(filters, self.warm_up, self.max_age, self.stall)
+
+
+def of_connected(path: Path, serial: str = "") -> RealSenseParameters:
+    """heightmap_node's in the file ``path``, of a connected camera: not of a recording it names.
+
+    serial: "" for the file's. Raises PARAMETER_INVALID as the node would.
+    """
+    serial = serial or real().told({PARAMS: str(path)}).get("camera_serial", "")
+    given = {"realsense.serial": serial, "realsense.recording": ""}
+    return load(RealSenseParameters, path, "heightmap_node", given)

@@ -11,7 +11,7 @@ from multiprocessing import Pipe
 import numpy as np
 
 from vpg_ros.devices.realsense.messages import SAID_WHY, Answer, Request, Source, Status, Task
-from vpg_ros.devices.realsense.settings import LiveCamera, Settings
+from vpg_ros.devices.realsense.settings import Settings
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.frame import Frame
 from vpg_ros.geometry import Pose
@@ -27,7 +27,8 @@ _END = 1.0  # s that the process may take to let go of the camera
 class RealSense:
     """A calibrated RGB-D camera (:class:`vpg_ros.devices.interfaces.Camera`).
 
-    pose: of the colour camera's optical frame in the base frame. stop: ends a wait early.
+    pose: of the colour camera's optical frame in the base frame. stop: ends a wait early. timeout:
+    s that a ``read`` waits which is not told how long.
 
     The camera streams all the time, in a process of its own, and is started again when it is lost
     (see :mod:`.stream`). A process that has ended, as one that hangs does, is replaced by the next
@@ -40,20 +41,23 @@ class RealSense:
         settings: Settings = DEFAULT_SETTINGS,
         pose: Pose = UNCALIBRATED,
         stop: threading.Event | None = None,
+        timeout: float = 5.0,
     ) -> None:
         self._task = Task(source, settings, pose)
         self._stop, self._closed = stop or threading.Event(), threading.Event()
         self._using = threading.Lock()
+        self._timeout = timeout
         self._numbers = 0
         self._status = _STARTING
         self._start()
 
-    def read(self, timeout: float = 5.0) -> Frame:
+    def read(self, timeout: float | None = None) -> Frame:
         """A frame taken after this call, waiting at most ``timeout`` s for it.
 
         Raises CAMERA_MISSING when no such camera is connected, CAMERA_TIMEOUT when it is silent,
         FRAME_STALE when all it delivers is old; STOPPED when told to stop.
         """
+        timeout = self._timeout if timeout is None else timeout
         with self._using:
             if self._process.poll() is not None and not self._closed.is_set():
                 self._start()
@@ -150,13 +154,13 @@ class RealSense:
         return VpgError(ErrorCode.CAMERA_TIMEOUT, sentence)
 
 
-def probe(serial: str = "", timeout: float = 15.0) -> str:
-    """One sentence about the camera and a frame of it; "" takes the only one connected.
+def probe(source: Source, settings: Settings, timeout: float) -> str:
+    """One sentence about the camera and a frame of it.
 
     Raises CAMERA_MISSING at once, naming what is connected; or why no frame came within
     ``timeout`` s.
     """
-    camera = RealSense(LiveCamera(serial))
+    camera = RealSense(source, settings)
     deadline = time.monotonic() + timeout
     try:
         while (error := camera.status.error) is not None and time.monotonic() < deadline:
