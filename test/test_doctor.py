@@ -115,7 +115,7 @@ def test_a_muted_gripper_fails_alone(robot, capsys):
     finally:
         robot.recover()
     failed = {name for name, finding in findings.items() if finding["level"] == "fail"}
-    assert failed == {"gripper", "camera"}
+    assert failed == {"gripper", "camera"}, findings
 
 
 def test_a_wrong_address_fails_in_time_and_in_words(capsys):
