@@ -97,7 +97,8 @@ class VerifyGrasp:
     min_width: float = 0.004
 
 
-Step = JointMove | HomeMove | LinearMove | RiseMove | GripperMove | VerifyGrasp
+Move = JointMove | HomeMove | LinearMove | RiseMove
+Step = Move | GripperMove | VerifyGrasp
 
 
 @dataclass(frozen=True)

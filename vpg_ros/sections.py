@@ -1,6 +1,6 @@
 """What a ROS parameter file says of a node, read without ROS."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,27 @@ def sections(path: Path, node: str) -> dict[str, Any]:
 
     Raises PARAMETER_INVALID for a file that cannot be read.
     """
-    keys = {"*", "/*", "/**", f"/**/{node}", f"/{node}", node}
+    return sections_of(path, [node])[node]
+
+
+def sections_of(path: Path, nodes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The same of each of ``nodes``, with the file read once."""
     try:
         content = yaml.safe_load(path.read_text())
-        return {
-            name: value
-            for key, part in content.items()
-            if key in keys
-            for name, value in _flat(part.get("ros__parameters", {})).items()
-        }
+        return {node: _of(content, node) for node in nodes}
     except (OSError, yaml.YAMLError, AttributeError) as error:
         sentence = f"parameter file {path} cannot be read: {error}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+
+
+def _of(content: Mapping[str, Any], node: str) -> dict[str, Any]:
+    keys = {"*", "/*", "/**", f"/**/{node}", f"/{node}", node}
+    return {
+        name: value
+        for key, part in content.items()
+        if key in keys
+        for name, value in _flat(part.get("ros__parameters", {})).items()
+    }
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

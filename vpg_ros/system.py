@@ -15,7 +15,7 @@ from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.resources import resource
-from vpg_ros.sections import sections
+from vpg_ros.sections import sections_of
 
 Value = str | int | float | bool
 
@@ -137,8 +137,9 @@ class System:
         """
         path = self.chosen_parameters({PARAMS: str(self.parameters_path), **given})
         told = dict(given)
+        found = sections_of(path, [node.name for node in self.nodes])
         for node in self.nodes:
-            own = sections(path, node.name)
+            own = found[node.name]
             for parameter, name in node.parameters.items():
                 if parameter in own and name not in given:
                     text = as_text(own[parameter])

@@ -20,16 +20,7 @@ from vpg_ros.devices.rates import Rate, rates_of
 from vpg_ros.devices.straight import SPACING, StraightLine
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose, point_text
-from vpg_ros.motion import (
-    GripperMove,
-    HomeMove,
-    JointMove,
-    LinearMove,
-    Motion,
-    RiseMove,
-    Step,
-    VerifyGrasp,
-)
+from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Move, RiseMove, Step
 
 # Limits that need not be above 0.
 _SIGNED = ("box_min", "box_max", "table_z", "least_gripper_force")
@@ -139,8 +130,9 @@ class SafetyGate:
         """The way of each step that moves the arm, checked but for collisions."""
         walk = []
         for number, step in enumerate(steps):
-            tool = self.kinematics.forward(joints)
-            move = step.line(tool) if isinstance(step, RiseMove) else step
+            move: Step | None = step
+            if isinstance(step, RiseMove):
+                move = step.line(self.kinematics.forward(joints))
             if isinstance(move, LinearMove):
                 way, speed = self._line(move, joints)
             elif isinstance(move, JointMove | HomeMove):
@@ -213,7 +205,7 @@ class SafetyGate:
         slowed = list(steps)
         for stretch in stretches:
             step = slowed[stretch.number]
-            assert not isinstance(step, GripperMove | VerifyGrasp), "a stretch is of a move"
+            assert isinstance(step, Move), "a stretch is of a move"
             slowed[stretch.number] = replace(step, speed=min(step.speed, stretch.speed))
         return tuple(slowed)
 
