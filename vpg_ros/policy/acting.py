@@ -33,6 +33,9 @@ MARGIN = 0.064  # m around what stands on the table that is looked at too
 # Cells a side over which values are averaged: what stands alone among worse values is more often an
 # error of the network than a place that only a perfect aim would find.
 SMOOTHING = 5
+# Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
+# and the working memory is a quarter, which leaves smaller holes when it is freed.
+_AT_ONCE = 2
 SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 
@@ -143,8 +146,14 @@ class Evaluator:
         """What a member makes of a scene: nearly all the work, done once."""
         if index not in scene.features:
             with torch.inference_mode():
-                scene.features[index] = self._network.members[index].features(scene.inputs)
+                scene.features[index] = self._seen(self._network.members[index], scene.inputs)
         return scene.features[index]
+
+    def _seen(self, member: ValueNetwork, inputs: Tensor) -> Tensor:
+        """Features of all canvases."""
+        if self._device.type != "cpu":
+            return member.features(inputs)
+        return torch.cat([member.features(some) for some in torch.split(inputs, _AT_ONCE)])
 
     def _nothing(self, name: str, scene: Scene) -> NDArray[np.float32]:
         channels = len(self.config.channels(name))
