@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.faults import __main__ as faults_command
 from benchmarks.faults.__main__ import chosen
 from benchmarks.faults.memory import growth, resident
 from benchmarks.faults.rig import Channel
@@ -159,6 +161,21 @@ def test_results_are_written_and_shown(tmp_path):
     console.print(soak_table(Soak(10, 1, 0, 0, {"motion_node": 0.01})))
     text = console.export_text()
     assert "ARM_LINK_LOST 301" in text and "1 of 2" in text and "3.0" in text and "+1.0%" in text
+
+
+def test_faults_that_were_cut_off_go_on_in_the_turn_they_were_in(tmp_path, monkeypatch):
+    path, names = tmp_path / "faults.json", [fault.title for fault in chosen(["gripper"])]
+    done = [Result(name, True, 0, 0.0, 0.0) for name in [*names, names[0]]]
+    write_results(path, done)
+    monkeypatch.setattr(
+        faults_command,
+        "_results",
+        lambda left, *_: (Result(fault.title, True, 0, 1.0, 1.0) for fault in left),
+    )
+    asked = ["--only", "gripper", "--repeat", "3", "--resume", "--out", str(path)]
+    assert faults_command.main(asked) == 0
+    assert [entry["fault"] for entry in json.loads(path.read_text())] == names * 3
+    assert json.loads(path.read_text())[: len(done)] == [asdict(result) for result in done]
 
 
 def test_growth_is_that_of_what_was_there_at_both_times():

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.faults import arm, camera, inference, task
 from benchmarks.faults.rig import Late, Rig
-from benchmarks.faults.table import results_table, write_results
+from benchmarks.faults.table import read_results, results_table, write_results
 from benchmarks.faults.trial import FAULTS, Fault, Result, carry_out, failed
 from vpg_ros.errors import VpgError
 
@@ -28,14 +28,17 @@ def chosen(words: Sequence[str]) -> list[Fault]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every fault passed every time."""
     options = _parser().parse_args(arguments)
-    console, results = Console(), list[Result]()
+    console = Console()
     faults = chosen(options.only)
     if not faults:
         console.print(f"no fault has any of {options.only} in its name")
         return 2
+    results = read_results(Path(options.out)) if options.resume else []
     folder = Path(options.out).parent / time.strftime("faults-%Y%m%d-%H%M%S")
-    for turn in range(options.repeat):
-        results += _turn(faults, folder / str(turn), options, console, results)
+    begun, done = divmod(len(results), len(faults))
+    for turn in range(begun, options.repeat):
+        left = faults[done:] if turn == begun else faults
+        results += _turn(left, folder / str(turn), options, console, results)
     console.print(results_table(results))
     return 0 if all(result.passed for result in results) else 1
 
@@ -47,7 +50,7 @@ def _turn(
     console: Console,
     before: Sequence[Result],
 ) -> list[Result]:
-    """All faults once, on one system; a system that a fault has broken is replaced."""
+    """Faults once each, on one system; a system that a fault has broken is replaced."""
     results: list[Result] = []
     for result in _results(list(faults), folder, options):
         results.append(result)
@@ -89,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--repeat", type=int, default=1, help="so many times in a row")
     add("--out", default="runs/faults.json", help="what came of each, rewritten after each")
+    add("--resume", action="store_true", help="go on after what --out holds, of the same faults")
     add("--only", nargs="*", default=[], help="words that the fault's title must have one of")
     add("--policy", default="network", help="who chooses the actions")
     add("--patience", type=float, default=1.0, help="factor of all deadlines, for a busy machine")

@@ -1,5 +1,6 @@
 """What a run of faults shows and writes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,11 @@ def write(path: Path, content: Any) -> None:
 def write_results(path: Path, results: Sequence[Result]) -> None:
     """All results so far, so that a kill loses none."""
     write(path, [asdict(result) for result in results])
+
+
+def read_results(path: Path) -> list[Result]:
+    """What ``write_results`` wrote; nothing where there is no such file."""
+    return [Result(**each) for each in json.loads(path.read_text())] if path.exists() else []
 
 
 def results_table(results: Sequence[Result]) -> Table:
