@@ -31,6 +31,7 @@ from vpg_ros.system import real
 PATIENCE = 150.0  # s of wall time for one run on a busy machine
 EASY = ("--scene", "row", "--objects", "2", "--policy", "heuristic")
 NODES = {"pybullet_node", "heightmap_node", "inference_node", "motion_node", "task_node"}
+SHIPPED = ("--params", str(real().parameters_path))
 FIELDS = {
     *("scene", "seed", "objects", "cleared", "picked", "actions", "grasps", "grasp_success"),
     *("decision_ms", "action_seconds", "checkpoint", "error_code", "error_msg"),
@@ -166,7 +167,7 @@ def test_two_systems_side_by_side_clear_their_tables(tmp_path):
         (["sim", "--checkpoint", "none"], "CHECKPOINT_MISSING", ("checkpoint", "'none'")),
         (["sim", "--robot-ip", "10.1.2.3"], "CONTROLLER_FAILED", ("robot_ip", "10.1.2.3")),
         (
-            ["real", "--robot-ip", "127.0.0.1", "--calibration", "none.yaml"],
+            ["real", "--robot-ip", "127.0.0.1", *SHIPPED, "--calibration", "none.yaml"],
             "CALIBRATION_MISSING",
             ("none.yaml",),
         ),
@@ -199,7 +200,7 @@ def test_a_robot_that_refuses_ends_the_run_by_name(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
     arguments = ("--robot-ip", "127.99.0.1", "--camera", "topics", "--policy", "heuristic")
-    options = (*arguments, "--calibration", str(calibration))
+    options = (*arguments, *SHIPPED, "--calibration", str(calibration))
     with running(tmp_path / "run", *options, system="real") as run:
         assert run.end() == 1
         assert run.summary["error_code"] == ErrorCode.ARM_UNREACHABLE
@@ -223,7 +224,8 @@ def test_the_nodes_read_the_parameter_file_that_is_chosen(tmp_path):
 def test_a_robot_without_a_camera_is_parked_again(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
-    options = ("--camera", "topics", "--policy", "heuristic", "--calibration", str(calibration))
+    arguments = ("--camera", "topics", "--policy", "heuristic")
+    options = (*arguments, *SHIPPED, "--calibration", str(calibration))
     with emulator("--time-scale", "4") as robot:
         address = ("--robot-ip", robot.host)
         with running(tmp_path / "run", *options, *address, system="real") as run:
@@ -237,7 +239,7 @@ def test_a_robot_without_a_camera_is_parked_again(tmp_path):
 def test_a_camera_that_is_not_connected_ends_the_run_by_name(tmp_path):
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text("camera_pose: {position: [0, 0, 1], quaternion: [1, 0, 0, 0]}")
-    options = ("--camera-serial", "none", "--policy", "heuristic", "--calibration")
+    options = (*SHIPPED, "--camera-serial", "none", "--policy", "heuristic", "--calibration")
     with (
         emulator("--time-scale", "4") as robot,
         running(

@@ -327,7 +327,8 @@ def test_bad_input_is_one_sentence_before_anything_is_connected(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vpg_ros.cli.calibrate._with_devices", lambda *_: pytest.fail("connected"))
     monkeypatch.setattr("os._exit", lambda _: pytest.fail("connected"))
-    assert main(["calibrate", "--robot-ip", "127.99.0.1", *given]) == 1
+    cell = ["--robot-ip", "127.99.0.1", "--params", str(resource("config/real.yaml"))]
+    assert main(["calibrate", *cell, *given]) == 1
     told = capsys.readouterr().err
     assert words in told and "[error 900]" in told and len(told.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -385,6 +386,8 @@ def test_the_camera_is_told_what_the_parameter_file_says(
     assert told["source"].serial == "7"
 
 
-def test_a_missing_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_address_or_cell_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate"]) == 1
     assert "--robot-ip is not given" in capsys.readouterr().err
+    assert main(["calibrate", "--robot-ip", "127.99.0.1"]) == 1
+    assert "--params is not given" in capsys.readouterr().err

@@ -22,6 +22,8 @@ from vpg_ros.devices.ur import URArm
 from vpg_ros.geometry import Pose, point_text
 from vpg_ros.resources import resource
 
+SHIPPED = str(resource("config/real.yaml"))
+
 
 @pytest.fixture(scope="module")
 def robot():
@@ -39,7 +41,8 @@ def calibration(tmp_path: Path) -> Path:
 
 def examine(capsys, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit status and findings by name."""
-    code = main(["doctor", "--json", "--timeout", "120", *arguments])
+    # Of an option that is given twice the last one counts.
+    code = main(["doctor", "--json", "--timeout", "120", "--params", SHIPPED, *arguments])
     findings = json.loads(capsys.readouterr().out)
     return code, {finding["check"]: finding for finding in findings}
 
@@ -157,6 +160,27 @@ def test_the_camera_is_asked_for_the_pictures_that_the_parameter_file_names(
     assert told(findings["camera"]) == ("ok", "seen")
 
 
+def test_a_camera_that_another_driver_reads_is_left_to_that(tmp_path, capsys):
+    path = tmp_path / "cell.yaml"
+    own = "heightmap_node: {ros__parameters: {camera: topics}}\n"
+    path.write_text(resource("config/real.yaml").read_text() + own)
+    for given in (("--camera", "topics"), ("--params", str(path))):
+        _, findings = examine(capsys, "--robot-ip", free_host(), *given)
+        assert findings["camera"]["level"] == "warn"
+        assert "another driver" in findings["camera"]["found"]
+    given = ("--params", str(path), "--camera", "realsense", "--serial", "0815")
+    _, findings = examine(capsys, "--robot-ip", free_host(), *given)
+    assert "'0815'" in findings["camera"]["found"]
+
+
+def test_a_controller_that_cannot_tell_its_model_yet_is_taken_at_its_version(capsys):
+    with emulator("--version", "3.10.0") as old:
+        _, findings = examine(capsys, "--robot-ip", old.host)
+    version = findings["controller version"]
+    assert version["level"] == "ok" and "3.10" in version["found"], version
+    assert findings["arm model"]["level"] == "ok"
+
+
 def test_a_camera_on_the_tool_is_known_at_one_home_alone(tmp_path, capsys):
     path, now = tmp_path / "calibration.yaml", datetime.now(UTC).isoformat()
     quality = Quality(EYE_IN_HAND, now, 20, 0.3, 1e-4, 1e-4)
@@ -174,7 +198,8 @@ def test_a_camera_on_the_tool_is_known_at_one_home_alone(tmp_path, capsys):
     moved = (home[0], home[1] + 0.1, *home[2:])
     failed, words = level(OnTool(camera, moved))
     assert failed == "fail" and "home of motion_node is [-1.103, -1.3806" in words
-    assert main(["real", "--robot-ip", host, "--calibration", str(path)]) == 1
+    cell = ["--robot-ip", host, "--params", SHIPPED, "--calibration", str(path)]
+    assert main(["real", *cell]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -223,6 +248,6 @@ def test_a_check_that_hangs_or_breaks_is_a_finding_like_any_other():
 
 
 def test_the_table_is_printed(capsys):
-    assert main(["doctor", "--robot-ip", free_host()]) == 1
+    assert main(["doctor", "--robot-ip", free_host(), "--params", SHIPPED]) == 1
     out = capsys.readouterr().out
     assert "network" in out and "fail" in out and "safety limits" in out

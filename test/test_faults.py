@@ -37,7 +37,8 @@ from vpg_ros.motion import RiseMove, VerifyGrasp
 TABLE = """
 camera: none present, unplugged mid-stream, stale frame, all-zero depth, intrinsics change
 arm: no connection at start, RTDE lost mid-move, protective stop mid-push, emergency stop, \
-stop on the pendant, speed slider at 10 %, unreachable pose, pose below the table, joint limit
+safeguard stop, stop on the pendant, speed slider at 10 %, unreachable pose, \
+pose below the table, joint limit
 gripper: no answer, closed on nothing
 inference: checkpoint missing, checkpoint corrupt or of another shape, NaN map, no GPU, \
 out of memory

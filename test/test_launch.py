@@ -81,7 +81,9 @@ def test_a_camera_on_the_tool_with_another_home_is_refused_before_any_node(tmp_p
     quality = Quality("eye_in_hand", made, 20, 0.3, 1e-4, 1e-4)
     save(camera, Pose((0.0, 0.0, 1.0)), quality, on_tool)
     context = LaunchContext()
-    context.launch_configurations.update({"robot_ip": "192.0.2.1", "calibration": str(camera)})
+    shipped = str(SYSTEMS["real"]().parameters_path)
+    given = {"robot_ip": "192.0.2.1", "calibration": str(camera), "params": shipped}
+    context.launch_configurations.update(given)
     with pytest.raises(VpgError, match="calibrate again, or set it back"):
         description("real").entities[0].execute(context)
 

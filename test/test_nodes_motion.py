@@ -224,8 +224,11 @@ def test_a_protective_stop_ends_the_goal_and_the_node_lives_on(robot, client):
     robot.fault("pstop")
     answer = result(handle.get_result_async())
     assert answer.result.error_code == ErrorCode.PROTECTIVE_STOP
-    robot.recover()
-    parks(client, ErrorCode.PROTECTIVE_STOP)
+    stopped = off_home(robot)
+    robot.recover()  # by the person who is still beside the arm
+    assert VpgError.parse(client.park().message).code is ErrorCode.PROTECTIVE_STOP
+    assert off_home(robot) == stopped > 0.02
+    assert client.recover().success
 
 
 def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client):
@@ -295,6 +298,8 @@ def test_a_dry_run_checks_and_moves_nothing():
         told = answer.result.outcome.error_msg
         assert not answer.result.outcome.success and "dry run" in told
         assert "home at 0.8 rad/s" in told and "descend to" in told
+        assert told in answer.result.error_msg
+        assert "sent with approach: joint speed" in answer.result.error_msg
         heights = [pose.pose.position.z for pose in latched(client, Path, "motion_node/plan").poses]
         motion = primitives.get("grasp").motion(grasp(scene()), scene())
         moves = [step for step in motion.steps if isinstance(step, JointMove | LinearMove)]

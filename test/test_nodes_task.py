@@ -153,8 +153,9 @@ def test_what_was_tried_is_not_tried_again_until_the_scene_changes():
     assert len(table.tried) == 2
 
 
-def test_it_gives_up_when_nothing_changes_any_more():
-    refused = Outcome(False, error_code=ErrorCode.OUTSIDE_WORKSPACE, error_msg="too far out")
+@pytest.mark.parametrize("code", [ErrorCode.OUTSIDE_WORKSPACE, ErrorCode.COLLISION])
+def test_another_action_is_tried_until_nothing_changes_any_more(code):
+    refused = Outcome(False, error_code=code, error_msg="too far out")
     task, states, steps = run(Table(1, failures(9, refused)), max_unchanged=4)
     assert task.error.code is ErrorCode.STUCK and "too far out" in task.error.message
     assert len(steps) == 4 and steps[-1][0].done

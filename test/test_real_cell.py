@@ -13,6 +13,7 @@ from vpg_ros.errors import ErrorCode
 from vpg_ros.frame import Intrinsics
 from vpg_ros.geometry import look_at
 from vpg_ros.learning.store import read_transitions
+from vpg_ros.system import real
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 LENS = Intrinsics(WIDTH, HEIGHT, 600.0, 600.0, 319.5, 239.5)
@@ -47,6 +48,7 @@ def test_a_block_is_seen_grasped_and_carried_into_the_bin(tmp_path: Path) -> Non
     with emulator("--time-scale", "4", "--object-width", "0.04") as robot:
         options = {
             "robot-ip": robot.host,
+            "params": real().parameters_path,
             "calibration": tmp_path / "calibration.yaml",
             "camera-recording": tmp_path / "table.db3",
             "policy": "heuristic",

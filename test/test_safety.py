@@ -288,6 +288,15 @@ def test_rates_are_lowered_to_their_limits_and_told() -> None:
     assert changes(sent, sent) == ""
 
 
+def test_backing_off_keeps_to_the_force_limit_too() -> None:
+    down = LinearMove("descend", INSIDE, force_limit=20.0, back_off=0.002)
+    start = JointMove("approach", INSIDE.translated(dz=0.1))
+    gate = replace(GATE, limits=replace(FAST, tool_force=40.0))
+    sent = gate.check(Motion("test", (start, down), ()), HOME_JOINTS).steps[1]
+    assert isinstance(sent, LinearMove)
+    assert (sent.force_limit, sent.release_force) == (20.0, 40.0)
+
+
 def test_the_speed_scale_slows_everything_down() -> None:
     motion = Motion("test", (LinearMove("go", INSIDE, 0.4), JointMove("on", INSIDE, 8.0)), ())
     start = UR5.inverse(INSIDE.translated(dz=0.1), HOME_JOINTS)

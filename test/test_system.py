@@ -127,14 +127,18 @@ def test_wrong_arguments_are_named(given_arguments, words):
     assert all(word in failure.value.message for word in words)
 
 
-def test_a_robot_needs_its_address_and_calibration():
-    with pytest.raises(VpgError, match="robot_ip is not given"):
-        real().resolve({"calibration": "c.yaml"})
-    with pytest.raises(VpgError, match="calibration is not given"):
-        real().resolve({"robot_ip": "192.0.2.1"})
-
-
 REQUIRED = {"robot_ip": "192.0.2.1", "calibration": "c.yaml"}
+
+
+@pytest.mark.parametrize("missing", ["robot_ip", "calibration", PARAMS])
+def test_a_robot_needs_its_address_its_calibration_and_the_cell_s_own_limits(missing):
+    given = REQUIRED | {PARAMS: str(real().parameters_path)}
+    real().resolve(given)
+    del given[missing]
+    with pytest.raises(VpgError, match=f"{missing} is not given"):
+        real().resolve(given)
+
+
 CELL = """
 /**/motion_node: {ros__parameters: {dry_run: true, robot_model: ur3e, gripper: rg2}}
 /heightmap_node: {ros__parameters: {realsense: {serial: "0815"}}}

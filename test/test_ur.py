@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from vpg_ros.geometry import Pose, tool_down
 
 pytest.importorskip("rtde_control")
 from vpg_ros.devices.ur import URArm
-from vpg_ros.devices.ur_link import DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORT
+from vpg_ros.devices.ur_link import DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORT, UrLink
 
 # Commands whose answer ur_rtde takes from a register too early, or mixes up: poses of the tool,
 # step time, torques, contact; and the controller's inverse kinematics, which end its program.
@@ -261,8 +262,11 @@ def test_safety_stops(
     robot.until("runtime", "STOPPED")
     assert_still(robot)
     refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
-    robot.recover()
+    robot.recover()  # by the person who is still beside the arm
     catch_up(robot, arm)
+    assert "recovery" in refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
+    assert_still(robot)
+    arm.unlock(threading.Event())
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
@@ -356,14 +360,18 @@ def lost(arm: URArm) -> bool:
     return False
 
 
-def test_the_program_starts_again_after_a_stop_that_was_ended_on_the_robot(
-    robot: Emulator, arm: URArm, moving: "Future[object]"
+def test_an_idle_arm_that_was_without_power_waits_for_a_recovery(
+    robot: Emulator, arm: URArm
 ) -> None:
-    robot.fault("estop")
-    outcome(moving, ErrorCode.EMERGENCY_STOP)
+    with Dashboard(robot.host) as board:
+        board.ask("power off")
+    catch_up(robot, arm)
     robot.recover()
     catch_up(robot, arm)
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    move = lambda: arm.move_joints(HOME_JOINTS, 3.0, 10.0)  # noqa: E731
+    assert "power" in refused(move, ErrorCode.MOTION_REJECTED)
+    arm.unlock(threading.Event())
+    assert move().end is MoveEnd.REACHED
 
 
 def test_a_disconnected_arm_stays_disconnected(robot: Emulator, arm: URArm) -> None:
@@ -396,6 +404,24 @@ def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[o
     assert "stopped" in outcome(moving, ErrorCode.CANCELLED)
     assert_still(robot)
     arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_ctrl_c_while_a_command_is_being_taken_stops_the_arm(
+    robot: Emulator, arm: URArm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = UrLink._answer
+
+    def interrupted(link: UrLink, what: str, timeout: float) -> dict[str, Any]:
+        if what == "command moveJ":
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return answer(link, what, timeout)
+
+    monkeypatch.setattr(UrLink, "_answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        arm.move_joints(FAR, 1.0, 1.0)
+    assert_still(robot)
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 

@@ -46,7 +46,8 @@ class LinearMove:
     speed: m/s; acceleration: m/s². force_limit: N; when contact forces exceed it the arm stops.
     guarded: contact is expected (a descent onto an object), so the Motion goes on from where the
     arm stopped; otherwise it ends there, unsuccessful. back_off: m that the arm then goes back
-    against the direction of the move, so that it no longer presses on what it met.
+    against the direction of the move, so that it no longer presses on what it met. release_force:
+    N at which going back is stuck; letting go of contact feels like force too.
     """
 
     phase: str
@@ -56,6 +57,7 @@ class LinearMove:
     force_limit: float = 50.0
     guarded: bool = False
     back_off: float = 0.0
+    release_force: float = 80.0
 
 
 @dataclass(frozen=True)

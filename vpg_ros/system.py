@@ -20,6 +20,7 @@ from vpg_ros.sections import sections_of
 Value = str | int | float | bool
 
 PARAMS = "params"  # the argument that names the parameter file
+REALSENSE, TOPICS = "realsense", "topics"  # who reads a real camera
 
 # s of wall time that the arm may take to go home, and a task that is asked to end for everything:
 # cancelling its action, parking, and its records. The arm's node outlasts the task and may then
@@ -111,7 +112,7 @@ class System:
 
     @property
     def parameters_path(self) -> Path:
-        """The parameter file that all nodes read unless another one is chosen."""
+        """The shipped parameter file."""
         return resource(self.parameter_file)
 
     def chosen_parameters(self, values: Mapping[str, Value]) -> Path:
@@ -135,7 +136,8 @@ class System:
         What it sets for one node holds for every node that the argument reaches. Raises
         PARAMETER_INVALID for a file that cannot be read or that tells its nodes different things.
         """
-        path = self.chosen_parameters({PARAMS: str(self.parameters_path), **given})
+        chosen = next(argument for argument in self.arguments if argument.name == PARAMS)
+        path = self.chosen_parameters({PARAMS: _value(chosen, given)})
         told = dict(given)
         found = sections_of(path, [node.name for node in self.nodes])
         for node in self.nodes:
@@ -260,13 +262,13 @@ _TASK = _RETURNING | {
 }
 
 
-def _params(file: str) -> Argument:
-    """The choice of another parameter file than the shipped one."""
+def _params(file: str, default: Value | None) -> Argument:
+    """The choice of a parameter file."""
     text = (
-        f"parameter file of all nodes; a copy of {file} with the figures of another cell, and of "
+        f"parameter file of all nodes; a copy of {file} with the figures of your cell, and of "
         "arguments that are not given"
     )
-    return Argument(PARAMS, str, str(resource(file)), text)
+    return Argument(PARAMS, str, default, text)
 
 
 def sim() -> System:
@@ -284,7 +286,7 @@ def sim() -> System:
         Argument("robot_ip", str, "127.0.0.2", "loopback address of the simulated controller"),
         Argument("gripper", str, "rg2", "gripper at the end of the simulated arm", grippers.NAMES),
         Argument("new_scenes", bool, False, "another scene instead of an end, for max_actions"),
-        _params(file),
+        _params(file, str(resource(file))),
         *_SHARED,
     )
     world = (
@@ -314,16 +316,17 @@ def real() -> System:
         Argument(
             "camera",
             str,
-            "realsense",
-            "realsense: the connected one; topics: images that any driver publishes",
-            ("realsense", "topics"),
+            REALSENSE,
+            f"{REALSENSE}: the connected one; {TOPICS}: images that any driver publishes",
+            (REALSENSE, TOPICS),
         ),
         Argument("camera_serial", str, "", "serial number of the camera; '' takes the only one"),
         Argument("camera_recording", str, "", "file (.db3) to play in place of the camera"),
         Argument("calibration", str, None, "YAML file with the camera's pose in the base frame"),
         Argument("dry_run", bool, False, "check every motion, move nothing"),
         Argument("seed", int, 0, "seed of everything drawn at random", low=0),
-        _params(file),
+        # The shipped limits are those of another cell, so that nothing moves within them unasked.
+        _params(str(resource(file)), None),
         *_SHARED,
     )
     motion = ("robot_ip", "robot_model", "gripper", "dry_run", "seed")

@@ -42,6 +42,16 @@ def _mid_move(trial: Trial, phase: str, line: str, parked: bool) -> None:
     trial.task_ends(task, parked)
 
 
+def _waits(trial: Trial) -> None:
+    """Nothing moves before a person asks for a recovery, whatever else asks."""
+    try:
+        trial.rig.operator.trigger("motion_node/park")
+        check(False, "the arm went home before anybody asked for a recovery")
+    except VpgError as error:
+        check(error.code is trial.code, f"told otherwise: {error.sentence}")
+    check(trial.rig.channel.stands(), "the arm moves")
+
+
 @fault("arm", "RTDE lost mid-move", ErrorCode.ARM_LINK_LOST, soak=True)
 def link_lost(trial: Trial) -> None:
     _mid_move(trial, "approach", "drop", parked=False)
@@ -73,22 +83,28 @@ def emergency_stop(trial: Trial) -> None:
             check(error.code is ErrorCode.EMERGENCY_STOP, f"told otherwise: {error.sentence}")
     finally:
         trial.clear(lambda: (channel.fault("release"), channel.fault("power")))
+    _waits(trial)
     operator.trigger("motion_node/recover")
+    trial.recovers(within=20.0)
+
+
+@fault("arm", "safeguard stop", ErrorCode.PROTECTIVE_STOP, soak=True)
+def safeguard_stop(trial: Trial) -> None:
+    """A light curtain that resets itself, beside somebody who is still there."""
+    channel = trial.rig.channel
+    _mid_move(trial, "approach", "safeguard", parked=False)
+    trial.clear(lambda: channel.fault("safeguard-reset"))
+    _waits(trial)
+    trial.rig.operator.trigger("motion_node/recover")
     trial.recovers(within=20.0)
 
 
 @fault("arm", "stop on the pendant", ErrorCode.CANCELLED, soak=True)
 def pendant(trial: Trial) -> None:
-    """Nothing moves before a person asks for it, whatever else asks."""
-    operator = trial.rig.operator
     _mid_move(trial, "approach", "kill-script", parked=False)
     trial.clear()
-    try:
-        operator.trigger("motion_node/park")
-        check(False, "the arm went home though a person had stopped it")
-    except VpgError as error:
-        check(error.code is ErrorCode.CANCELLED, f"told otherwise: {error.sentence}")
-    operator.trigger("motion_node/recover")
+    _waits(trial)
+    trial.rig.operator.trigger("motion_node/recover")
     trial.recovers(within=20.0)
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from vpg_ros.bringup.findings import Check, Finding
 from vpg_ros.devices import calibration, grippers, robotiq
-from vpg_ros.devices.dashboard import Dashboard
+from vpg_ros.devices.dashboard import NOT_UNDERSTOOD, Dashboard
 from vpg_ros.devices.handeye import EYE_IN_HAND
 from vpg_ros.devices.ur_link import RTDE_PORT
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import point_text
+from vpg_ros.system import PARAMS, REALSENSE, TOPICS, real
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters
@@ -34,7 +35,7 @@ class Cell:
     """What to check.
 
     parameters: the file of all nodes. given: what comes on top of it for motion_node. serial: of
-    the camera; "" for the file's.
+    the camera; "" for the file's. driver: who reads the camera; "" for the file's.
     """
 
     robot_ip: str
@@ -42,6 +43,13 @@ class Cell:
     given: Mapping[str, str] = field(default_factory=dict)
     calibration: Path | None = None
     serial: str = ""
+    driver: str = ""
+
+    @cached_property
+    def camera(self) -> str:
+        """Who reads the camera, as the system would; raises PARAMETER_INVALID."""
+        given = {PARAMS: str(self.parameters)} | ({"camera": self.driver} if self.driver else {})
+        return real().told(given).get("camera", REALSENSE)
 
     @cached_property
     def motion(self) -> "Parameters":
@@ -93,9 +101,11 @@ def _network(cell: Cell) -> Finding:
 def _version(cell: Cell) -> Finding:
     with Dashboard(cell.robot_ip) as dashboard:
         answer, model = dashboard.ask("PolyscopeVersion"), dashboard.ask("get robot model")
-    found, name = f"{model}, {answer}", "controller version"
-    wanted = cell.motion.robot_model
-    if model.upper().rstrip("E") != wanted.upper().rstrip("E"):
+    wanted, name = cell.motion.robot_model, "controller version"
+    # A CB3 tells its model from 3.12 on.
+    told = not model.startswith(NOT_UNDERSTOOD)
+    found = f"{model}, {answer}" if told else answer
+    if told and model.upper().rstrip("E") != wanted.upper().rstrip("E"):
         return Finding(name, "fail", found, f"robot_model is {wanted}; set it to this robot's")
     words = answer.split()
     version = tuple(int(part) for part in words[1].split(".")[:2]) if len(words) > 1 else (0, 0)
@@ -185,6 +195,9 @@ def _camera(cell: Cell) -> Finding:
     from vpg_ros.devices.realsense import probe
     from vpg_ros.nodes.realsense_parameters import of_connected
 
+    if cell.camera == TOPICS:
+        advice = "look at the topics that heightmap_node is to hear, in RViz or with rqt"
+        return Finding("camera", "warn", "another driver's; not examined here", advice)
     told = of_connected(cell.parameters, cell.serial)
     found = probe(told.source, told.driver_settings, told.connect_timeout)
     return Finding("camera", "ok", found)

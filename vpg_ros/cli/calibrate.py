@@ -36,7 +36,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--params", type=Path, help="parameter file of the cell (default: real.yaml)")
+    add("--params", type=Path, help="parameter file of the cell")
     add("--serial", default="", help="of the RealSense (default: the parameter file's)")
     add(
         "--mounting",
@@ -80,7 +80,9 @@ def run(options: argparse.Namespace) -> int:
     plan = Plan(options.mounting, board, options.views, options.max_residual)
     require(options.seed >= 0, f"--seed is {options.seed}; allowed: at least 0")
     _require_output(options.output)
-    parameters, camera = _parameters(options), of_connected(_file(options), options.serial)
+    require(bool(options.robot_ip), "--robot-ip is not given: the address of the controller")
+    require(bool(options.params), "--params is not given: the parameter file of the cell")
+    parameters, camera = _parameters(options), of_connected(options.params, options.serial)
     status = status_of(lambda: _with_devices(options, plan, parameters, camera))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -130,21 +132,12 @@ def _with_devices(
 
 def _parameters(options: argparse.Namespace) -> "Parameters":
     """What motion_node would be told."""
-    from vpg_ros.errors import require
     from vpg_ros.nodes.motion_parameters import Parameters
     from vpg_ros.nodes.parameter_file import load
 
-    require(bool(options.robot_ip), "--robot-ip is not given: the address of the controller")
     names = ("robot_ip", "robot_model", "gripper")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
-    return load(Parameters, _file(options), "motion_node", given)
-
-
-def _file(options: argparse.Namespace) -> Path:
-    """The parameter file."""
-    from vpg_ros.resources import resource
-
-    return options.params or resource("config/real.yaml")
+    return load(Parameters, options.params, "motion_node", given)
 
 
 def calibrate(

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpg_ros.system import REALSENSE, TOPICS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,9 +29,10 @@ def add_parser(subparsers: "Subparsers") -> None:
     add("--robot-ip", required=True, help="address of the robot's controller")
     add("--robot-model", help="arm (default: the parameter file's)")
     add("--gripper", help="gripper (default: the parameter file's)")
-    add("--params", type=Path, help="parameter file of the cell (default: real.yaml)")
+    add("--params", type=Path, required=True, help="parameter file of the cell")
     add("--calibration", type=Path, help="the camera's calibration file")
     add("--serial", default="", help="of the RealSense (default: the parameter file's)")
+    add("--camera", choices=(REALSENSE, TOPICS), help="driver (default: the parameter file's)")
     add("--timeout", type=float, default=30.0, help="s for all checks (default %(default)s)")
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -40,7 +43,6 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.bringup.doctor import Cell, checks
     from vpg_ros.bringup.findings import run_all
     from vpg_ros.errors import require
-    from vpg_ros.resources import resource
 
     require(
         0.0 < options.timeout < math.inf,
@@ -49,10 +51,11 @@ def run(options: argparse.Namespace) -> int:
     names = ("robot_model", "gripper")
     cell = Cell(
         options.robot_ip,
-        options.params or resource("config/real.yaml"),
+        options.params,
         {name: getattr(options, name) for name in names if getattr(options, name)},
         options.calibration,
         options.serial,
+        options.camera or "",
     )
     findings = run_all(checks(cell), time.monotonic() + options.timeout)
     if options.json:

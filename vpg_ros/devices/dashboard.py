@@ -10,6 +10,7 @@ from types import TracebackType
 from vpg_ros.errors import ErrorCode, VpgError
 
 PORT = 29999
+NOT_UNDERSTOOD = "could not understand"  # how the answer to an unknown question begins
 
 
 class Dashboard:

@@ -20,8 +20,6 @@ from vpg_ros.motion import (
     VerifyGrasp,
 )
 
-RELEASE_FORCE = 80.0  # N at which backing off is stuck; letting go of contact feels like force too
-
 # After these the arm cannot or must not move on its own, so there is no retreat.
 _STAY = frozenset(
     {
@@ -96,7 +94,7 @@ class _Run:
         if length > 0:
             dx, dy, dz = (way * min(1.0, step.back_off / length)).tolist()
             back = stopped.translated(dx, dy, dz)
-            self.arm.move_linear(back, step.speed, step.acceleration, RELEASE_FORCE)
+            self.arm.move_linear(back, step.speed, step.acceleration, step.release_force)
 
     def _grip(self, step: GripperMove) -> None:
         width = self.gripper.move(step.width, step.force)

@@ -36,6 +36,7 @@ _LINEAR = (
     Rate("acceleration", "tool_acceleration", "tool acceleration", "m/s²"),
     Rate("force_limit", "tool_force", "tool force", "N"),
 )
+_BACKING_OFF = (*_LINEAR, Rate("release_force", "tool_force", "force to back off", "N"))
 _GRIPPER = (
     Rate("width", "gripper_width", "gripper width", "m", may_be_zero=True),
     Rate("force", "gripper_force", "gripper force", "N", True, "least_gripper_force"),
@@ -46,6 +47,8 @@ def rates_of(step: Step) -> tuple[Rate, ...]:
     """The rates of a step; none of one that moves nothing."""
     if isinstance(step, JointMove | HomeMove):
         return _JOINT
+    if isinstance(step, LinearMove) and step.back_off:
+        return _BACKING_OFF
     if isinstance(step, LinearMove | RiseMove):
         return _LINEAR
     return _GRIPPER if isinstance(step, GripperMove) else ()

@@ -39,9 +39,9 @@ class URArm:
 
     Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``, PARAMETER_INVALID when its
     arm is of another model than ``kinematics``. Once a call has raised ARM_LINK_LOST the link is
-    gone for good; ``reconnect`` makes a new one. After a protective or emergency stop has been
-    cleared on the robot, the next move starts the control program again. After a pause or a stop on
-    the pendant nothing moves before ``unlock``.
+    gone for good; ``reconnect`` makes a new one. After a safety stop, a pause or a stop on the
+    pendant nothing moves before ``unlock``, after which the next move starts the control program
+    again.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class URArm:
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
-        After a pause or a stop on the pendant the arm may be moved again. Returns when the link
+        After any stop and any pause the arm may be moved again. Returns when the link
         tells of no safety stop either. Raises which one it still tells of after 2 s, and CANCELLED
         on ``interrupt``.
         """

@@ -4,7 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, Reading
+import numpy as np
+
+from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, STOPS, Reading
+from vpg_ros.errors import ErrorCode, VpgError
 
 # s on the controller's clock for which a control program does not run before that counts: what is
 # known to end it may be told a little later.
@@ -12,25 +15,27 @@ _PATIENCE = 0.1
 
 
 class Hold:
-    """Set when the control program is paused or ended, but not by the driver or by a safety stop.
+    """Set by a safety stop, an arm without power, and a program that others pause or end.
 
-    Then a person has done that, on the pendant or through another program, or the controller's
-    watchdog. It outlives the link. All methods may be called from any thread.
+    Whoever clears a stop may still stand beside the arm, and a guard may reset itself. A program is
+    paused or ended by a person, on the pendant or through another one, or by the controller's
+    watchdog. The hold outlives the link. All methods may be called from any thread.
     """
 
     def __init__(self, robot_ip: str) -> None:
         self._robot_ip = robot_ip
         self._lock = threading.Lock()
-        self._reason = ""
+        self._refusal: VpgError | None = None
         self._watching = False
+        self._newest = -np.inf  # on the controller's clock
         self._excused = False  # whether it is known why the program does not run
         # When, on the controller's clock, the program ceased to run, and whether it was paused.
         self._ceased: tuple[float, bool] | None = None
 
     @property
-    def reason(self) -> str:
-        """Why nothing moves before a recovery, in words; "" where nothing holds the arm."""
-        return self._reason
+    def refusal(self) -> VpgError | None:
+        """Why nothing moves before a recovery; None where nothing holds the arm."""
+        return self._refusal
 
     @property
     def excused(self) -> bool:
@@ -38,24 +43,45 @@ class Hold:
         return self._excused
 
     def see(self, reading: Reading) -> None:
-        """Take in a sample."""
+        """Take in a sample; nothing of one that another thread was overtaken with."""
         with self._lock:
-            stopped = reading.stopped or reading.robot_mode != ROBOT_RUNNING
-            # These hold or end the program as well, and end by what a person does on the robot.
-            self._excused = stopped or (self._excused and not reading.program_running)
+            if reading.stamp <= self._newest:
+                return
+            self._newest = reading.stamp
+            stop = self._stop(reading)
+            if stop is not None:
+                self._set(*stop)
+            # It holds or ends the program as well.
+            self._excused = bool(stop) or (self._excused and not reading.program_running)
             if self._excused or reading.program_running or not self._watching:
                 self._ceased = None
                 return
             paused = reading.runtime_state in (PAUSING, PAUSED)
             self._ceased = since, paused = self._ceased or (reading.stamp, paused)
-            if reading.stamp - since >= _PATIENCE and not self._reason:
+            if reading.stamp - since >= _PATIENCE:
                 how = "paused on its pendant" if paused else "stopped, on its pendant or otherwise"
-                self._reason = f"the robot at {self._robot_ip} was {how}"
+                self._set(ErrorCode.CANCELLED, how)
+
+    @staticmethod
+    def _stop(reading: Reading) -> tuple[ErrorCode, str] | None:
+        """The safety stop in force, or that the arm has no power."""
+        for stop in STOPS:
+            if reading.safety_bits & stop.bit:
+                return stop.code, f"in {stop.name}"
+        if reading.robot_mode != ROBOT_RUNNING:
+            return ErrorCode.MOTION_REJECTED, "without power or its brakes were set"
+        return None
+
+    def _set(self, code: ErrorCode, how: str) -> None:
+        """The first cause is the one that is told."""
+        if self._refusal is None:
+            sentence = f"the robot at {self._robot_ip} was {how}; nothing moves before a recovery"
+            self._refusal = VpgError(code, sentence)
 
     def watch(self, watching: bool) -> None:
-        """Whether the program should be running from now on."""
+        """Whether the program should be running from now on; the clock may be another one."""
         with self._lock:
-            self._watching, self._ceased = watching, None
+            self._watching, self._ceased, self._newest = watching, None, -np.inf
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
@@ -69,4 +95,4 @@ class Hold:
     def release(self) -> None:
         """A person has asked for a recovery."""
         with self._lock:
-            self._reason, self._excused, self._ceased = "", True, None
+            self._refusal, self._excused, self._ceased = None, True, None

@@ -54,6 +54,7 @@ class UrLink:
     def __init__(self, robot_ip: str, timeout: float, hold: Hold) -> None:
         self._robot_ip, self._timeout, self._hold = robot_ip, timeout, hold
         self._lost, self._calling = "", threading.Lock()
+        self._owed = False  # whether the control process has an answer to give
         self._stamp, self._stamp_seen = -1.0, time.monotonic()
         self._control: ChildProcess | None = None
         hold.watch(False)
@@ -108,9 +109,9 @@ class UrLink:
         A safeguard stop counts as a protective one.
         """
         robot = f"the robot at {self._robot_ip}"
-        for bit, code, words in STOPS:
-            if reading.safety_bits & bit:
-                raise VpgError(code, f"{robot} is in {words}")
+        for stop in STOPS:
+            if reading.safety_bits & stop.bit:
+                raise VpgError(stop.code, f"{robot} is in {stop.name}: {stop.advice}")
         if reading.robot_mode != ROBOT_RUNNING:
             raise VpgError(
                 ErrorCode.MOTION_REJECTED,
@@ -132,17 +133,16 @@ class UrLink:
             raise VpgError(error.code, error.message + left) from None
 
     def check_program(self, reading: Reading) -> None:
-        """Raise CANCELLED where something holds the arm back; see :class:`.ur_hold.Hold`.
+        """Raise what holds the arm back until a recovery; see :class:`.ur_hold.Hold`.
 
         Raises what ``check_safety`` does if it comes out that a safety stop ended the program.
         """
-        while not (self._hold.reason or self._hold.excused or reading.program_running):
+        while not (self._hold.refusal or self._hold.excused or reading.program_running):
             time.sleep(_WATCH)
             reading = self.read()
             self.check_safety(reading)
-        if self._hold.reason:
-            sentence = f"{self._hold.reason}; nothing moves before a recovery"
-            raise VpgError(ErrorCode.CANCELLED, sentence)
+        if self._hold.refusal is not None:
+            raise VpgError(self._hold.refusal.code, self._hold.refusal.message)
 
     def end_held_program(self, reading: Reading) -> str:
         """End the program if something holds it; see :func:`.ur_recovery.end_program`."""
@@ -168,8 +168,12 @@ class UrLink:
         with self._calling:
             self._check_connection()
             assert self._control is not None
+            if self._owed:  # Ctrl-C came while a command was being taken
+                self._answer("the command before", _CALL_TIMEOUT)
+            self._owed = True
             self._control.request(method, arguments)
             answer = self._answer(f"command {method}", _CALL_TIMEOUT)
+            self._owed = False
         if "error" in answer:
             raise VpgError(
                 ErrorCode.MOTION_REJECTED, f"{method} was rejected: {answer['error'].strip()}"

@@ -106,8 +106,8 @@ class Move:
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""
-        self._start()
         try:
+            self._start()
             while self._under_way():
                 time.sleep(_POLL)
                 self._see()

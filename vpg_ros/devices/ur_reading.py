@@ -1,6 +1,7 @@
 """What is read of a UR controller in one sample, and what its status words mean (RTDE guide)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,19 +11,31 @@ from vpg_ros.geometry import FloatArray
 
 ROBOT_RUNNING = 7  # robot_mode
 STOPPING, STOPPED, PLAYING, PAUSING, PAUSED = 0, 1, 2, 3, 4  # runtime_state
-# Of safety_status_bits (RTDE guide), what is raised and what it is in words; the first one counts.
-STOPS = (
-    (
+
+
+class Stop(NamedTuple):
+    """A safety stop: its bit of safety_status_bits, what is raised, and what a person does."""
+
+    bit: int
+    code: ErrorCode
+    name: str
+    advice: str
+
+
+STOPS = (  # the first one in force counts
+    Stop(
         1 << 7,
         ErrorCode.EMERGENCY_STOP,
-        "emergency stop: release the button, then power the arm on and release its brakes",
+        "emergency stop",
+        "release the button, then power the arm on and release its brakes",
     ),
-    (
+    Stop(
         1 << 2,
         ErrorCode.PROTECTIVE_STOP,
-        "protective stop: clear the cause, then unlock it on the pendant",
+        "protective stop",
+        "clear the cause, then unlock it on the pendant",
     ),
-    (1 << 4, ErrorCode.PROTECTIVE_STOP, f"safeguard stop: {SAFEGUARD_ADVICE}"),
+    Stop(1 << 4, ErrorCode.PROTECTIVE_STOP, "safeguard stop", SAFEGUARD_ADVICE),
 )
 
 
@@ -56,7 +69,7 @@ class Reading:
     @property
     def stopped(self) -> bool:
         """Whether a safety stop is in force."""
-        return any(self.safety_bits & bit for bit, _, _ in STOPS)
+        return any(self.safety_bits & stop.bit for stop in STOPS)
 
     @property
     def held(self) -> bool:

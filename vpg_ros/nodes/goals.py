@@ -111,11 +111,11 @@ class Goals:
             self._taken.clear()
 
     def _result(self, outcome: Outcome) -> ExecutePrimitive.Result:
-        """What a client is answered, with what was lowered where there is no error to tell."""
+        """What a client is answered, with what was lowered."""
         result = ExecutePrimitive.Result(outcome=outcome_to_msg(outcome))
-        result.error_code, result.error_msg = int(outcome.error_code), outcome.error_msg
-        if not result.error_msg and self._lowered:
-            result.error_msg = f"sent with {self._lowered}"
+        lowered = f"sent with {self._lowered}" if self._lowered else ""
+        result.error_code = int(outcome.error_code)
+        result.error_msg = "; ".join(filter(None, (outcome.error_msg, lowered)))
         return result
 
     def _end(self, handle: ServerGoalHandle, error: VpgError | None) -> None:

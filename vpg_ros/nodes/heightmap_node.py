@@ -29,8 +29,8 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.realsense_parameters import RealSenseParameters
 from vpg_ros.nodes.spin import run_node
 from vpg_ros.nodes.workspace_parameters import WorkspaceParameters
+from vpg_ros.system import REALSENSE, TOPICS
 
-CAMERAS = ("topics", "realsense")
 # Share of the image's width that focal lengths and principal point may drift, as they do when a
 # camera compensates for its temperature.
 DRIFT = 0.005
@@ -42,9 +42,9 @@ class Parameters(RealSenseParameters, WorkspaceParameters):
     """What heightmap_node can be told."""
 
     camera: str = parameter(
-        "topics: images of any driver; realsense: the camera itself, see realsense.*",
-        "topics",
-        choices=CAMERAS,
+        f"{TOPICS}: images of any driver; {REALSENSE}: the camera itself, see realsense.*",
+        TOPICS,
+        choices=(TOPICS, REALSENSE),
     )
     calibration: str = parameter(
         f"YAML file with the camera's pose; '' listens on {POSE_TOPIC} (with topics alone)", ""
@@ -100,7 +100,7 @@ class HeightmapNode(ManagedNode):
         """Open the camera; another than before may be on the same port."""
         settings = self._settings
         self._intrinsics = None
-        if settings.camera == "realsense":
+        if settings.camera == REALSENSE:
             self._camera = RealSenseCamera(self, settings.calibration, settings)
         else:
             self._camera = TopicCamera(self, settings.calibration, settings.sync_tolerance)

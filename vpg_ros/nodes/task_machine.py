@@ -21,6 +21,7 @@ RETRIED = frozenset(
         ErrorCode.OUTSIDE_WORKSPACE,
         ErrorCode.BELOW_TABLE,
         ErrorCode.JOINT_LIMIT,
+        ErrorCode.COLLISION,
         ErrorCode.MOTION_BLOCKED,
     }
 )

@@ -9,7 +9,9 @@ from vpg_ros.sim.controller.state import RuntimeState
 
 PORT = 29999
 _GREETING = "Connected: Universal Robots Dashboard Server"
+_E_SERIES = 5  # major version
 _REMOTE_CONTROL = (5, 6)  # PolyScope version that the switch came with; a CB3 has none
+_MODEL = ((3, 12), (5, 6))  # of a CB3 and an e-series, from which on it tells its model
 _LOCKED = 5.0  # s of wall time after a protective stop in which it cannot be unlocked
 
 
@@ -20,7 +22,6 @@ class Dashboard:
         self._program, self._robot = program, program.robot
         self._answers: dict[str, Callable[[], str]] = {
             "polyscopeversion": lambda: f"URSoftware {'.'.join(map(str, version))} (Jan 01 2024)",
-            "get robot model": model.upper,
             "get serial number": lambda: "20180000000",
             "robotmode": lambda: f"Robotmode: {self._robot.safety.robot_mode.name}",
             "safetymode": lambda: f"Safetymode: {self._robot.safety.mode.name}",
@@ -39,6 +40,8 @@ class Dashboard:
             "close popup": lambda: "closing popup",
             "quit": lambda: "Disconnected",
         }
+        if version >= _MODEL[version[0] >= _E_SERIES]:
+            self._answers["get robot model"] = model.upper
         if version >= _REMOTE_CONTROL:
             self._answers["is in remote control"] = lambda: str(self._robot.remote).lower()
 
