@@ -386,6 +386,17 @@ def test_the_camera_is_told_what_the_parameter_file_says(
     assert told["source"].serial == "7"
 
 
+def test_a_cell_that_is_to_move_nothing_is_not_calibrated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cell.yaml"
+    own = "motion_node: {ros__parameters: {dry_run: true}}\n"
+    path.write_text(resource("config/real.yaml").read_text() + own)
+    given = ["--robot-ip", "127.99.0.1", "--output", str(tmp_path / "out.yaml")]
+    assert main(["calibrate", *given, "--params", str(path)]) == 1
+    assert "sets dry_run" in capsys.readouterr().err
+
+
 def test_a_missing_address_or_cell_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate"]) == 1
     assert "--robot-ip is not given" in capsys.readouterr().err

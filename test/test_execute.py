@@ -3,6 +3,7 @@
 The arm here follows orders and fails where it is told to, which no real device does on demand.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,13 +19,16 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import (
     GripperMove,
     HomeMove,
+    JointMove,
     LinearMove,
     Motion,
     Outcome,
     RiseMove,
+    Step,
     VerifyGrasp,
 )
 
+Replan = Callable[[], Sequence[Step]]
 TARGET = tool_down(-0.5, 0.0, 0.05, 0.0)
 HIGH = TARGET.translated(dz=0.3)
 
@@ -262,3 +266,58 @@ def test_phases_are_told_in_order() -> None:
     motion = Motion("test", (LinearMove("descend", TARGET),), (HomeMove("home"),))
     execute(motion, ObedientArm(), ObedientGripper(), HOME_JOINTS, heard.append)
     assert heard == ["descend", "home"]
+
+
+def test_nothing_goes_sideways_where_the_arm_cannot_rise() -> None:
+    arm = TravellingArm(linear=MoveEnd.CONTACT)
+    retreat = (RiseMove("rise", HIGH.position[2] + 0.1), HomeMove("home"))
+    outcome = execute(Motion("test", (), retreat), arm, ObedientGripper(), HOME_JOINTS)
+    assert (outcome.success, outcome.error_code) == (False, ErrorCode.MOTION_BLOCKED)
+    assert "'rise'" in outcome.error_msg and "stays" in outcome.error_msg
+    assert arm.moves == ["linear"]
+
+
+def test_after_contact_the_retreat_is_the_one_that_may_be_run_from_there() -> None:
+    slow = HomeMove("home", speed=0.1)
+    heard: list[str] = []
+
+    def run_with(linear: MoveEnd, replan: Replan) -> tuple[Outcome, list[str]]:
+        arm = ObedientArm(linear=linear)
+        push = Motion("test", (LinearMove("push", TARGET, guarded=True),), (HomeMove("home"),))
+        gripper = ObedientGripper()
+        return execute(push, arm, gripper, HOME_JOINTS, heard.append, replan), arm.moves
+
+    def refuse() -> Sequence[Step]:
+        raise VpgError(ErrorCode.COLLISION, "a rim is in the way")
+
+    outcome, moves = run_with(MoveEnd.CONTACT, refuse)
+    assert outcome.error_code is ErrorCode.COLLISION and "stays" in outcome.error_msg
+    assert moves == ["linear"] and not outcome.success
+    outcome, moves = run_with(MoveEnd.CONTACT, lambda: (replace(slow, phase="slowly"),))
+    assert outcome.success and moves == ["linear", "joints"] and heard[-1] == "slowly"
+    outcome, moves = run_with(MoveEnd.REACHED, refuse)
+    assert outcome.success and moves == ["linear", "joints"]
+
+
+@pytest.mark.parametrize("name", primitives.names())
+def test_no_primitive_goes_on_against_what_has_stopped_it(name: str) -> None:
+    """Stopped where it began, the arm next moves straight up or backwards."""
+    motion = motion_of(name)
+    sweep = [step for step in motion.steps if isinstance(step, LinearMove)][-1]
+    start = next(step for step in motion.steps if isinstance(step, JointMove)).pose
+    way = np.subtract(sweep.pose.position, start.position)[:2]
+    arm = TravellingArm(at=start.translated(dz=-0.05))
+    execute(replace(motion, steps=()), arm, ObedientGripper(), HOME_JOINTS)
+    for goal in arm.goals:
+        assert np.subtract(goal.position, start.position)[:2] @ way <= 1e-9
+
+
+def motion_of(name: str) -> Motion:
+    """On a table with something for each: a tower, a block, a plank that ends at another block."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    height[40:60, 40:60], height[170:190, 40:60] = 0.12, 0.04
+    height[100:130, 100:140], height[100:130, 140:170] = 0.015, 0.04
+    heightmap = Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
+    primitive = primitives.get(name)
+    rotation, row, column = np.argwhere(primitive.admissible(heightmap))[0].tolist()
+    return primitive.motion(primitive.action(row, column, rotation, heightmap), heightmap)

@@ -14,7 +14,7 @@ from vpg_ros.devices.rates import changes, describe
 from vpg_ros.devices.safety import Limits, SafetyGate
 from vpg_ros.devices.straight import StraightLine
 from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.geometry import DEFAULT_WORKSPACE, tool_down
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove, Step
 from vpg_ros.nodes.motion_parameters import Parameters
@@ -51,6 +51,34 @@ WIDE = replace(FAST, box_min=(-2.0, -2.0, -2.0), box_max=(2.0, 2.0, 2.0), table_
 GATE = SafetyGate(LIMITS, UR5, HOME_JOINTS, space())
 INSIDE = tool_down(-0.5, 0.0, 0.1, 0.0)
 HOME_JOINTS_ABOVE = UR5.inverse(tool_down(-0.5, 0.0, 0.45, 0.0), HOME_JOINTS)
+
+
+@pytest.mark.parametrize("dx", [-0.04, 0.0, 0.04])
+def test_what_stands_between_open_fingers_is_met_by_closed_ones(dx: float) -> None:
+    down = LinearMove("down", INSIDE.translated(dz=-0.08))
+    low = Motion("test", (JointMove("go", INSIDE), down), ())
+
+    def among(y: float) -> SafetyGate:
+        x = INSIDE.position[0] + dx
+        post = KeepOut("post", (x - 0.005, y - 0.005, 0.0), (x + 0.005, y + 0.005, 0.09))
+        return replace(GATE, space=space(post))
+
+    with pytest.raises(VpgError, match="finger_link into post"):
+        among(0.0).check(low, HOME_JOINTS)
+    among(0.03).check(low, HOME_JOINTS)
+
+
+@pytest.mark.parametrize("height", [0.12, 0.15, 0.18])
+def test_a_gripper_on_an_adapter_has_a_body_all_along(height: float) -> None:
+    """A bar beside the tool's axis, at a height of the gripper's body, m from the flange."""
+    long = kinematics("ur5", Pose((0.0, 0.0, 0.30)))
+    urdf = expand(True, False, True, DEFAULT_WORKSPACE, tool_length=0.30)
+    z = 0.25 + 0.30 - height
+    bar = KeepOut("bar", (-0.51, -0.2, z - 0.01), (-0.47, 0.2, z + 0.01))
+    model = CollisionModel(urdf, LIMITS.table_z, (bar,), LIMITS.gripper_width)
+    joints = long.inverse(tool_down(-0.5, 0.0, 0.25, 0.0), HOME_JOINTS)
+    found = model.first(joints[None])
+    assert found is not None and found.link == "gripper_link"
 
 
 def refusal(step: Step, gate: SafetyGate = GATE) -> VpgError:

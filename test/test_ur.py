@@ -729,8 +729,16 @@ def test_contact_stops_a_guarded_move(time_scale: str, tremble: float) -> None:
         robot.until("moving", False)
         pressed = arm.state()
         assert pressed.force > LIMIT and np.abs(pressed.velocities).max() < 0.01 + tremble
-        # The force at the start is the baseline, so that an arm in contact can leave it.
-        risen = arm.move_linear(above, 0.2, 1.0, 1000.0)
+        further = arm.move_linear(result.pose.translated(dz=-0.05), 0.05, 1.0, 2 * LIMIT)
+        assert further.end is MoveEnd.CONTACT
+        robot.until("moving", False)
+        most = arm.state().force
+        assert 2 * LIMIT < most < 2.8 * LIMIT, "forces of one contact do not add up"
+        # An arm that presses harder than its limit can leave, and cannot press on.
+        down = arm.move_linear(result.pose.translated(dz=-0.05), 0.05, 1.0, LIMIT)
+        robot.until("moving", False)
+        assert down.end is MoveEnd.CONTACT and arm.state().force < most + 0.8 * LIMIT
+        risen = arm.move_linear(above, 0.2, 1.0, LIMIT)
         assert risen.end is MoveEnd.REACHED
         assert arm.state().force == pytest.approx(0.0, abs=1e-6)
 

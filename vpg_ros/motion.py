@@ -83,6 +83,25 @@ class RiseMove:
 
 
 @dataclass(frozen=True)
+class BackMove:
+    """Move the tool by ``offset`` (x, y, z m, base frame) from wherever it is, in a straight line.
+
+    speed, acceleration and force_limit are a LinearMove's. Contact is expected.
+    """
+
+    phase: str
+    offset: tuple[float, float, float]
+    speed: float = 0.25
+    acceleration: float = 1.2
+    force_limit: float = 50.0
+
+    def line(self, tool: Pose) -> LinearMove:
+        """The way from ``tool``."""
+        goal = tool.translated(*self.offset)
+        return LinearMove(self.phase, goal, self.speed, self.acceleration, self.force_limit, True)
+
+
+@dataclass(frozen=True)
 class GripperMove:
     """Open or close to ``width`` m between the fingertips with at most ``force`` N."""
 
@@ -99,7 +118,8 @@ class VerifyGrasp:
     min_width: float = 0.004
 
 
-Move = JointMove | HomeMove | LinearMove | RiseMove
+Relative = RiseMove | BackMove
+Move = JointMove | HomeMove | LinearMove | Relative
 Step = Move | GripperMove | VerifyGrasp
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import Carry, GripperMove, JointMove, LinearMove, Motion, Step
+from vpg_ros.motion import Carry, GripperMove, JointMove, LinearMove, Motion, RiseMove, Step
 
 MARGIN = 0.07  # m from the workspace's edges, so that what is let go of stays on the table
 NEIGHBOURHOOD = 0.06  # m around the place that object and open fingers may reach
@@ -48,7 +48,7 @@ def put_down(motion: Motion, place: Pose, heightmap: Heightmap, drop: float) -> 
         *after,
         LinearMove("lower", place, SPEED, force_limit=CONTACT_FORCE, guarded=True),
         replace(release, phase="let go"),
-        LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True),
+        RiseMove("rise", above.position[2], force_limit=RISE_FORCE),
     )
     return replace(motion, steps=steps)
 

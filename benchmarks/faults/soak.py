@@ -45,9 +45,10 @@ class Soak:
 
     @property
     def passed(self) -> bool:
-        """No crash, no leak, nothing lost, every fault survived."""
+        """Some actions, no crash, no leak, nothing lost, every fault survived."""
         flat = all(share <= FLAT for share in self.memory_growth.values())
-        return flat and not (self.crashes or self.transitions_lost or self.failures)
+        whole = bool(self.actions) and not (self.crashes or self.transitions_lost or self.failures)
+        return whole and flat
 
 
 class Runner:
@@ -65,6 +66,9 @@ class Runner:
         """The whole soak; what has come of it so far is on disk after each part."""
         while self.soak.actions < self._options.actions and not self._rig.dead:
             self._part()
+            self._write()
+        if self._rig.dead:
+            self._fail(f"{', '.join(self._rig.dead)} has ended by itself")
             self._write()
         return self.soak
 

@@ -132,12 +132,16 @@ def _with_devices(
 
 def _parameters(options: argparse.Namespace) -> "Parameters":
     """What motion_node would be told."""
+    from vpg_ros.errors import require
     from vpg_ros.nodes.motion_parameters import Parameters
     from vpg_ros.nodes.parameter_file import load
 
     names = ("robot_ip", "robot_model", "gripper")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
-    return load(Parameters, options.params, "motion_node", given)
+    parameters = load(Parameters, options.params, "motion_node", given)
+    sentence = f"{options.params} sets dry_run; calibrating moves the arm: allowed: false"
+    require(not parameters.dry_run, sentence)
+    return parameters
 
 
 def calibrate(

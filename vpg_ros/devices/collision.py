@@ -70,7 +70,7 @@ class CollisionModel:
 
     urdf: the robot alone, with its link ``base``. table_z: height of the table, m. keep_out: boxes
     that already include the clearance that is wanted. gripper_width: m between the fingertips;
-    the widest that occurs, so that what is checked holds for any.
+    the widest that occurs. Fingers take up all the space from there to where they are closed.
     """
 
     def __init__(
@@ -79,7 +79,13 @@ class CollisionModel:
         self._joints = _from_base(joints(urdf))
         self._finger = gripper_width / 2
         shapes = collision_shapes(urdf)
-        arm = [_body(link, shape) for link, group in shapes.items() for shape in group]
+        sliding = [joint for joint in self._joints if joint.kind == "prismatic"]
+        ways = {joint.child: self._finger * np.array(joint.axis) for joint in sliding}
+        arm = [
+            _body(link, _swept(shape, ways[link]) if link in ways else shape)
+            for link, group in shapes.items()
+            for shape in group
+        ]
         cell = [*_table(table_z), *map(_box, keep_out)]
         self._bodies = [*arm, *cell]
         self._pairs = _own_pairs(arm, self._joints) + _cell_pairs(arm, cell)
@@ -129,6 +135,15 @@ def _moved(joint: Joint, values: FloatArray) -> FloatArray:
     elif joint.kind == "prismatic":
         result[:, :3, 3] = steps
     return result
+
+
+def _swept(shape: Shape, way: FloatArray) -> Shape:
+    """The space that a shape takes up at all places from -``way`` (3, m) to its own."""
+    assert isinstance(shape, Box), "fingers are boxes"
+    turn = Rotation.from_quat(shape.pose.quaternion)
+    size = np.array(shape.size) + np.abs(turn.inv().apply(way))
+    dx, dy, dz = (-way / 2).tolist()
+    return Box(tuple(size.tolist()), shape.pose.translated(dx, dy, dz))
 
 
 def _body(link: str, shape: Shape) -> _Body:

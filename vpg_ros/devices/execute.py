@@ -9,6 +9,7 @@ from vpg_ros.devices.interfaces import Arm, Gripper, MoveEnd, MoveResult
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import FloatArray, Pose
 from vpg_ros.motion import (
+    BackMove,
     GripperMove,
     HomeMove,
     JointMove,
@@ -62,7 +63,7 @@ class _Run:
                 self._note(self.arm.move_joints(self.home, step.speed, step.acceleration))
             case LinearMove():
                 self._linear(step)
-            case RiseMove():
+            case RiseMove() | BackMove():
                 line = step.line(self.arm.state().tool)
                 if line is not None:
                     self._linear(line)
@@ -117,8 +118,13 @@ def execute(
     gripper: Gripper,
     home: FloatArray,
     on_phase: Callable[[str], None] = lambda phase: None,
+    replan: Callable[[], Sequence[Step]] | None = None,
 ) -> Outcome:
     """Run ``motion``; ``on_phase`` hears each phase's name as it begins.
+
+    replan: asked where something was met or failed, for then the retreat begins elsewhere than
+    planned; the retreat as it may be run from where the arm is, or it raises why it may not, and
+    the arm stays.
 
     Success means that every step was completed. Device errors become the outcome's code and
     sentence, never an exception; after one the arm retreats only if it safely can. ``home`` is the
@@ -129,7 +135,8 @@ def execute(
     success, code, message = _attempt(run, motion.steps)
     width = run.width  # the retreat opens the gripper
     if code not in _STAY:
-        retreat_code, retreat_message = _retreat(run, motion.retreat)
+        astray = replan if run.contacts or not success else None
+        retreat_code, retreat_message = _retreat(run, astray or (lambda: motion.retreat))
         if code is ErrorCode.OK and retreat_code is not ErrorCode.OK:
             success, code, message = False, retreat_code, retreat_message
     message = message or ", ".join(run.contacts)
@@ -137,14 +144,23 @@ def execute(
     return Outcome(success, width, run.peak_force, duration, code, message)
 
 
-def _retreat(run: _Run, steps: Sequence[Step]) -> tuple[ErrorCode, str]:
+def _retreat(run: _Run, plan: Callable[[], Sequence[Step]]) -> tuple[ErrorCode, str]:
     """(code, sentence) of the first error.
 
-    The arm gets out of the camera's view even with a gripper that no longer does as it is told.
+    The arm gets out of the camera's view even with a gripper that no longer does as it is told, but
+    not sideways where it could not rise.
     """
     first = (ErrorCode.OK, "")
+    try:
+        steps = plan()
+    except VpgError as error:
+        return error.code, f"{error.message}; the arm stays where it is"
     for step in steps:
+        met = len(run.contacts)
         done, code, message = _attempt(run, (step,))
+        if isinstance(step, RiseMove) and len(run.contacts) > met:
+            sentence = f"{run.contacts[-1]}; the arm stays where it is"
+            done, code, message = False, ErrorCode.MOTION_BLOCKED, sentence
         first = first if first[0] is not ErrorCode.OK else (code, message)
         if not done and (not isinstance(step, GripperMove) or code in _STAY):
             break

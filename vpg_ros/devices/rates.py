@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 
 from vpg_ros.geometry import point_text
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove, Step
+from vpg_ros.motion import (
+    BackMove,
+    GripperMove,
+    HomeMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    Relative,
+    RiseMove,
+    Step,
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ def rates_of(step: Step) -> tuple[Rate, ...]:
         return _JOINT
     if isinstance(step, LinearMove) and step.back_off:
         return _BACKING_OFF
-    if isinstance(step, LinearMove | RiseMove):
+    if isinstance(step, LinearMove | Relative):
         return _LINEAR
     return _GRIPPER if isinstance(step, GripperMove) else ()
 
@@ -75,6 +85,8 @@ def _words(step: Step) -> str:
     place = ""
     if isinstance(step, JointMove | LinearMove):
         place = f" to {point_text(step.pose.position)} m"
+    elif isinstance(step, BackMove):
+        place = f" by {point_text(step.offset)} m"
     elif isinstance(step, RiseMove):
         place = f" to z = {step.height:.3f} m where lower"
     rates = ", ".join(f"{rate.of(step):g} {rate.unit}" for rate in rates_of(step))

@@ -20,7 +20,7 @@ from vpg_ros.devices.rates import Rate, rates_of
 from vpg_ros.devices.straight import SPACING, StraightLine
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose, point_text
-from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Move, RiseMove, Step
+from vpg_ros.motion import HomeMove, JointMove, LinearMove, Motion, Move, Relative, Step
 
 # Limits that need not be above 0.
 _SIGNED = ("box_min", "box_max", "table_z", "least_gripper_force")
@@ -131,7 +131,7 @@ class SafetyGate:
         walk = []
         for number, step in enumerate(steps):
             move: Step | None = step
-            if isinstance(step, RiseMove):
+            if isinstance(step, Relative):
                 move = step.line(self.kinematics.forward(joints))
             if isinstance(move, LinearMove):
                 way, speed = self._line(move, joints)

@@ -61,6 +61,7 @@ class URArm:
         self._link_timeout = link_timeout
         self._busy, self._cancel = threading.Lock(), threading.Event()
         self._mover: int | None = None
+        self._free: FloatArray | None = None  # the force before contact, N and Nm; None without
         self._closed = False
         self._hold = Hold(robot_ip)
         self._link = self._connected()
@@ -226,7 +227,15 @@ class URArm:
         return reading
 
     def _run(self, start: Reading, command: Command) -> MoveResult:
-        return Move(self._link, start, command, self._cancel).run()
+        """Along straight lines contact is counted on, for a move begins pressed where one ended."""
+        line = command.force_limit < np.inf
+        free = self._free if line and self._free is not None else start.force
+        move = Move(self._link, start, command, self._cancel, free)
+        self._free = free if line else None
+        result = move.run()
+        if not move.touches:
+            self._free = None
+        return result
 
 
 def _check_joints(joints: FloatArray, limit: tuple[float, ...]) -> None:

@@ -45,7 +45,7 @@ class Hold:
     def see(self, reading: Reading) -> None:
         """Take in a sample; nothing of one that another thread was overtaken with."""
         with self._lock:
-            if reading.stamp <= self._newest:
+            if reading.stamp < self._newest:
                 return
             self._newest = reading.stamp
             stop = self._stop(reading)

@@ -29,6 +29,8 @@ _STOP_JOINTS, _STOP_TOOL = 8.0, 10.0  # deceleration: rad/s², m/s²
 _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arrival
 _JOINT_TOLERANCE = 0.005  # rad
 _POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
+_SPARE_FORCE = 10.0  # N by which force may still grow in a move that begins above its limit
+_TOUCH = 10.0  # N that the arm at rest feels only of what it presses against
 _SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
 _REASON_TIMEOUT = 1.0  # s of wall time in which the reason of a refusal shows
 _SLOWEST = 0.02  # speed slider below which the arm counts as held by it
@@ -94,13 +96,25 @@ class Command:
 
 
 class Move:
-    """Runs one command from ``start`` on ``link``; ``cancel`` stops it from another thread."""
+    """Runs one command from ``start`` on ``link``; ``cancel`` stops it from another thread.
+
+    free: what the force sensor read before anything was touched, 6, N and Nm. A move that begins
+    above its limit, pressed against what ended the one before, may go away from it, but not press
+    on: its limit is what it begins with and a little more.
+    """
 
     def __init__(
-        self, link: UrLink, start: Reading, command: Command, cancel: threading.Event
+        self,
+        link: UrLink,
+        start: Reading,
+        command: Command,
+        cancel: threading.Event,
+        free: FloatArray,
     ) -> None:
         self._link, self._command, self._cancel = link, command, cancel
-        self._reading, self._baseline = start, start.force
+        self._reading, self._free = start, free
+        begun = self._force(start)
+        self._limit = begun + _SPARE_FORCE if begun > command.force_limit else command.force_limit
         self._allowed = _SPARE_FACTOR * command.ideal + _SPARE_TIME
         self._spent, self._held, self._peak_force = 0.0, 0.0, 0.0
 
@@ -111,7 +125,7 @@ class Move:
             while self._under_way():
                 time.sleep(_POLL)
                 self._see()
-                if self._peak_force > self._command.force_limit:
+                if self._peak_force > self._limit:
                     self._halt()
                     return self._result(MoveEnd.CONTACT)
             self._arrive()
@@ -155,13 +169,15 @@ class Move:
         passed = reading.stamp - self._reading.stamp
         self._spent += passed * reading.speed_fraction
         self._held = self._held + passed if reading.speed_fraction < _SLOWEST else 0.0
-        force = float(np.linalg.norm((reading.force - self._baseline)[:3]))
-        self._peak_force = max(self._peak_force, force)
+        self._peak_force = max(self._peak_force, self._force(reading))
         self._reading = reading
         self._link.check_motion(reading)
         if self._cancel.is_set():
             self._halt()
             raise VpgError(ErrorCode.CANCELLED, "the move was cancelled and the arm stopped")
+
+    def _force(self, reading: Reading) -> float:
+        return float(np.linalg.norm((reading.force - self._free)[:3]))
 
     def _halt(self) -> None:
         self._reading = halt(self._link, self._command.stop)
@@ -178,6 +194,11 @@ class Move:
                 sentence = f"{self._command.method} ended {distance} off its goal"
                 raise VpgError(ErrorCode.MOTION_BLOCKED, f"{sentence}; something holds the arm")
             time.sleep(_POLL)
+
+    @property
+    def touches(self) -> bool:
+        """Whether it has ended pressed against something."""
+        return self._force(self._reading) > _TOUCH
 
     def _result(self, end: MoveEnd) -> MoveResult:
         return MoveResult(end, Pose.from_rotvec(self._reading.tool), self._peak_force)

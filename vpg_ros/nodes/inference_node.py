@@ -36,6 +36,7 @@ from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_to_msg,
 )
+from vpg_ros.nodes.memory import give_back_freed_memory
 from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
@@ -244,6 +245,7 @@ class InferenceNode(VpgNode):
             policy = self._network(Path(request.path))
             self._under(self._risk(), policy)
             self._policy = policy
+            give_back_freed_memory()
         except _EXPECTED as error:
             self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint

@@ -19,3 +19,9 @@ def keep_freed_memory(most: int = 512 << 20) -> None:
         mallopt(_ARENA_MAX, 1)
         mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, most)
+
+
+def give_back_freed_memory() -> None:
+    """Have glibc give all freed bytes back: what long-lived things have split is of no use."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

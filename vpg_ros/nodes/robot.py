@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -99,7 +99,8 @@ class Robot:
         try:
             height = self._gate.limits.table_z + PARK_HEIGHT
             steps: tuple[Step, ...] = (RiseMove("rise", height), HomeMove("home"))
-            motion = Motion("park", tuple(map(_slowed, steps)) if slowly else steps, ())
+            # As a retreat, which ends where the arm cannot rise.
+            motion = Motion("park", (), tuple(map(_slowed, steps)) if slowly else steps)
             return self._guarded(motion, lambda _: None, ticket, lambda _: None)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
@@ -166,22 +167,24 @@ class Robot:
                 self._arm.check_ready()  # here, because a motion may begin with the gripper
             sent = self._gate.check(motion, self.state.joints)
             on_sent(sent)
-            return self._execute(sent, on_phase, ticket)
+            return self._execute(motion, sent, on_phase, ticket)
         finally:
             self._busy.release()
 
-    def _execute(self, motion: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
+    def _execute(self, asked: Motion, sent: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
+        """Run what the gate made of ``asked``."""
         if self._arm is None or self._gripper is None:
-            return Outcome(
-                False, error_msg=f"dry run: nothing was moved; steps: {describe(motion)}"
-            )
+            return Outcome(False, error_msg=f"dry run: nothing was moved; steps: {describe(sent)}")
 
         def announce(phase: str) -> None:
             if self._stops != ticket:
                 raise VpgError(ErrorCode.CANCELLED, f"cancelled before '{phase}'")
             on_phase(phase)
 
-        outcome = execute(motion, self._arm, self._gripper, self._gate.home, announce)
+        def replan() -> Sequence[Step]:
+            return self._gate.check(replace(asked, steps=()), self.state.joints).retreat
+
+        outcome = execute(sent, self._arm, self._gripper, self._gate.home, announce, replan)
         stopped = self._stops != ticket and not outcome.success
         if stopped and outcome.error_code not in _GRAVE | {ErrorCode.CANCELLED}:
             # The stop met a step that was just starting or ending and failed in its own way.

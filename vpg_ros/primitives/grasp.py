@@ -64,15 +64,14 @@ class Grasp(Primitive):
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """Approach, guarded descent, close, loosen, lift, verify; then to the bin and home."""
         grasp = action.pose
-        above, loose, lifted = (
-            grasp.translated(dz=height) for height in (APPROACH_HEIGHT, LOOSE_HEIGHT, LIFT_HEIGHT)
-        )
+        above, lifted = (grasp.translated(dz=height) for height in (APPROACH_HEIGHT, LIFT_HEIGHT))
+        loose = grasp.position[2] + LOOSE_HEIGHT  # never down onto what stopped the descent higher
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
             LinearMove("descend", grasp, DESCENT_SPEED, 1.2, CONTACT_FORCE, True, BACK_OFF),
             GripperMove("close", 0.0, GRASP_FORCE),
-            LinearMove("loosen", loose, force_limit=LIFT_FORCE, guarded=True),
+            RiseMove("loosen", loose, force_limit=LIFT_FORCE),
             LinearMove("lift", lifted, force_limit=LIFT_FORCE),
             VerifyGrasp("verify"),
             Carry("carry", tool_down(*DEFAULT_BIN, 0.0)),

@@ -14,7 +14,17 @@ from vpg_ros.action import Action
 from vpg_ros.geometry import FloatArray, Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, Step
+from vpg_ros.motion import (
+    BackMove,
+    GripperMove,
+    HomeMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    Outcome,
+    RiseMove,
+    Step,
+)
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
 from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
@@ -94,10 +104,11 @@ class Lever(Primitive):
             *moves,
         )
         away = end_of_sweep(poses[-1], action.angle + np.pi, AWAY, heightmap)
-        above = away.translated(dz=APPROACH_HEIGHT)
+        dx, dy, _ = np.subtract(away.position, poses[-1].position).tolist()
+        height = away.position[2] + APPROACH_HEIGHT
         retreat = (
-            LinearMove("back", away, PRY_SPEED, force_limit=RISE_FORCE, guarded=True),
-            LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True),
+            BackMove("back", (dx, dy, 0.0), PRY_SPEED, force_limit=RISE_FORCE),
+            RiseMove("rise", height, force_limit=RISE_FORCE),
             HomeMove("home"),
         )
         return Motion(self.name, steps, retreat)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
 
@@ -50,6 +50,6 @@ class Push(Primitive):
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
             LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, guarded=True),
         )
-        above = end.translated(dz=APPROACH_HEIGHT)
-        rise = LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True)
+        # Straight up from wherever it was stopped, not forwards into what stopped it.
+        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
         return Motion(self.name, steps, (rise, HomeMove("home")))

@@ -11,7 +11,7 @@ from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region, offsets
 from vpg_ros.primitives.sweep import under_tool
@@ -66,7 +66,7 @@ class Squeeze(Primitive):
             GripperMove("squeeze", 0.0, SQUEEZE_FORCE),
         )
         release = GripperMove("let go", OPEN_WIDTH)
-        rise = LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True)
+        rise = RiseMove("rise", above.position[2], force_limit=RISE_FORCE)
         return Motion(self.name, steps, (release, rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:

@@ -7,7 +7,7 @@ from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
 from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
@@ -58,8 +58,8 @@ class Topple(Primitive):
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
             LinearMove("topple", end, SPEED, force_limit=TOPPLE_FORCE, guarded=True),
         )
-        above = end.translated(dz=APPROACH_HEIGHT)
-        rise = LinearMove("rise", above, force_limit=RISE_FORCE, guarded=True)
+        # Straight up from wherever it was stopped, not forwards into what stopped it.
+        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
