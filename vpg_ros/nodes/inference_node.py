@@ -36,7 +36,7 @@ from vpg_ros.nodes.convert import (
     heightmap_from_msg,
     image_to_msg,
 )
-from vpg_ros.nodes.memory import give_back_freed_memory
+from vpg_ros.nodes.memory import reserve_memory
 from vpg_ros.nodes.parameters import PRIMITIVES, parameter
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.nodes.spin import run_node
@@ -51,8 +51,6 @@ from vpg_ros.viz.overlay import action_overlay
 
 # Torch reports a device without memory, among others, by a RuntimeError.
 _EXPECTED = (VpgError, RuntimeError, MemoryError)
-# Shares of the table's sides that are covered at the start, one after the other.
-_WARM_UP = (1.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -152,14 +150,10 @@ class InferenceNode(VpgNode):
         return makers[self._settings.policy]()
 
     def _warm_up(self) -> None:
-        """Take the working memory that there will be, and plan the convolutions.
-
-        What a scene needs follows its size. Pieces of memory that were freed by large ones and
-        split by small ones do not do for the next large one, so all sizes come by once.
-        """
+        """Take the working memory that there will be, and plan the convolutions."""
+        reserve_memory()
         if isinstance(self._policy, NetworkPolicy):
-            for share in _WARM_UP:
-                self._policy.maps(_covered(self._settings.workspace, share))
+            self._policy.maps(_covered(self._settings.workspace))
 
     def _network(self, path: Path) -> Policy:
         """The network in a checkpoint."""
@@ -245,18 +239,15 @@ class InferenceNode(VpgNode):
             policy = self._network(Path(request.path))
             self._under(self._risk(), policy)
             self._policy = policy
-            give_back_freed_memory()
         except _EXPECTED as error:
             self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint
         return response
 
 
-def _covered(workspace: Workspace, share: float) -> Heightmap:
-    """A heightmap that is covered from the first corner on, to a share of both its sides."""
-    rows, columns = (round(share * side) for side in workspace.shape)
-    height = np.zeros(workspace.shape, np.float32)
-    height[:rows, :columns] = 2 * OBJECT_HEIGHT
+def _covered(workspace: Workspace) -> Heightmap:
+    """A heightmap that is covered all over: no scene is larger."""
+    height = np.full(workspace.shape, 2 * OBJECT_HEIGHT, np.float32)
     return Heightmap(np.zeros((*workspace.shape, 3), np.uint8), height, workspace)
 
 

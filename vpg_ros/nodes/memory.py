@@ -5,6 +5,7 @@ import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3)
 _LARGEST_MMAP_THRESHOLD = 32 << 20  # bytes; glibc takes no more
+_BLOCK = 16 << 20  # bytes
 
 
 def keep_freed_memory(most: int = 512 << 20) -> None:
@@ -21,7 +22,11 @@ def keep_freed_memory(most: int = 512 << 20) -> None:
         mallopt(_TRIM_THRESHOLD, most)
 
 
-def give_back_freed_memory() -> None:
-    """Have glibc give all freed bytes back: what long-lived things have split is of no use."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+def reserve_memory(size: int = 128 << 20) -> None:
+    """Take ``size`` bytes once, so that freed memory to be kept is there from the start.
+
+    Arrays of many sizes, between what lives longer, leave holes that do not do for the next one.
+    With room beside them the process does not grow with every hole.
+    """
+    blocks = [b"\1" * _BLOCK for _ in range(size // _BLOCK)]  # not of zeros, which take no memory
+    del blocks
