@@ -3,9 +3,9 @@
 One system, as fast as the machine simulates. Every so many actions a fault is drawn that ends the
 running task, but no node; a further task goes on with what is on the table.
 
-Memory counts from the 25th action on, when all that is made at its first use is there. A shorter soak
-has no figures of memory. A task's own memory is compared between its first and its last run, at
-their ends.
+Memory counts from the 25th action on, when all that is made at its first use is there. A shorter
+soak has no figures of memory. A task's own memory is compared between its first and its last run,
+at their ends.
 """
 
 import argparse
