@@ -44,7 +44,7 @@ class Command:
 
     method: of the library. goal: 6 rad, or 6-vector m and axis-angle rad. speed, acceleration: of
     the leading joint or the tool. stop: method and deceleration that end it early. ideal: s it
-    takes at full speed. force_limit: N at which it ends with CONTACT.
+    takes at full speed. force_limit: N at which it ends with CONTACT. rises: whether it goes up.
     """
 
     method: str
@@ -54,6 +54,7 @@ class Command:
     stop: tuple[str, float]
     ideal: float
     force_limit: float = np.inf
+    rises: bool = False
 
     @staticmethod
     def joints(start: Reading, goal: FloatArray, speed: float, acceleration: float) -> "Command":
@@ -69,7 +70,8 @@ class Command:
         distance, angle = apart(Pose.from_rotvec(start.tool), goal)
         ideal = distance / speed + speed / acceleration + angle / _TURN_SPEED
         stop = ("stopL", _STOP_TOOL)
-        return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit)
+        rises = bool(goal.position[2] - start.tool[2] > 0.5 * distance)
+        return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit, rises)
 
     def ended(self, reading: Reading) -> bool:
         """Whether the controller's trajectory has come to rest at the goal."""
@@ -177,7 +179,11 @@ class Move:
             raise VpgError(ErrorCode.CANCELLED, "the move was cancelled and the arm stopped")
 
     def _force(self, reading: Reading) -> float:
-        return float(np.linalg.norm((reading.force - self._free)[:3]))
+        """Of what is touched, N; on the way up the end of a contact, back to zero, is none."""
+        force = float(np.linalg.norm((reading.force - self._free)[:3]))
+        return (
+            min(force, float(np.linalg.norm(reading.force[:3]))) if self._command.rises else force
+        )
 
     def _halt(self) -> None:
         self._reading = halt(self._link, self._command.stop)
