@@ -5,6 +5,7 @@ The arm here follows orders and fails where it is told to, which no real device 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -269,12 +270,25 @@ def test_phases_are_told_in_order() -> None:
 
 
 def test_nothing_goes_sideways_where_the_arm_cannot_rise() -> None:
-    arm = TravellingArm(linear=MoveEnd.CONTACT)
+    arm = ObedientArm(linear=MoveEnd.CONTACT)
     retreat = (RiseMove("rise", HIGH.position[2] + 0.1), HomeMove("home"))
     outcome = execute(Motion("test", (), retreat), arm, ObedientGripper(), HOME_JOINTS)
     assert (outcome.success, outcome.error_code) == (False, ErrorCode.MOTION_BLOCKED)
     assert "'rise'" in outcome.error_msg and "stays" in outcome.error_msg
-    assert arm.moves == ["linear"]
+    assert "joints" not in arm.moves
+
+
+def test_the_end_of_a_contact_does_not_keep_the_arm_from_rising() -> None:
+    class Pressed(ObedientArm):
+        def move_linear(self, *args: Any) -> MoveResult:
+            result = super().move_linear(*args)
+            self.linear = MoveEnd.REACHED  # from now on
+            return result
+
+    arm = Pressed(linear=MoveEnd.CONTACT)
+    retreat = (RiseMove("rise", TARGET.position[2] + 0.1), HomeMove("home"))
+    outcome = execute(Motion("test", (), retreat), arm, ObedientGripper(), HOME_JOINTS)
+    assert outcome.success and arm.moves == ["linear", "linear", "joints"]
 
 
 def test_after_contact_the_retreat_is_the_one_that_may_be_run_from_there() -> None:

@@ -159,6 +159,10 @@ def _retreat(run: _Run, plan: Callable[[], Sequence[Step]]) -> tuple[ErrorCode, 
         met = len(run.contacts)
         done, code, message = _attempt(run, (step,))
         if isinstance(step, RiseMove) and len(run.contacts) > met:
+            # The end of a contact feels like force too, but once only.
+            met = len(run.contacts)
+            done, code, message = _attempt(run, (step,))
+        if isinstance(step, RiseMove) and len(run.contacts) > met:
             sentence = f"{run.contacts[-1]}; the arm stays where it is"
             done, code, message = False, ErrorCode.MOTION_BLOCKED, sentence
         first = first if first[0] is not ErrorCode.OK else (code, message)
