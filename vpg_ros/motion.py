@@ -64,7 +64,8 @@ class LinearMove:
 class RiseMove:
     """Lift a tool that is lower than ``height`` (m, base frame) straight up to it; else nothing.
 
-    speed, acceleration and force_limit are a LinearMove's. Contact is expected.
+    Up from wherever it was stopped, not on into what stopped it. speed, acceleration and
+    force_limit are a LinearMove's. Contact is expected.
     """
 
     phase: str

@@ -42,14 +42,16 @@ def _mid_move(trial: Trial, phase: str, line: str, parked: bool) -> None:
     trial.task_ends(task, parked)
 
 
-def _waits(trial: Trial) -> None:
-    """Nothing moves before a person asks for a recovery, whatever else asks."""
+def _waits_for_recovery(trial: Trial) -> None:
+    """Nothing moves before a person asks for a recovery, whatever else asks; then all is well."""
     try:
         trial.rig.operator.trigger("motion_node/park")
         check(False, "the arm went home before anybody asked for a recovery")
     except VpgError as error:
         check(error.code is trial.code, f"told otherwise: {error.sentence}")
     check(trial.rig.channel.stands(), "the arm moves")
+    trial.rig.operator.trigger("motion_node/recover")
+    trial.recovers(within=20.0)
 
 
 @fault("arm", "RTDE lost mid-move", ErrorCode.ARM_LINK_LOST, soak=True)
@@ -83,9 +85,7 @@ def emergency_stop(trial: Trial) -> None:
             check(error.code is ErrorCode.EMERGENCY_STOP, f"told otherwise: {error.sentence}")
     finally:
         trial.clear(lambda: (channel.fault("release"), channel.fault("power")))
-    _waits(trial)
-    operator.trigger("motion_node/recover")
-    trial.recovers(within=20.0)
+    _waits_for_recovery(trial)
 
 
 @fault("arm", "safeguard stop", ErrorCode.PROTECTIVE_STOP, soak=True)
@@ -94,18 +94,14 @@ def safeguard_stop(trial: Trial) -> None:
     channel = trial.rig.channel
     _mid_move(trial, "approach", "safeguard", parked=False)
     trial.clear(lambda: channel.fault("safeguard-reset"))
-    _waits(trial)
-    trial.rig.operator.trigger("motion_node/recover")
-    trial.recovers(within=20.0)
+    _waits_for_recovery(trial)
 
 
 @fault("arm", "stop on the pendant", ErrorCode.CANCELLED, soak=True)
 def pendant(trial: Trial) -> None:
     _mid_move(trial, "approach", "kill-script", parked=False)
     trial.clear()
-    _waits(trial)
-    trial.rig.operator.trigger("motion_node/recover")
-    trial.recovers(within=20.0)
+    _waits_for_recovery(trial)
 
 
 @fault("arm", "speed slider at 10 %", ErrorCode.OK)

@@ -33,6 +33,9 @@ _STAY = frozenset(
 )
 
 
+_STAYS = "the arm stays where it is"
+
+
 class _StepFailed(Exception):
     """A step ended without an error, but the Motion's aim is missed."""
 
@@ -154,21 +157,28 @@ def _retreat(run: _Run, plan: Callable[[], Sequence[Step]]) -> tuple[ErrorCode, 
     try:
         steps = plan()
     except VpgError as error:
-        return error.code, f"{error.message}; the arm stays where it is"
+        return error.code, f"{error.message}; {_STAYS}"
     for step in steps:
-        met = len(run.contacts)
-        done, code, message = _attempt(run, (step,))
-        if isinstance(step, RiseMove) and len(run.contacts) > met:
-            # The end of a contact feels like force too, but once only.
-            met = len(run.contacts)
-            done, code, message = _attempt(run, (step,))
-        if isinstance(step, RiseMove) and len(run.contacts) > met:
-            sentence = f"{run.contacts[-1]}; the arm stays where it is"
-            done, code, message = False, ErrorCode.MOTION_BLOCKED, sentence
+        done, code, message = (
+            _rise(run, step) if isinstance(step, RiseMove) else _attempt(run, (step,))
+        )
         first = first if first[0] is not ErrorCode.OK else (code, message)
         if not done and (not isinstance(step, GripperMove) or code in _STAY):
             break
     return first
+
+
+def _rise(run: _Run, step: RiseMove) -> tuple[bool, ErrorCode, str]:
+    """As ``_attempt``, but what stops it twice is in the way.
+
+    The end of a contact feels like force too, but once only.
+    """
+    for _ in range(2):
+        met = len(run.contacts)
+        result = _attempt(run, (step,))
+        if len(run.contacts) == met:
+            return result
+    return False, ErrorCode.MOTION_BLOCKED, f"{run.contacts[-1]}; {_STAYS}"
 
 
 def _attempt(run: _Run, steps: Sequence[Step]) -> tuple[bool, ErrorCode, str]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, STOPS, Reading
+from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, Reading
 from vpg_ros.errors import ErrorCode, VpgError
 
 # s on the controller's clock for which a control program does not run before that counts: what is
@@ -48,11 +48,9 @@ class Hold:
             if reading.stamp < self._newest:
                 return
             self._newest = reading.stamp
-            stop = self._stop(reading)
-            if stop is not None:
-                self._set(*stop)
-            # It holds or ends the program as well.
-            self._excused = bool(stop) or (self._excused and not reading.program_running)
+            stopped = self._stopped(reading)
+            # A stop holds or ends the program as well.
+            self._excused = stopped or (self._excused and not reading.program_running)
             if self._excused or reading.program_running or not self._watching:
                 self._ceased = None
                 return
@@ -62,15 +60,15 @@ class Hold:
                 how = "paused on its pendant" if paused else "stopped, on its pendant or otherwise"
                 self._set(ErrorCode.CANCELLED, how)
 
-    @staticmethod
-    def _stop(reading: Reading) -> tuple[ErrorCode, str] | None:
-        """The safety stop in force, or that the arm has no power."""
-        for stop in STOPS:
-            if reading.safety_bits & stop.bit:
-                return stop.code, f"in {stop.name}"
-        if reading.robot_mode != ROBOT_RUNNING:
-            return ErrorCode.MOTION_REJECTED, "without power or its brakes were set"
-        return None
+    def _stopped(self, reading: Reading) -> bool:
+        """Whether a safety stop is in force, or the arm has no power; sets the hold if so."""
+        if (stop := reading.stop) is not None:
+            self._set(stop.code, f"in {stop.name}")
+        elif reading.robot_mode != ROBOT_RUNNING:
+            self._set(ErrorCode.MOTION_REJECTED, "without power or its brakes were set")
+        else:
+            return False
+        return True
 
     def _set(self, code: ErrorCode, how: str) -> None:
         """The first cause is the one that is told."""

@@ -23,7 +23,7 @@ from rtde_receive import RTDEReceiveInterface
 from vpg_ros.devices import dashboard, rtde_probe, ur_control
 from vpg_ros.devices.child import ChildProcess
 from vpg_ros.devices.ur_hold import Hold
-from vpg_ros.devices.ur_reading import ROBOT_RUNNING, STOPS, Reading
+from vpg_ros.devices.ur_reading import ROBOT_RUNNING, Reading
 from vpg_ros.devices.ur_recovery import end_program
 from vpg_ros.errors import ErrorCode, VpgError
 
@@ -109,9 +109,8 @@ class UrLink:
         A safeguard stop counts as a protective one.
         """
         robot = f"the robot at {self._robot_ip}"
-        for stop in STOPS:
-            if reading.safety_bits & stop.bit:
-                raise VpgError(stop.code, f"{robot} is in {stop.name}: {stop.advice}")
+        if (stop := reading.stop) is not None:
+            raise VpgError(stop.code, f"{robot} is in {stop.name}: {stop.advice}")
         if reading.robot_mode != ROBOT_RUNNING:
             raise VpgError(
                 ErrorCode.MOTION_REJECTED,

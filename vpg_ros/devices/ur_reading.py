@@ -67,15 +67,15 @@ class Reading:
         return self.runtime_state == PLAYING
 
     @property
-    def stopped(self) -> bool:
-        """Whether a safety stop is in force."""
-        return any(self.safety_bits & stop.bit for stop in STOPS)
+    def stop(self) -> Stop | None:
+        """The safety stop in force, if any."""
+        return next((stop for stop in STOPS if self.safety_bits & stop.bit), None)
 
     @property
     def held(self) -> bool:
         """Whether a stop or a pause may hold the program, which then goes on with it afterwards."""
         return self.runtime_state not in (STOPPING, STOPPED) and (
-            self.stopped or not self.program_running
+            self.stop is not None or not self.program_running
         )
 
     @property

@@ -151,8 +151,8 @@ class InferenceNode(VpgNode):
 
     def _warm_up(self) -> None:
         """Take the working memory that there will be, and plan the convolutions."""
-        reserve_memory()
         if isinstance(self._policy, NetworkPolicy):
+            reserve_memory()
             self._policy.maps(_covered(self._settings.workspace))
 
     def _network(self, path: Path) -> Policy:

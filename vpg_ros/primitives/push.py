@@ -50,6 +50,5 @@ class Push(Primitive):
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
             LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, guarded=True),
         )
-        # Straight up from wherever it was stopped, not forwards into what stopped it.
         rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
         return Motion(self.name, steps, (rise, HomeMove("home")))

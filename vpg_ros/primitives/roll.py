@@ -74,7 +74,6 @@ class Roll(Primitive):
             LinearMove("touch", start, TOUCH_SPEED, force_limit=TOUCH_FORCE, guarded=True),
             LinearMove("draw", end, DRAW_SPEED, force_limit=DRAW_FORCE, guarded=True),
         )
-        # Straight up from wherever it was stopped, not forwards into what stopped it.
         rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
         return Motion(self.name, steps, (rise, HomeMove("home")))
 

@@ -58,7 +58,6 @@ class Topple(Primitive):
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
             LinearMove("topple", end, SPEED, force_limit=TOPPLE_FORCE, guarded=True),
         )
-        # Straight up from wherever it was stopped, not forwards into what stopped it.
         rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
