@@ -1,6 +1,7 @@
 """motion_node with the real ur_rtde against the UR controller emulator: goals, refusals, faults."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
@@ -18,7 +19,7 @@ from vpg_msgs.action import ExecutePrimitive
 
 from vpg_ros import primitives
 from vpg_ros.devices.dashboard import Dashboard
-from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
+from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, UR5
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -28,6 +29,7 @@ from vpg_ros.nodes.calls import GoalClient
 from vpg_ros.nodes.convert import action_to_msg, heightmap_to_msg, outcome_from_msg
 from vpg_ros.nodes.motion_node import MotionNode
 from vpg_ros.nodes.qos import LATCHED
+from vpg_ros.nodes.robot import SLOW_TOOL
 from vpg_ros.nodes.task_clients import Clients
 from vpg_ros.nodes.task_parameters import Parameters as TaskParameters
 
@@ -241,6 +243,24 @@ def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client
     assert recovered.success, recovered.message
     assert off_home(robot) < 0.02
     assert "descend" not in client.phases, "a goal from before the stop was taken up again"
+
+
+def test_recovering_moves_the_tool_at_reduced_speed(robot, client):
+    handle = approaching(robot, client)
+    eventually(lambda: off_home(robot) > 0.5)
+    robot.fault("pstop")
+    assert result(handle.get_result_async()).result.error_code == ErrorCode.PROTECTIVE_STOP
+    robot.fault("slider 1")
+    with ThreadPoolExecutor(1) as pool:
+        recovering, states = pool.submit(client.recover), []
+        while not recovering.done():
+            states.append(robot.state())
+    assert recovering.result().success, recovering.result().message
+    tools = np.array([UR5.forward(np.array(state["joints"])).position for state in states])
+    way = np.linalg.norm(np.diff(tools, axis=0), axis=1)
+    passed = np.diff([state["time"] for state in states])
+    assert way.sum() > 0.1
+    assert (way <= 1.1 * SLOW_TOOL * passed + 1e-4).all()
 
 
 def test_a_stop_on_the_pendant_holds_gripper_and_arm_until_a_recovery(robot, client):

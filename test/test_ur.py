@@ -30,6 +30,7 @@ from vpg_ros.geometry import Pose, tool_down
 pytest.importorskip("rtde_control")
 from vpg_ros.devices.ur import URArm
 from vpg_ros.devices.ur_link import DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORT, UrLink
+from vpg_ros.devices.ur_move import apart
 
 # Commands whose answer ur_rtde takes from a register too early, or mixes up: poses of the tool,
 # step time, torques, contact; and the controller's inverse kinematics, which end its program.
@@ -379,6 +380,29 @@ def test_a_disconnected_arm_stays_disconnected(robot: Emulator, arm: URArm) -> N
     refused(lambda: arm.unlock(threading.Event()), ErrorCode.ARM_LINK_LOST)
     refused(arm.reconnect, ErrorCode.ARM_LINK_LOST)
     refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.ARM_LINK_LOST)
+
+
+def test_a_recovery_sets_the_tool_again_that_was_changed_on_the_pendant(
+    robot: Emulator, arm: URArm
+) -> None:
+    press_stop(robot)
+    robot.fault("pendant-tcp")
+    catch_up(robot, arm)
+    flange = arm.state().tool
+    assert apart(flange, UR5.forward(HOME_JOINTS))[0] > 0.1
+    arm.unlock(threading.Event())
+    assert apart(arm.state().tool, UR5.forward(HOME_JOINTS))[0] < 1e-6
+
+
+def test_a_recovery_reaches_a_controller_that_was_in_local_control(
+    robot: Emulator, arm: URArm
+) -> None:
+    robot.fault("pstop")
+    catch_up(robot, arm)
+    for name in ("local", "unlock", "remote"):
+        robot.fault(name)
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
 
 
 def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:

@@ -40,8 +40,7 @@ class URArm:
     Raises ARM_UNREACHABLE when no controller answers at ``robot_ip``, PARAMETER_INVALID when its
     arm is of another model than ``kinematics``. Once a call has raised ARM_LINK_LOST the link is
     gone for good; ``reconnect`` makes a new one. After a safety stop, a pause or a stop on the
-    pendant nothing moves before ``unlock``, after which the next move starts the control program
-    again.
+    pendant nothing moves before ``unlock``.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class URArm:
         self._busy, self._cancel = threading.Lock(), threading.Event()
         self._mover: int | None = None
         self._free: FloatArray | None = None  # the force before contact, N and Nm; None without
+        self._zero = np.zeros(6)  # the force that the sensor tells of where nothing is touched
         self._closed = False
         self._hold = Hold(robot_ip)
         self._link = self._connected()
@@ -86,16 +86,20 @@ class URArm:
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
 
-        After any stop and any pause the arm may be moved again. Returns when the link
-        tells of no safety stop either. Raises which one it still tells of after 2 s, and CANCELLED
-        on ``interrupt``.
+        After any stop and any pause the arm may be moved again. Raises which stop the link still
+        tells of after 2 s, and CANCELLED on ``interrupt``.
+
+        The link is made anew: whoever jogged the arm may have left another tool centre point, and
+        what was sent up through the old link's script port is not heard any more once the pendant
+        was in local control.
         """
         unlock(self._robot_ip, interrupt)
         try:
-            self.state()
-        except VpgError:
-            self.reconnect()
-        self._link.wait_until_safe(_UNLOCK_NEWS)
+            self._link.wait_until_safe(_UNLOCK_NEWS)
+        except VpgError as error:
+            if error.code is not ErrorCode.ARM_LINK_LOST:
+                raise
+        self.reconnect()
         require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
         self._hold.release()
 
@@ -111,7 +115,7 @@ class URArm:
     def state(self) -> ArmState:
         """The newest state; raises ARM_LINK_LOST when it is stale."""
         reading = self._link.read()
-        force = float(np.linalg.norm(reading.force[:3]))
+        force = float(np.linalg.norm((reading.force - self._zero)[:3]))
         tool = Pose.from_rotvec(reading.tool)
         return ArmState(reading.joints, reading.velocities, tool, force, reading.stamp)
 
@@ -179,12 +183,16 @@ class URArm:
             raise VpgError(ErrorCode.ARM_LINK_LOST, sentence)
 
     def _set_up(self, link: UrLink) -> None:
-        """Tell the controller what is mounted, and that nothing is touched now; check the model."""
+        """Tell the controller what is mounted; check the model, take the force now for none.
+
+        The controllers of the generation before e-Series cannot zero their sensor themselves.
+        """
         link.set("setTcp", self._kinematics.tool.rotvec.tolist())
         link.set("setPayload", self._payload, self._payload_cog)
-        link.set("zeroFtSensor")
         link.wait_for_news()
-        self._check_model(link.read())
+        reading = link.read()
+        self._check_model(reading)
+        self._zero = reading.force
 
     def _check_model(self, reading: Reading) -> None:
         """Raise PARAMETER_INVALID unless the tool is where its joints say, within 20 mm and 2°."""
@@ -206,19 +214,10 @@ class URArm:
         try:
             self._mover = threading.get_ident()
             self._cancel.clear()
-            yield self._ready()
+            yield self._checked()
         finally:
             self._mover = None
             self._busy.release()
-
-    def _ready(self) -> Reading:
-        """The state before a move; brings the control program back if it has ended."""
-        reading = self._checked()
-        if not reading.program_running:
-            self._link.restart_program()
-            self._set_up(self._link)
-            reading = self._link.read()
-        return reading
 
     def _checked(self) -> Reading:
         reading = self._link.read()
@@ -230,7 +229,7 @@ class URArm:
         """Along straight lines contact is counted on, for a move begins pressed where one ended."""
         line = command.force_limit < np.inf
         free = self._free if line and self._free is not None else start.force
-        move = Move(self._link, start, command, self._cancel, free)
+        move = Move(self._link, start, command, self._cancel, free, self._zero)
         self._free = free if line else None
         result = move.run()
         if not move.touches:

@@ -1,8 +1,6 @@
 """What keeps a UR arm from being moved until a person asks for a recovery."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -28,7 +26,6 @@ class Hold:
         self._refusal: VpgError | None = None
         self._watching = False
         self._newest = -np.inf  # on the controller's clock
-        self._excused = False  # whether it is known why the program does not run
         # When, on the controller's clock, the program ceased to run, and whether it was paused.
         self._ceased: tuple[float, bool] | None = None
 
@@ -37,21 +34,14 @@ class Hold:
         """Why nothing moves before a recovery; None where nothing holds the arm."""
         return self._refusal
 
-    @property
-    def excused(self) -> bool:
-        """Whether the program may be started again where it does not run."""
-        return self._excused
-
     def see(self, reading: Reading) -> None:
         """Take in a sample; nothing of one that another thread was overtaken with."""
         with self._lock:
             if reading.stamp < self._newest:
                 return
             self._newest = reading.stamp
-            stopped = self._stopped(reading)
             # A stop holds or ends the program as well.
-            self._excused = stopped or (self._excused and not reading.program_running)
-            if self._excused or reading.program_running or not self._watching:
+            if self._stopped(reading) or reading.program_running or not self._watching:
                 self._ceased = None
                 return
             paused = reading.runtime_state in (PAUSING, PAUSED)
@@ -81,16 +71,7 @@ class Hold:
         with self._lock:
             self._watching, self._ceased, self._newest = watching, None, -np.inf
 
-    @contextmanager
-    def unwatched(self) -> Iterator[None]:
-        """While the driver itself ends and starts the program."""
-        self.watch(False)
-        try:
-            yield
-        finally:
-            self.watch(True)
-
     def release(self) -> None:
         """A person has asked for a recovery."""
         with self._lock:
-            self._refusal, self._excused, self._ceased = None, True, None
+            self._refusal, self._ceased = None, None

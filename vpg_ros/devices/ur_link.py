@@ -37,7 +37,6 @@ _PORT_TIMEOUT = 2.0  # s for a controller to answer on one port, on RTDE's with 
 # s of wall time for one command to be taken: longer than the 3 s after which the library itself
 # says that the control program is not ready for one.
 _CALL_TIMEOUT = 4.0
-_PROGRAM_TIMEOUT = 5.0  # s for an uploaded program to start
 _WATCH = 0.02  # s between two looks at the connection
 _NEWS = 0.05  # s, on both clocks, that a sample may be on its way
 _SILENCE = 1.0  # s without a sign of life after which the controller stops the arm by itself
@@ -136,7 +135,7 @@ class UrLink:
 
         Raises what ``check_safety`` does if it comes out that a safety stop ended the program.
         """
-        while not (self._hold.refusal or self._hold.excused or reading.program_running):
+        while not (self._hold.refusal or reading.program_running):
             time.sleep(_WATCH)
             reading = self.read()
             self.check_safety(reading)
@@ -178,21 +177,6 @@ class UrLink:
                 ErrorCode.MOTION_REJECTED, f"{method} was rejected: {answer['error'].strip()}"
             )
         return answer["result"]
-
-    def restart_program(self) -> None:
-        """Upload the control program again, after it has ended or a safety stop."""
-        with self._hold.unwatched():
-            self.call("reuploadScript")
-            deadline = time.monotonic() + _PROGRAM_TIMEOUT
-            # The control interface has a connection, and so a view of the controller, of its own.
-            while not (self.read().program_running and self.call("isProgramRunning")):
-                if time.monotonic() > deadline:
-                    raise VpgError(
-                        ErrorCode.MOTION_REJECTED,
-                        f"the control program does not start on the robot at {self._robot_ip}",
-                    )
-                time.sleep(0.01)
-            self._watch_over()
 
     def set(self, method: str, *arguments: Any) -> None:
         """Call a method that must succeed; raises MOTION_REJECTED when it says that it has not."""

@@ -100,9 +100,10 @@ class Command:
 class Move:
     """Runs one command from ``start`` on ``link``; ``cancel`` stops it from another thread.
 
-    free: what the force sensor read before anything was touched, 6, N and Nm. A move that begins
-    above its limit, pressed against what ended the one before, may go away from it, but not press
-    on: its limit is what it begins with and a little more.
+    free: what the force sensor read before this contact, 6, N and Nm; zero: at the start, when
+    nothing was touched. A move that begins above its limit, pressed against what ended the one
+    before, may go away from it, but not press on: its limit is what it begins with and a little
+    more.
     """
 
     def __init__(
@@ -112,9 +113,10 @@ class Move:
         command: Command,
         cancel: threading.Event,
         free: FloatArray,
+        zero: FloatArray,
     ) -> None:
         self._link, self._command, self._cancel = link, command, cancel
-        self._reading, self._free = start, free
+        self._reading, self._free, self._zero = start, free, zero
         begun = self._force(start)
         self._limit = begun + _SPARE_FORCE if begun > command.force_limit else command.force_limit
         self._allowed = _SPARE_FACTOR * command.ideal + _SPARE_TIME
@@ -180,10 +182,8 @@ class Move:
 
     def _force(self, reading: Reading) -> float:
         """Of what is touched, N; on the way up the end of a contact, back to zero, is none."""
-        force = float(np.linalg.norm((reading.force - self._free)[:3]))
-        return (
-            min(force, float(np.linalg.norm(reading.force[:3]))) if self._command.rises else force
-        )
+        force = _size(reading.force - self._free)
+        return min(force, _size(reading.force - self._zero)) if self._command.rises else force
 
     def _halt(self) -> None:
         self._reading = halt(self._link, self._command.stop)
@@ -237,6 +237,10 @@ def _stands(reading: Reading, earlier: Reading) -> bool:
     if reading.stamp <= earlier.stamp + _TREMBLING_TIME or not _rests(reading):
         return False
     return float(np.abs(reading.joints - earlier.joints).max()) < _TREMBLING
+
+
+def _size(wrench: FloatArray) -> float:
+    return float(np.linalg.norm(wrench[:3]))
 
 
 def _rests(reading: Reading) -> bool:

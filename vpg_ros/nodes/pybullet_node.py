@@ -25,6 +25,7 @@ from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.camera_publisher import FAULTS, CameraPublisher
 from vpg_ros.nodes.convert import joint_state, pose_stamped, stamp_to_msg
 from vpg_ros.nodes.emulator import Emulator
+from vpg_ros.nodes.memory import reserve_memory
 from vpg_ros.nodes.pace import Every, Pace
 from vpg_ros.nodes.parameters import parameter
 from vpg_ros.nodes.qos import LATCHED
@@ -86,6 +87,7 @@ class PybulletNode(VpgNode):
 
     def __init__(self) -> None:
         super().__init__("pybullet_node")
+        reserve_memory(64 << 20)  # pictures take more or less, by how much of them moves
         self._settings = self.read_parameters(Parameters)
         scenes.base.check(self._settings.scene, self._settings.objects)
         self._resets: queue.SimpleQueue[_Reset] = queue.SimpleQueue()

@@ -19,7 +19,8 @@ PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before i
 AT_HOME = 0.02  # rad that every joint may be off home and still count as there
 STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
 # After a stop whose cause only a person has seen: rad/s and rad/s², and m/s.
-SLOW_JOINTS, SLOW_ACCELERATION, SLOW_TOOL = 0.5, 1.0, 0.05
+SLOW_JOINTS, SLOW_ACCELERATION, SLOW_RISE = 0.5, 1.0, 0.05
+SLOW_TOOL = 0.25  # m/s of the tool then, the reduced speed of ISO 10218-1
 
 OnPhase = Callable[[str], None]
 OnSent = Callable[[Motion], None]
@@ -90,7 +91,7 @@ class Robot:
         ``on_sent`` hears what is really sent: the motion as the safety gate has let it through.
         """
         try:
-            return self._guarded(motion, on_phase, ticket, on_sent)
+            return self._guarded(self._gate, motion, on_phase, ticket, on_sent)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
@@ -101,7 +102,8 @@ class Robot:
             steps: tuple[Step, ...] = (RiseMove("rise", height), HomeMove("home"))
             # As a retreat, which ends where the arm cannot rise.
             motion = Motion("park", (), tuple(map(_slowed, steps)) if slowly else steps)
-            return self._guarded(motion, lambda _: None, ticket, lambda _: None)
+            gate = _slow(self._gate) if slowly else self._gate
+            return self._guarded(gate, motion, lambda _: None, ticket, lambda _: None)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
@@ -156,7 +158,9 @@ class Robot:
                 time.sleep(0.02)
         return ticket
 
-    def _guarded(self, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent) -> Outcome:
+    def _guarded(
+        self, gate: SafetyGate, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent
+    ) -> Outcome:
         """Check and run ``motion`` as the only job."""
         with self._stopping:
             if not self._busy.acquire(blocking=False):
@@ -165,14 +169,16 @@ class Robot:
         try:
             if self._arm is not None:
                 self._arm.check_ready()  # here, because a motion may begin with the gripper
-            sent = self._gate.check(motion, self.state.joints)
+            sent = gate.check(motion, self.state.joints)
             on_sent(sent)
-            return self._execute(motion, sent, on_phase, ticket)
+            return self._execute(gate, motion, sent, on_phase, ticket)
         finally:
             self._busy.release()
 
-    def _execute(self, asked: Motion, sent: Motion, on_phase: OnPhase, ticket: int) -> Outcome:
-        """Run what the gate made of ``asked``."""
+    def _execute(
+        self, gate: SafetyGate, asked: Motion, sent: Motion, on_phase: OnPhase, ticket: int
+    ) -> Outcome:
+        """Run what ``gate`` made of ``asked``."""
         if self._arm is None or self._gripper is None:
             return Outcome(False, error_msg=f"dry run: nothing was moved; steps: {describe(sent)}")
 
@@ -182,14 +188,20 @@ class Robot:
             on_phase(phase)
 
         def replan() -> Sequence[Step]:
-            return self._gate.check(replace(asked, steps=()), self.state.joints).retreat
+            return gate.check(replace(asked, steps=()), self.state.joints).retreat
 
-        outcome = execute(sent, self._arm, self._gripper, self._gate.home, announce, replan)
+        outcome = execute(sent, self._arm, self._gripper, gate.home, announce, replan)
         stopped = self._stops != ticket and not outcome.success
         if stopped and outcome.error_code not in _GRAVE | {ErrorCode.CANCELLED}:
             # The stop met a step that was just starting or ending and failed in its own way.
             return replace(outcome, error_code=ErrorCode.CANCELLED, error_msg="cancelled")
         return outcome
+
+
+def _slow(gate: SafetyGate) -> SafetyGate:
+    """The same gate for a tool at reduced speed."""
+    limits = gate.limits
+    return replace(gate, limits=replace(limits, tool_speed=min(limits.tool_speed, SLOW_TOOL)))
 
 
 def _slowed(step: Step) -> Step:
@@ -198,5 +210,5 @@ def _slowed(step: Step) -> Step:
         case HomeMove():
             return replace(step, speed=SLOW_JOINTS, acceleration=SLOW_ACCELERATION)
         case RiseMove():
-            return replace(step, speed=SLOW_TOOL)
+            return replace(step, speed=SLOW_RISE)
     return step

@@ -85,6 +85,12 @@ class Controller:
         for writer in self._writers:
             writer.transport.abort()
 
+    def switch(self, remote: bool) -> None:
+        """The pendant's switch between local and remote control."""
+        if remote != self.robot.remote:
+            self.robot.remote = remote
+            self._script.switched()
+
     def drop_gripper(self) -> None:
         """Cut every connection to the gripper."""
         for writer in self._gripper_writers:

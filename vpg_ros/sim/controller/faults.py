@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+from vpg_ros.geometry import Pose
 from vpg_ros.sim.controller.controller import Controller
 
 _WITH_ARGUMENT = ("state", "slider FRACTION", "gripper-fault NUMBER", "gripper-lag SECONDS")
@@ -28,8 +29,9 @@ class Faults:
             "safeguard-reset": self._safeguard_reset,
             "pause": controller.program.hold,
             "play": controller.program.play,
-            "local": lambda: self._switch(False),
-            "remote": lambda: self._switch(True),
+            "local": lambda: controller.switch(False),
+            "remote": lambda: controller.switch(True),
+            "pendant-tcp": lambda: robot.mount(Pose((0.0, 0.0, 0.0))),
             "drop": controller.drop,
             "hold": lambda: self._hold(True),
             "resume": lambda: self._hold(False),
@@ -87,9 +89,6 @@ class Faults:
     def _power(self) -> None:
         self._controller.robot.safety.power_on()
         self._controller.robot.safety.brake_release()
-
-    def _switch(self, remote: bool) -> None:
-        self._controller.robot.remote = remote
 
     def _hold(self, held: bool) -> None:
         self._controller.rtde.held = held

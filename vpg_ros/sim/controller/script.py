@@ -76,9 +76,15 @@ class ScriptServer:
 
     def __init__(self, load: Callable[[Script], None]) -> None:
         self._load = load
+        self._switches = 0
+
+    def switched(self) -> None:
+        """The pendant changed between local and remote control: old connections go unheard."""
+        self._switches += 1
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take the programs of one connection until the client closes it."""
+        switches = self._switches
         lines: list[str] = []
         while line := (await reader.readline()).decode(errors="replace").rstrip("\r\n") + "\n":
             if reader.at_eof() and line == "\n":
@@ -87,5 +93,6 @@ class ScriptServer:
                 lines = []
             lines.append(line)
             if line.startswith("end") and lines[0].startswith("def "):
-                self._load(Script.parse("".join(lines)))
+                if switches == self._switches:
+                    self._load(Script.parse("".join(lines)))
                 lines = []
