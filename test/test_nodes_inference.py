@@ -24,6 +24,7 @@ from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
@@ -169,6 +170,23 @@ def test_a_device_that_cannot_take_the_weights_keeps_the_old_ones(checkpoints, m
         assert str(path) in response.error_msg and str(error) in response.error_msg
         assert response.checkpoint == digest
         assert select(client).action.checkpoint == digest
+
+
+def test_decisions_go_on_after_memory_was_short_for_a_moment(checkpoints, monkeypatch):
+    """oneDNN fails again and again in the thread in which it has once been without memory."""
+    decide, here, short = NetworkPolicy.decide, threading.local(), True
+
+    def like_one_dnn(policy, *scene):
+        here.failed = short or getattr(here, "failed", False)
+        if here.failed:
+            raise RuntimeError("could not create a primitive")
+        return decide(policy, *scene)
+
+    with graph(checkpoints["a"][0]) as client:
+        monkeypatch.setattr(NetworkPolicy, "decide", like_one_dnn)
+        assert select(client).error_code == ErrorCode.DEVICE_UNAVAILABLE
+        short = False
+        assert select(client).error_code == ErrorCode.OK
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ class InferenceNode(VpgNode):
         self._under(self._risk(), self._policy)
         self._exploration = Exploration(self._settings.seed)
         # One thread for all decisions: torch keeps working memory for every thread that calls it.
-        self._decider = ThreadPoolExecutor(1, "decide")
+        self._decider = _thread()
         self._decider.submit(self._warm_up).result()
         self._action = self.create_publisher(PrimitiveAction, "action", LATCHED)
         self._overlay = self.create_publisher(Image, "overlay", LATCHED)
@@ -180,6 +180,8 @@ class InferenceNode(VpgNode):
             self._publish_later(heightmap, decision)
         except _EXPECTED as error:
             self._answer(response, error, f"the {self._policy.name} policy failed")
+            if not isinstance(error, VpgError):
+                self._renew_thread()
         return response
 
     def _decide(self, heightmap: Heightmap, tried: list[Action]) -> Decision:
@@ -187,6 +189,15 @@ class InferenceNode(VpgNode):
         share = float(self.get_parameter("exploration").value)
         policy = self._under(self._risk(), self._policy)
         return self._exploration.decide(policy, share, heightmap, tried, self._repertoire)
+
+    def _renew_thread(self) -> None:
+        """Decide in another thread from now on.
+
+        oneDNN remembers, in the thread that it happened in and for good, that it could not have
+        memory for the code it makes, and fails there again when there is memory.
+        """
+        self._decider.shutdown(wait=False)
+        self._decider = _thread()
 
     def _risk(self, changes: Mapping[str, Any] | None = None) -> RiskMeasure:
         """The measure that the parameters name, with changes to them; raises PARAMETER_INVALID."""
@@ -243,6 +254,10 @@ class InferenceNode(VpgNode):
             self._answer(response, error, f"checkpoint {request.path} cannot be loaded")
         response.checkpoint = self._policy.checkpoint
         return response
+
+
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "decide")
 
 
 def _covered(workspace: Workspace) -> Heightmap:
