@@ -18,7 +18,7 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import make_network
 from vpg_ros.resources import resource
 
-_WIDER, _SPARE = 8, 64 << 20  # times as many channels; bytes, for all but their working memory
+_WIDER, _SPARE = 24, 64 << 20  # times as many channels; bytes, for all but their working memory
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -116,5 +116,6 @@ def out_of_memory(trial: Trial) -> None:
         trial.task_ends(task)
     finally:
         prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY))
+        path.unlink()
         trial.clear(lambda: operator.load(str(resource(SHIPPED_WEIGHTS))))
     trial.recovers()
