@@ -767,6 +767,21 @@ def test_contact_stops_a_guarded_move(time_scale: str, tremble: float) -> None:
         assert arm.state().force == pytest.approx(0.0, abs=1e-6)
 
 
+def test_an_arm_that_was_stopped_while_it_pressed_can_leave_after_a_recovery() -> None:
+    options = ("--floor", str(FLOOR), "--time-scale", "4")
+    with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:
+        above = arm.state().tool
+        pressed = arm.move_linear(above.translated(dz=-0.2), 0.1, 1.0, 4 * LIMIT)
+        assert pressed.end is MoveEnd.CONTACT
+        robot.fault("pstop")
+        catch_up(robot, arm)
+        robot.fault("unlock")
+        arm.unlock(threading.Event())
+        assert arm.state().force > 3 * LIMIT
+        assert arm.move_linear(above, 0.2, 1.0, LIMIT).end is MoveEnd.REACHED
+        assert arm.state().force == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_constant_force_is_no_contact() -> None:
     options = ("--bias", "40", "--time-scale", "3")
     with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:

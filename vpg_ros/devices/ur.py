@@ -61,10 +61,12 @@ class URArm:
         self._busy, self._cancel = threading.Lock(), threading.Event()
         self._mover: int | None = None
         self._free: FloatArray | None = None  # the force before contact, N and Nm; None without
-        self._zero = np.zeros(6)  # the force that the sensor tells of where nothing is touched
         self._closed = False
         self._hold = Hold(robot_ip)
-        self._link = self._connected()
+        self._link, reading = self._connected()
+        # What the sensor tells of where nothing is touched: the generation before e-Series cannot
+        # zero it, and after a recovery the arm may be pressed against something.
+        self._zero = reading.force
 
     def reconnect(self) -> None:
         """Drop the present link, if there is one, and make a new one.
@@ -78,7 +80,7 @@ class URArm:
         try:
             self._link.close()
             self._check_open()
-            self._link = self._connected()
+            self._link, _ = self._connected()
             self._check_open()  # or it was closed meanwhile
         finally:
             self._busy.release()
@@ -166,14 +168,15 @@ class URArm:
         finally:
             self._busy.release()
 
-    def _connected(self) -> UrLink:
+    def _connected(self) -> tuple[UrLink, Reading]:
+        """A new link, and the state once the controller knows what is mounted."""
         link = UrLink(self._robot_ip, self._link_timeout, self._hold)
         try:
             self._set_up(link)
+            return link, link.read()
         except VpgError:
             link.close()
             raise
-        return link
 
     def _check_open(self) -> None:
         """Close the link, and raise ARM_LINK_LOST, once the arm has been disconnected."""
@@ -183,16 +186,11 @@ class URArm:
             raise VpgError(ErrorCode.ARM_LINK_LOST, sentence)
 
     def _set_up(self, link: UrLink) -> None:
-        """Tell the controller what is mounted; check the model, take the force now for none.
-
-        The controllers of the generation before e-Series cannot zero their sensor themselves.
-        """
+        """Tell the controller what is mounted; check the model."""
         link.set("setTcp", self._kinematics.tool.rotvec.tolist())
         link.set("setPayload", self._payload, self._payload_cog)
         link.wait_for_news()
-        reading = link.read()
-        self._check_model(reading)
-        self._zero = reading.force
+        self._check_model(link.read())
 
     def _check_model(self, reading: Reading) -> None:
         """Raise PARAMETER_INVALID unless the tool is where its joints say, within 20 mm and 2°."""
