@@ -106,7 +106,7 @@ def out_of_memory(trial: Trial) -> None:
     operator, pid = trial.rig.operator, trial.rig.pids["inference_node"]
     path = trial.rig.folder / "wide.safetensors"
     config = NetworkConfig.of_repertoire()
-    widths = (_WIDER * config.widths[0], _WIDER * config.widths[1], _WIDER * config.widths[2])
+    widths = (_WIDER * config.widths[0], *config.widths[1:])  # where the canvases are largest
     save(path, make_network(replace(config, widths=widths)))
     task = trial.task()
     task.until_state("execute")
@@ -116,6 +116,5 @@ def out_of_memory(trial: Trial) -> None:
         trial.task_ends(task)
     finally:
         prlimit(pid, RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY))
-        path.unlink()
         trial.clear(lambda: operator.load(str(resource(SHIPPED_WEIGHTS))))
     trial.recovers()
