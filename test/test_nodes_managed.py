@@ -10,7 +10,15 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.action.graph import get_action_names_and_types
 from rclpy.node import Node
 from ros_fixtures import call, result, ros, spinning
-from test_nodes_motion import Client, approaching, grasp, off_home, scene
+from test_nodes_motion import (
+    Client,
+    approaching,
+    assert_moves_slowly,
+    grasp,
+    off_home,
+    scene,
+    stopped_far_from_home,
+)
 from vpg_msgs.srv import Capture
 
 from vpg_ros.errors import ErrorCode, VpgError
@@ -158,6 +166,24 @@ def test_no_recovery_goes_on_once_the_node_is_deactivated():
         stopped = off_home(robot)
         assert VpgError.parse(recovered.result().message).code is ErrorCode.CANCELLED
         assert off_home(robot) == stopped > 0.05
+
+
+def test_after_a_recovery_that_did_not_get_home_parking_is_slow():
+    with (
+        emulator("--time-scale", "4") as robot,
+        waiting_motion_node(robot.host) as (_, _, manager),
+        activated(manager) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        stopped_far_from_home(robot, client)
+        robot.fault("unlock")
+        before = off_home(robot)
+        recovered = pool.submit(client.recover)
+        eventually(lambda: off_home(robot) < before - 0.05)
+        assert manager.change("deactivate")
+        assert VpgError.parse(recovered.result().message).code is ErrorCode.CANCELLED
+        assert manager.change("activate")
+        assert_moves_slowly(robot, client.park)
 
 
 def test_a_robot_that_is_switched_on_late_can_be_configured_then():

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from vpg_msgs.action import ExecutePrimitive
 
@@ -245,22 +246,55 @@ def test_recovering_ends_a_protective_stop_and_brings_the_arm_home(robot, client
     assert "descend" not in client.phases, "a goal from before the stop was taken up again"
 
 
-def test_recovering_moves_the_tool_at_reduced_speed(robot, client):
+def stopped_far_from_home(robot, client) -> None:
+    """A goal that a protective stop has ended on its way."""
     handle = approaching(robot, client)
     eventually(lambda: off_home(robot) > 0.5)
     robot.fault("pstop")
     assert result(handle.get_result_async()).result.error_code == ErrorCode.PROTECTIVE_STOP
     robot.fault("slider 1")
+
+
+def test_recovering_moves_the_tool_at_reduced_speed(robot, client):
+    stopped_far_from_home(robot, client)
+    assert_moves_slowly(robot, client.recover)
+
+
+def assert_moves_slowly(robot, job) -> None:
+    """What ``job`` asks for is done, with the tool at reduced speed."""
     with ThreadPoolExecutor(1) as pool:
-        recovering, states = pool.submit(client.recover), []
-        while not recovering.done():
+        doing, states = pool.submit(job), []
+        while not doing.done():
             states.append(robot.state())
-    assert recovering.result().success, recovering.result().message
+    assert doing.result().success, doing.result().message
     tools = np.array([UR5.forward(np.array(state["joints"])).position for state in states])
     way = np.linalg.norm(np.diff(tools, axis=0), axis=1)
     passed = np.diff([state["time"] for state in states])
     assert way.sum() > 0.1
     assert (way <= 1.1 * SLOW_TOOL * passed + 1e-4).all()
+
+
+def test_no_goal_is_taken_while_the_arm_recovers(robot, client):
+    stopped_far_from_home(robot, client)
+    with ThreadPoolExecutor(1) as pool:
+        recovering = pool.submit(client.recover)
+        eventually(lambda: heard(client, Bool, "motion_node/busy").data)
+        assert robot.state()["safety"] == "PROTECTIVE_STOP", "it waits until it may unlock"
+        assert not client.send(grasp(scene())).accepted
+        assert recovering.result().success, recovering.result().message
+
+
+def test_what_is_held_is_not_let_go_of_once_the_arm_is_switched_off(robot, client):
+    assert client.park().success
+    goal = client.send(grasp(scene()))
+    eventually(lambda: "lift" in client.phases)
+    robot.fault("slider 0.2")
+    closed = robot.state()["gripper_target"]
+    with Dashboard(robot.host) as board:
+        board.ask("power off")
+    answer = result(goal.get_result_async())
+    assert answer.result.error_code == ErrorCode.MOTION_REJECTED, answer.result.error_msg
+    assert robot.state()["gripper_target"] == closed < 0.05
 
 
 def test_a_stop_on_the_pendant_holds_gripper_and_arm_until_a_recovery(robot, client):

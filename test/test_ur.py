@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from vpg_ros.devices.ur_move import apart
 # step time, torques, contact; and the controller's inverse kinematics, which end its program.
 _ANSWERED_WRONGLY = {25, 26, 27, 28, 30, 38, 43, 44, 46, 58}
 FAKE_WORLD = str(Path(__file__).parent / "fake_world.py")
+SAFEGUARD = 1 << 4  # of safety_status_bits
 FAR = HOME_JOINTS + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
 
@@ -361,6 +363,52 @@ def lost(arm: URArm) -> bool:
     return False
 
 
+def test_a_guard_that_opens_and_closes_while_nobody_looks_holds_the_arm(
+    robot: Emulator, arm: URArm
+) -> None:
+    robot.fault("safeguard")
+    wait(robot, 0.3)
+    robot.fault("safeguard-reset")
+    wait(robot, 0.1)
+    move = lambda: arm.move_joints(HOME_JOINTS, 3.0, 10.0)  # noqa: E731
+    assert "recovery" in refused(move, ErrorCode.PROTECTIVE_STOP)
+    arm.unlock(threading.Event())
+    assert move().end is MoveEnd.REACHED
+
+
+def test_a_stop_that_comes_and_goes_during_a_recovery_holds_the_arm(
+    robot: Emulator, arm: URArm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press_stop(robot)
+    catch_up(robot, arm)
+
+    def stopped(link: UrLink) -> None:
+        robot.fault("safeguard")
+        wait(robot, 0.3)
+        robot.fault("safeguard-reset")
+        wait(robot, 0.1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UrLink, "wait_for_news", stopped)
+        arm.unlock(threading.Event())
+    refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.PROTECTIVE_STOP)
+    assert_still(robot)
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_a_stop_that_another_thread_has_seen_ends_the_motion(
+    robot: Emulator, arm: URArm, moving: "Future[object]"
+) -> None:
+    reading = arm._link.read()
+    stopped = replace(reading, stamp=reading.stamp + 0.5, safety_bits=SAFEGUARD)
+    arm._hold.see(stopped)
+    outcome(moving, ErrorCode.PROTECTIVE_STOP)
+    assert_still(robot)
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
 def test_an_idle_arm_that_was_without_power_waits_for_a_recovery(
     robot: Emulator, arm: URArm
 ) -> None:
@@ -447,6 +495,21 @@ def test_ctrl_c_while_a_command_is_being_taken_stops_the_arm(
         arm.move_joints(FAR, 1.0, 1.0)
     assert_still(robot)
     assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
+def test_a_link_that_fails_at_the_last_is_not_in_the_way_of_the_next(
+    robot: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot.recover()
+
+    def reject(link: UrLink, method: str, *arguments: Any) -> None:
+        raise VpgError(ErrorCode.MOTION_REJECTED, f"{method} was rejected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UrLink, "set", reject)
+        refused(lambda: URArm(robot.host), ErrorCode.MOTION_REJECTED)
+    with connected(robot) as arm:
+        assert arm.move_joints(HOME_JOINTS, 3.0, 20.0).end is MoveEnd.REACHED
 
 
 def test_connecting_to_a_stopped_robot(robot: Emulator) -> None:
@@ -584,7 +647,7 @@ def test_a_control_process_that_is_killed_with_something_unread_is_a_lost_link(
 
 
 def test_a_driver_held_up_for_longer_than_the_controller_waits(robot: Emulator, arm: URArm) -> None:
-    """The program ends, which is no loss of the link; a recovery starts it again."""
+    """The program ends, which is no loss of the link; a recovery makes another one."""
     control = control_process()
     os.kill(control, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:

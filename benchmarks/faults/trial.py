@@ -239,8 +239,8 @@ def carry_out(chosen: Fault, rig: Rig, running: TaskRun | None = None) -> Result
             check(lost <= 0, f"{lost} of {task.actions} transitions lost in {task.folder}")
         check(not rig.dead, f"nodes died: {rig.dead}")
     except Exception as error:  # a defect of the fault's own must not hide the other results
-        # What cleaning up came to hides no cause.
-        first = error if error.__suppress_context__ else error.__context__ or error
-        reason = f"{type(first).__name__}: {first}"
+        reason = f"{type(error).__name__}: {error}"
+        if error.__context__ is not None and not error.__suppress_context__:
+            reason += f"; after {error.__context__}"  # what cleaning up came to hides no cause
     stop_s, recover_s = round(trial.stop_s, 2), round(trial.recover_s, 2)
     return Result(chosen.title, not reason, int(chosen.code), stop_s, recover_s, reason)

@@ -98,7 +98,10 @@ class RemoteArm(Arm, Protocol):
         ...
 
     def unlock(self, interrupt: threading.Event) -> None:
-        """End a protective stop; raises what keeps the arm from moving nevertheless."""
+        """End a protective stop and make the link anew.
+
+        Raises what keeps the arm from moving nevertheless.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Universal Robots arms, through the unmodified ``ur_rtde`` library."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,7 +19,7 @@ from vpg_ros.devices.kinematics import (
 )
 from vpg_ros.devices.ur_hold import Hold
 from vpg_ros.devices.ur_link import UrLink
-from vpg_ros.devices.ur_move import STILL, STOP_TIMEOUT, Command, Move, apart, halt
+from vpg_ros.devices.ur_move import STILL, Command, Move, apart, halt
 from vpg_ros.devices.ur_reading import Reading
 from vpg_ros.devices.ur_recovery import INTERRUPTED, unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -27,6 +28,7 @@ from vpg_ros.geometry import FloatArray, Pose
 # How far the tool may be from where its kinematics has it. Every arm is calibrated, so some mm are
 # normal; two models differ by more almost everywhere, but for a ur3 and a ur3e (9 … 30 mm).
 _MODEL_DISTANCE, _MODEL_ANGLE = 0.02, np.radians(2.0)  # m, rad
+_STOP_WAIT, _LOOK = 3.0, 0.05  # s of wall time for a move to end, and between two looks
 _UNLOCK_NEWS = 2.0  # s in which the end of a stop, known to the dashboard, reaches the link
 
 
@@ -75,15 +77,8 @@ class URArm:
         The old link stays, lost, until the new one is complete: nothing moves through half a
         connection.
         """
-        if not self._busy.acquire(blocking=False):
-            raise VpgError(ErrorCode.MOTION_REJECTED, "a move of this arm is in progress")
-        try:
-            self._link.close()
-            self._check_open()
-            self._link, _ = self._connected()
-            self._check_open()  # or it was closed meanwhile
-        finally:
-            self._busy.release()
+        with self._alone():
+            self._renew()
 
     def unlock(self, interrupt: threading.Event) -> None:
         """End a protective stop, once the controller allows that; see :mod:`.ur_recovery`.
@@ -101,9 +96,16 @@ class URArm:
         except VpgError as error:
             if error.code is not ErrorCode.ARM_LINK_LOST:
                 raise
-        self.reconnect()
-        require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
-        self._hold.release()
+        with self._alone():
+            self._link.close()
+            # Now, so that a stop while the new link is being made holds the arm again.
+            refusal = self._hold.release()
+            try:
+                self._renew()
+                require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+            except VpgError:
+                self._hold.restore(refusal)
+                raise
 
     def disconnect(self) -> None:
         """End the control program and close the link, for good."""
@@ -115,7 +117,10 @@ class URArm:
         self._checked()
 
     def state(self) -> ArmState:
-        """The newest state; raises ARM_LINK_LOST when it is stale."""
+        """The newest state; raises ARM_LINK_LOST when it is stale.
+
+        The force is what is felt beyond what was felt when the arm was connected first.
+        """
         reading = self._link.read()
         force = float(np.linalg.norm((reading.force - self._zero)[:3]))
         tool = Pose.from_rotvec(reading.tool)
@@ -157,16 +162,37 @@ class URArm:
         self._cancel.set()
         if self._mover == threading.get_ident():
             return  # called from a signal handler inside the move, which is about to see it
-        if not self._busy.acquire(timeout=STOP_TIMEOUT):
-            raise VpgError(
-                ErrorCode.MOTION_TIMEOUT,
-                f"the arm at {self._robot_ip} did not stop within {STOP_TIMEOUT:g} s",
-            )
+        deadline = time.monotonic() + _STOP_WAIT
+        while not self._busy.acquire(timeout=_LOOK):
+            if self._mover is None:
+                return  # a link is being made: nothing moves
+            if time.monotonic() > deadline:
+                raise VpgError(
+                    ErrorCode.MOTION_TIMEOUT,
+                    f"the arm at {self._robot_ip} did not stop within {_STOP_WAIT:g} s",
+                )
         try:
             if self._link.read().fastest_joint > STILL:
                 halt(self._link)
         finally:
             self._busy.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thing at a time: no move, and no other link that is being made."""
+        if not self._busy.acquire(blocking=False):
+            raise VpgError(ErrorCode.MOTION_REJECTED, "another move of this arm is in progress")
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+    def _renew(self) -> None:
+        """Close the link and make a new one."""
+        self._link.close()
+        self._check_open()
+        self._link, _ = self._connected()
+        self._check_open()  # or it was closed meanwhile
 
     def _connected(self) -> tuple[UrLink, Reading]:
         """A new link, and the state once the controller knows what is mounted."""
@@ -207,15 +233,13 @@ class URArm:
     @contextmanager
     def _moving(self) -> Iterator[Reading]:
         """One move at a time: yields the state at its start."""
-        if not self._busy.acquire(blocking=False):
-            raise VpgError(ErrorCode.MOTION_REJECTED, "another move of this arm is in progress")
-        try:
-            self._mover = threading.get_ident()
-            self._cancel.clear()
-            yield self._checked()
-        finally:
-            self._mover = None
-            self._busy.release()
+        with self._alone():
+            try:
+                self._mover = threading.get_ident()
+                self._cancel.clear()
+                yield self._checked()
+            finally:
+                self._mover = None
 
     def _checked(self) -> Reading:
         reading = self._link.read()

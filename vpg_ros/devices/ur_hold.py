@@ -71,7 +71,13 @@ class Hold:
         with self._lock:
             self._watching, self._ceased, self._newest = watching, None, -np.inf
 
-    def release(self) -> None:
-        """A person has asked for a recovery."""
+    def release(self) -> VpgError | None:
+        """A person has asked for a recovery; what held the arm until now."""
         with self._lock:
-            self._refusal, self._ceased = None, None
+            refusal, self._refusal, self._ceased = self._refusal, None, None
+            return refusal
+
+    def restore(self, refusal: VpgError | None) -> None:
+        """The recovery has failed; what has stopped the arm meanwhile counts for more."""
+        with self._lock:
+            self._refusal = self._refusal or refusal

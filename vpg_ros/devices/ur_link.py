@@ -64,11 +64,11 @@ class UrLink:
             self._control = ChildProcess(ur_control.__file__, robot_ip)
             answer = self._answer("the connection", ur_control.CONNECT_TIMEOUT)
             self._check_accepted(answer)
+            threading.Thread(target=self._watch, name="ur-link", daemon=True).start()
+            self._watch_over()
         except VpgError:
             self._give_up("it was never made")
             raise
-        threading.Thread(target=self._watch, name="ur-link", daemon=True).start()
-        self._watch_over()
         self._hold.watch(True)
 
     @property
@@ -78,15 +78,19 @@ class UrLink:
 
     def read(self) -> Reading:
         """The newest sample; raises ARM_LINK_LOST when the link is down or silent."""
-        receive = self._receive
         self._check_connection()
-        stamp, now = receive.getTimestamp(), time.monotonic()
-        if stamp != self._stamp:
-            self._stamp, self._stamp_seen = stamp, now
+        reading, now = self._sample(), time.monotonic()
+        if reading.stamp != self._stamp:
+            self._stamp, self._stamp_seen = reading.stamp, now
         elif now - self._stamp_seen > self._timeout:
             self._lose(f"its clock has stood still for {now - self._stamp_seen:.1f} s")
-        reading = Reading(
-            stamp=stamp,
+        self._hold.see(reading)
+        return reading
+
+    def _sample(self) -> Reading:
+        receive = self._receive
+        return Reading(
+            stamp=receive.getTimestamp(),
             joints=np.array(receive.getActualQ()),
             velocities=np.array(receive.getActualQd()),
             tool=np.array(receive.getActualTCPPose()),
@@ -99,8 +103,6 @@ class UrLink:
             runtime_state=receive.getRuntimeState(),
             safety_bits=receive.getSafetyStatusBits(),
         )
-        self._hold.see(reading)
-        return reading
 
     def check_safety(self, reading: Reading) -> None:
         """Raise EMERGENCY_STOP or PROTECTIVE_STOP if the robot is in one, or is not powered.
@@ -121,13 +123,15 @@ class UrLink:
         """Raise what ``check_safety`` and ``check_program`` do, of a motion that is under way.
 
         A program that is held would go on with the motion, by itself after a safeguard stop, so it
-        is ended.
+        is ended; so is one that plays although another thread has seen what holds the arm back.
         """
         left = self.end_held_program(reading)
         try:
             self.check_safety(reading)
             self.check_program(reading)
         except VpgError as error:
+            if reading.program_running and not reading.held:
+                left = end_program(self._robot_ip)
             raise VpgError(error.code, error.message + left) from None
 
     def check_program(self, reading: Reading) -> None:
@@ -255,14 +259,16 @@ class UrLink:
         )
 
     def _watch(self) -> None:
-        """Notice a lost connection while nobody uses the link; callers are told when they do.
+        """Notice a stop, or a lost connection, while nobody uses the link.
 
-        Gives the signs of life as well: it runs as long as this process runs Python at all.
+        Callers are told when they do. Gives the signs of life as well: it runs as long as this
+        process runs Python at all.
         """
         assert self._control is not None
         with contextlib.suppress(VpgError):
             while self.alive:
                 self._check_connection()
+                self._hold.see(self._sample())
                 self._control.beat()
                 time.sleep(_WATCH)
 

@@ -81,15 +81,21 @@ class Goals:
 
     def _accept(self, _: ExecutePrimitive.Goal) -> GoalResponse:
         robot = self.robot
-        if robot is None or self._taken.is_set() or robot.busy or self._node.stop.is_set():
-            why = "motion_node is not active" if robot is None else "the arm is busy"
-            error = VpgError(ErrorCode.GOAL_REJECTED, f"goal rejected: {why}")
-            self._node.get_logger().warning(error.sentence)
-            return GoalResponse.REJECT
+        # Drawn first, or a stop in between would not be noticed.
+        ticket = 0 if robot is None else robot.ticket
+        if robot is None or robot is not self.robot:
+            return self._reject("motion_node is not active")
+        if self._taken.is_set() or robot.busy or self._node.stop.is_set():
+            return self._reject("the arm is busy")
         self._taken.set()
         self._cancel_requested.clear()
-        self._accepted = (robot, robot.ticket)
+        self._accepted = (robot, ticket)
         return GoalResponse.ACCEPT
+
+    def _reject(self, why: str) -> GoalResponse:
+        error = VpgError(ErrorCode.GOAL_REJECTED, f"goal rejected: {why}")
+        self._node.get_logger().warning(error.sentence)
+        return GoalResponse.REJECT
 
     def _cancel(self, _: ServerGoalHandle) -> CancelResponse:
         """Stop the arm, in a thread: the goal counts as cancelling only after this returned."""

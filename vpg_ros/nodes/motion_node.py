@@ -64,16 +64,16 @@ class MotionNode(ManagedNode):
         """``execute_primitive``, and one at a time ``~/park`` and ``~/recover``."""
         self._goals.offer()
         group = MutuallyExclusiveCallbackGroup()
-        jobs: dict[str, Callable[[Robot], Outcome]] = {
-            "~/park": lambda robot: robot.park(robot.ticket),
-            "~/recover": lambda robot: robot.recover(self._leaving),
+        jobs: dict[str, Callable[[Robot, int], Outcome]] = {
+            "~/park": lambda robot, ticket: robot.park(ticket),
+            "~/recover": lambda robot, _: robot.recover(self._leaving),
         }
         for name, job in jobs.items():
 
             def serve(
                 _: Trigger.Request,
                 response: Trigger.Response,
-                job: Callable[[Robot], Outcome] = job,
+                job: Callable[[Robot, int], Outcome] = job,
             ) -> Trigger.Response:
                 return _answer(response, self._carried_out(job))
 
@@ -87,7 +87,7 @@ class MotionNode(ManagedNode):
 
     def begin(self) -> None:
         """Take goals."""
-        self._leaving.clear()
+        self._leaving = threading.Event()  # a recovery may still look at the one before
         self._goals.robot = self._robot
 
     def pause(self) -> None:
@@ -103,10 +103,13 @@ class MotionNode(ManagedNode):
         devices, self._devices, self._robot = self._devices, Devices(), None
         devices.close()
 
-    def _carried_out(self, job: Callable[[Robot], Outcome]) -> Outcome:
+    def _carried_out(self, job: Callable[[Robot, int], Outcome]) -> Outcome:
         """What comes of a job that a service asks for."""
+        robot = self._robot
+        # Drawn first, or a deactivation in between would not be noticed.
+        ticket = 0 if robot is None else robot.ticket
         try:
-            outcome = job(self.in_use(self._robot))
+            outcome = job(self.in_use(robot), ticket)
             self._end_of_job(error_of(outcome))
             return outcome
         except VpgError as error:

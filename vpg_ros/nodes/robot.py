@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +12,13 @@ from vpg_ros.devices.execute import execute
 from vpg_ros.devices.interfaces import ArmState, Gripper, RemoteArm
 from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.devices.ur_recovery import INTERRUPTED
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.motion import HomeMove, Motion, Outcome, RiseMove, Step
 
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
 AT_HOME = 0.02  # rad that every joint may be off home and still count as there
+_LOOK = 0.1  # s between two looks at whether a recovery that waits is still wanted
 STOP_DEADLINE = 3.0  # s within which a job has ended after stop()
 # After a stop whose cause only a person has seen: rad/s and rad/s², and m/s.
 SLOW_JOINTS, SLOW_ACCELERATION, SLOW_RISE = 0.5, 1.0, 0.05
@@ -40,6 +42,7 @@ class Robot:
         self._stopping = threading.Lock()
         self._linking = threading.Lock()  # held while the link is made anew, and by a recovery
         self._stops = 0
+        self._unsure = False  # whether a recovery has begun whose way home has not come to its end
 
     @property
     def busy(self) -> bool:
@@ -69,8 +72,7 @@ class Robot:
     def refusal(self) -> VpgError | None:
         """Why no motion may begin now: a lost link, a safety stop, a person; None where one may."""
         try:
-            if self._arm is not None:
-                self._arm.check_ready()
+            self._check_ready()
         except VpgError as error:
             return error
         return None
@@ -91,19 +93,19 @@ class Robot:
         ``on_sent`` hears what is really sent: the motion as the safety gate has let it through.
         """
         try:
-            return self._guarded(self._gate, motion, on_phase, ticket, on_sent)
+            with self._job():
+                return self._carry_out(self._gate, motion, on_phase, ticket, on_sent)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
-    def park(self, ticket: int, slowly: bool = False) -> Outcome:
-        """Lift the tool where it is low, then go home, unless a stop has come since ``ticket``."""
+    def park(self, ticket: int) -> Outcome:
+        """Lift the tool where it is low, then go home, unless a stop has come since ``ticket``.
+
+        Slowly after a recovery that did not get there.
+        """
         try:
-            height = self._gate.limits.table_z + PARK_HEIGHT
-            steps: tuple[Step, ...] = (RiseMove("rise", height), HomeMove("home"))
-            # As a retreat, which ends where the arm cannot rise.
-            motion = Motion("park", (), tuple(map(_slowed, steps)) if slowly else steps)
-            gate = _slow(self._gate) if slowly else self._gate
-            return self._guarded(gate, motion, lambda _: None, ticket, lambda _: None)
+            with self._job():
+                return self._go_home(ticket)
         except VpgError as error:
             return Outcome(False, error_code=error.code, error_msg=error.message)
 
@@ -117,26 +119,29 @@ class Robot:
         try:
             self._arm.state()
         except VpgError:
+            self._void()
             self._arm.reconnect()
-            self._stops += 1
+            self._void()
             return True
         finally:
             self._linking.release()
         return False
 
     def recover(self, interrupt: threading.Event) -> Outcome:
-        """After a safety stop: unlock, start the control program again, go home slowly.
+        """After a safety stop: unlock, make the link anew, go home slowly.
 
         Whatever was accepted before is void. CANCELLED on ``interrupt``.
         """
-        with self._linking:
-            ticket = self.stop()
-            try:
-                if self._arm is not None:
-                    self._arm.unlock(interrupt)
-            except VpgError as error:
-                return Outcome(False, error_code=error.code, error_msg=error.message)
-            return self.park(ticket, slowly=True)
+        try:
+            with self._link_held(interrupt):
+                ticket = self.stop()
+                with self._job():
+                    self._unsure = True
+                    if self._arm is not None:
+                        self._arm.unlock(interrupt)
+                    return self._go_home(ticket)
+        except VpgError as error:
+            return Outcome(False, error_code=error.code, error_msg=error.message)
 
     def stop(self) -> int:
         """Stop the job under way and stay; returns when it has ended, within STOP_DEADLINE.
@@ -158,22 +163,58 @@ class Robot:
                 time.sleep(0.02)
         return ticket
 
-    def _guarded(
-        self, gate: SafetyGate, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent
-    ) -> Outcome:
-        """Check and run ``motion`` as the only job."""
+    def _void(self) -> None:
+        """Whatever was accepted before is void."""
+        with self._stopping:
+            self._stops += 1
+
+    @contextlib.contextmanager
+    def _link_held(self, interrupt: threading.Event) -> Iterator[None]:
+        """Nobody else makes the link anew; raises CANCELLED on ``interrupt``."""
+        while not self._linking.acquire(timeout=_LOOK):
+            require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+        try:
+            require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+            yield
+        finally:
+            self._linking.release()
+
+    @contextlib.contextmanager
+    def _job(self) -> Iterator[None]:
+        """The only job; raises GOAL_REJECTED while there is another."""
         with self._stopping:
             if not self._busy.acquire(blocking=False):
                 sentence = "the arm is carrying out another goal; wait for it or cancel it"
                 raise VpgError(ErrorCode.GOAL_REJECTED, sentence)
         try:
-            if self._arm is not None:
-                self._arm.check_ready()  # here, because a motion may begin with the gripper
-            sent = gate.check(motion, self.state.joints)
-            on_sent(sent)
-            return self._execute(gate, motion, sent, on_phase, ticket)
+            yield
         finally:
             self._busy.release()
+
+    def _go_home(self, ticket: int) -> Outcome:
+        """As ``park``, within a job."""
+        height = self._gate.limits.table_z + PARK_HEIGHT
+        steps: tuple[Step, ...] = (RiseMove("rise", height), HomeMove("home"))
+        gate = _slow(self._gate) if self._unsure else self._gate
+        # As a retreat, which ends where the arm cannot rise.
+        motion = Motion("park", (), tuple(map(_slowed, steps)) if self._unsure else steps)
+        outcome = self._carry_out(gate, motion, lambda _: None, ticket, lambda _: None)
+        self._unsure = self._unsure and not outcome.success
+        return outcome
+
+    def _carry_out(
+        self, gate: SafetyGate, motion: Motion, on_phase: OnPhase, ticket: int, on_sent: OnSent
+    ) -> Outcome:
+        """Check and run ``motion``, within a job."""
+        self._check_ready()
+        sent = gate.check(motion, self.state.joints)
+        on_sent(sent)
+        return self._execute(gate, motion, sent, on_phase, ticket)
+
+    def _check_ready(self) -> None:
+        """Raise why nothing may move; the gripper does not know."""
+        if self._arm is not None:
+            self._arm.check_ready()
 
     def _execute(
         self, gate: SafetyGate, asked: Motion, sent: Motion, on_phase: OnPhase, ticket: int
@@ -185,6 +226,7 @@ class Robot:
         def announce(phase: str) -> None:
             if self._stops != ticket:
                 raise VpgError(ErrorCode.CANCELLED, f"cancelled before '{phase}'")
+            self._check_ready()
             on_phase(phase)
 
         def replan() -> Sequence[Step]:
@@ -200,8 +242,8 @@ class Robot:
 
 def _slow(gate: SafetyGate) -> SafetyGate:
     """The same gate for a tool at reduced speed."""
-    limits = gate.limits
-    return replace(gate, limits=replace(limits, tool_speed=min(limits.tool_speed, SLOW_TOOL)))
+    tool_speed = min(gate.limits.tool_speed, SLOW_TOOL) * gate.speed_scale
+    return replace(gate, limits=replace(gate.limits, tool_speed=tool_speed))
 
 
 def _slowed(step: Step) -> Step:

@@ -158,11 +158,6 @@ def _step_time(program: Program) -> Wait:
 # -- settings --------------------------------------------------------------------------------------
 
 
-def _zero_force(program: Program) -> Wait:
-    program.robot.force_offset = program.robot.state.wrench.copy()
-    return None
-
-
 def _set_payload(program: Program) -> Wait:
     mass, *cog = program.doubles(4)
     program.robot.payload, program.robot.payload_cog = float(mass), tuple(map(float, cog))
@@ -263,7 +258,6 @@ COMMANDS: dict[int, Callable[[Program], Wait]] = {
     2: _move_joints_to_pose,
     3: _move_line,
     4: _move_line_to_joints,
-    8: _zero_force,
     9: _speed_joints,
     10: _speed_tool,
     11: _servo_joints,

@@ -21,7 +21,7 @@ class Robot:
     """One arm with its tool.
 
     state: what was measured last. kinematics: arm and tool centre point. payload: kg; payload_cog:
-    m. force_offset: wrench that zeroing the sensor takes away. slider: speed slider, 0 … 1.
+    m. slider: speed slider, 0 … 1.
     digital_outputs, digital_inputs: bits 0-7 standard, 8-15 configurable, 16-17 tool.
     remote: whether the pendant's switch is at remote control.
     """
@@ -33,7 +33,6 @@ class Robot:
     gripper: GripperModel = field(default_factory=GripperModel)
     payload: float = 0.0
     payload_cog: tuple[float, ...] = (0.0, 0.0, 0.0)
-    force_offset: FloatArray = field(default_factory=lambda: np.zeros(6))
     slider: float = 1.0
     digital_outputs: int = 0
     digital_inputs: int = 0
@@ -47,8 +46,8 @@ class Robot:
 
     @property
     def force(self) -> FloatArray:
-        """Wrench at the tool centre point since the sensor was zeroed, base axes, N and Nm."""
-        return self.state.wrench - self.force_offset
+        """Wrench at the tool centre point, base axes, N and Nm."""
+        return self.state.wrench
 
     @property
     def meeting(self) -> bool:
