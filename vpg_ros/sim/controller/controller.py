@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -111,7 +110,7 @@ class Controller:
         if name.startswith("input_int_register"):
             registers.input_int[index] = int(values[0])
             if index in (0, 24):
-                self.program.last_input = time.monotonic()
+                self.program.heard()
         elif name.startswith("input_double_register"):
             registers.input_double[index] = values[0]
         elif name == "speed_slider_fraction":

@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 READY, DONE = 1, 2
 STOP_COMMAND = 255
 _HISTORY = 10_000
+# Unlike a controller this process may be held up itself, and its clients' signs of life with it: of
+# a pause between two cycles no more counts as their silence, s of wall time.
+_HELD_UP = 0.25
 
 # A command starts something and says whether the client has to wait: None for done at once.
 Wait = Callable[[], bool] | None
@@ -61,7 +64,7 @@ class Program:
         self.script: Script | None = None
         self.history: deque[int] = deque(maxlen=_HISTORY)
         self.watchdog = 0.0  # s of wall time without input after which the program ends; 0: none
-        self.last_input = 0.0  # wall time at which register 0 was written last
+        self._silence, self._cycled = 0.0, time.monotonic()  # s of wall time without input
         self._commands = commands
         self._progress = Progress()
         self._executing = False
@@ -91,6 +94,10 @@ class Program:
             if self.robot.safety.may_move or self.robot.motion.held:
                 self.robot.motion.stop_joints(PROGRAM_DECELERATION)
 
+    def heard(self) -> None:
+        """The client has written register 0: it lives."""
+        self._silence = 0.0
+
     def pause(self) -> None:
         """Hold the program, as a protective stop does."""
         if self.runtime is RuntimeState.PLAYING:
@@ -111,6 +118,9 @@ class Program:
 
     def cycle(self) -> None:
         """One control cycle."""
+        now = time.monotonic()
+        self._silence += min(now - self._cycled, _HELD_UP)
+        self._cycled = now
         if self.runtime is not RuntimeState.PLAYING:
             return
         try:
@@ -168,7 +178,7 @@ class Program:
             self.stop("finished")
 
     def _cycle_control(self) -> None:
-        if self.watchdog and time.monotonic() - self.last_input > self.watchdog:
+        if self.watchdog and self._silence > self.watchdog:
             self.stop("the client has been silent for too long")
             return
         if self._progress.running and not self.robot.motion.moving:
