@@ -108,6 +108,7 @@ def out_of_memory(trial: Trial) -> None:
     config = NetworkConfig.of_repertoire()
     widths = (_WIDER * config.widths[0], *config.widths[1:])  # where the canvases are largest
     save(path, make_network(replace(config, widths=widths)))
+    operator.trigger("pybullet_node/reset")  # canvases are as large as what stands on the table
     task = trial.task()
     task.until_state("execute")
     try:
