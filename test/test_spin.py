@@ -23,6 +23,22 @@ NODE = """
 
     run_node("slow_node", Slow)
 """
+STOPPED_AS_IT_LOOKS = """
+    import signal
+    from vpg_ros.nodes.base import VpgNode
+    from vpg_ros.nodes.spin import run_node
+
+    class Looking(VpgNode):
+        def __init__(self):
+            super().__init__("looking_node")
+
+        def work(self):
+            with self.stop._cond:  # as Event.wait does
+                signal.raise_signal(signal.SIGINT)
+            return 0 if self.stop.wait(10.0) else 1
+
+    run_node("looking_node", Looking)
+"""
 HELP = [
     ("heightmap_node", ["autostart", "camera topics: images", "allowed: one of topics, realsense"]),
     ("motion_node", ["limits.table_z", "required", "limits.tool_force", "allowed: 1.0 to 250.0"]),
@@ -80,3 +96,8 @@ def test_an_argument_that_there_is_not_is_refused():
     process = run_executable("task_node", "--max-actions", "3")
     assert "--max-actions" in sentence(process) and "-p NAME:=VALUE" in process.stderr
     assert "[error 900]" in process.stderr
+
+
+def test_a_stop_that_comes_as_a_node_looks_for_it_is_heard():
+    command = [sys.executable, "-c", textwrap.dedent(STOPPED_AS_IT_LOOKS)]
+    assert subprocess.run(command, timeout=30.0, check=False).returncode == 0

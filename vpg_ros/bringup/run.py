@@ -1,7 +1,9 @@
 """Bring a system up, follow it to its end, and say how it went."""
 
+import itertools
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -161,17 +163,28 @@ def _short(path: Path) -> Path:
 
 @contextmanager
 def _signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM sets ``stop``; a second one ends everything at once."""
+    """The first Ctrl-C or SIGTERM sets ``stop``; a second one ends everything at once.
+
+    Another thread sets it: the handler may have interrupted this one as it held the event's lock.
+    """
+    wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    earlier = itertools.count()
 
     def handle(*_: object) -> None:
-        if stop.is_set():
+        if next(earlier):
             raise KeyboardInterrupt
-        stop.set()
+        wanted.put(True)
 
+    def tell() -> None:
+        if wanted.get():
+            stop.set()
+
+    threading.Thread(target=tell, name="signals", daemon=True).start()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
+        wanted.put(False)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,6 +7,7 @@ standard error, ``<node>: <sentence> [error <code>]``, and exit code 1.
 
 import gc
 import os
+import queue
 import signal
 import sys
 import threading
@@ -180,13 +181,21 @@ def _report(name: str, error: Exception) -> None:
 
 
 def _handle_signals(ending: Ending) -> None:
-    """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one."""
+    """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one.
 
-    def handle(_: int, __: object) -> None:
-        (ending.hurry if ending.stop.is_set() else ending.stop).set()
+    No handler sets an event: it would wait for ever for the event's lock where it has interrupted
+    this very thread just as that was looking at the event. What it puts into a queue, it can.
+    """
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: signals.put(number))
 
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
+    def tell() -> None:
+        for event in (ending.stop, ending.hurry):
+            signals.get()
+            event.set()
+
+    threading.Thread(target=tell, name="signals", daemon=True).start()
 
 
 def _limit_end(name: str, ending: Ending, grace: float) -> None:
