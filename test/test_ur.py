@@ -87,6 +87,12 @@ def assert_still(robot: Emulator) -> None:
     assert stopped[0] < FAR[0] - 0.1
 
 
+def assert_recovers(arm: URArm) -> None:
+    """Once a person has asked for a recovery the arm moves again."""
+    arm.unlock(threading.Event())
+    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+
+
 def catch_up(robot: Emulator, arm: URArm) -> None:
     """Wait until the driver has heard for a while of what the robot is in now."""
     end = robot.state()["time"] + 0.2
@@ -269,8 +275,7 @@ def test_safety_stops(
     catch_up(robot, arm)
     assert "recovery" in refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), code)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_no_motion_is_taken_up_when_a_guard_is_closed(
@@ -293,8 +298,7 @@ def test_no_motion_is_taken_up_after_a_pause_on_the_pendant(
     assert_still(robot)
     sentence = refused(lambda: arm.move_joints(HOME_JOINTS, 1.0, 1.0), ErrorCode.CANCELLED)
     assert "recovery" in sentence
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def press_stop(robot: Emulator) -> None:
@@ -311,8 +315,7 @@ def test_nothing_moves_after_a_stop_on_the_pendant(
     assert "stopped" in outcome(moving, ErrorCode.CANCELLED)
     assert "recovery" in refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.CANCELLED)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def e_stop_and_power(robot: Emulator) -> None:
@@ -340,8 +343,7 @@ def test_a_person_may_hold_an_arm_that_stands(
     catch_up(robot, arm)
     assert "recovery" in refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.CANCELLED)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_a_link_that_is_made_anew_still_heeds_the_stop(robot: Emulator, arm: URArm) -> None:
@@ -393,8 +395,7 @@ def test_a_stop_that_comes_and_goes_during_a_recovery_holds_the_arm(
         arm.unlock(threading.Event())
     refused(lambda: arm.move_joints(FAR, 1.0, 1.0), ErrorCode.PROTECTIVE_STOP)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_a_stop_that_another_thread_has_seen_ends_the_motion(
@@ -405,8 +406,7 @@ def test_a_stop_that_another_thread_has_seen_ends_the_motion(
     arm._hold.see(stopped)
     outcome(moving, ErrorCode.PROTECTIVE_STOP)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_an_idle_arm_that_was_without_power_waits_for_a_recovery(
@@ -449,8 +449,7 @@ def test_a_recovery_reaches_a_controller_that_was_in_local_control(
     catch_up(robot, arm)
     for name in ("local", "unlock", "remote"):
         robot.fault(name)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_an_unlocked_arm_may_move_at_once(robot: Emulator) -> None:
@@ -475,8 +474,7 @@ def test_the_control_program_dies(robot: Emulator, arm: URArm, moving: "Future[o
     robot.fault("kill-script")
     assert "stopped" in outcome(moving, ErrorCode.CANCELLED)
     assert_still(robot)
-    arm.unlock(threading.Event())
-    assert arm.move_joints(HOME_JOINTS, 3.0, 10.0).end is MoveEnd.REACHED
+    assert_recovers(arm)
 
 
 def test_ctrl_c_while_a_command_is_being_taken_stops_the_arm(

@@ -21,7 +21,7 @@ from vpg_ros.devices.ur_hold import Hold
 from vpg_ros.devices.ur_link import UrLink
 from vpg_ros.devices.ur_move import STILL, Command, Move, apart, halt
 from vpg_ros.devices.ur_reading import Reading
-from vpg_ros.devices.ur_recovery import INTERRUPTED, unlock
+from vpg_ros.devices.ur_recovery import check_wanted, unlock
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import FloatArray, Pose
 
@@ -102,7 +102,7 @@ class URArm:
             refusal = self._hold.release()
             try:
                 self._renew()
-                require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+                check_wanted(interrupt)
             except VpgError:
                 self._hold.restore(refusal)
                 raise
@@ -198,8 +198,7 @@ class URArm:
         """A new link, and the state once the controller knows what is mounted."""
         link = UrLink(self._robot_ip, self._link_timeout, self._hold)
         try:
-            self._set_up(link)
-            return link, link.read()
+            return link, self._set_up(link)
         except VpgError:
             link.close()
             raise
@@ -211,12 +210,14 @@ class URArm:
             sentence = f"the robot at {self._robot_ip} was disconnected on purpose"
             raise VpgError(ErrorCode.ARM_LINK_LOST, sentence)
 
-    def _set_up(self, link: UrLink) -> None:
-        """Tell the controller what is mounted; check the model."""
+    def _set_up(self, link: UrLink) -> Reading:
+        """Tell the controller what is mounted, check the model; the state after that."""
         link.set("setTcp", self._kinematics.tool.rotvec.tolist())
         link.set("setPayload", self._payload, self._payload_cog)
         link.wait_for_news()
-        self._check_model(link.read())
+        reading = link.read()
+        self._check_model(reading)
+        return reading
 
     def _check_model(self, reading: Reading) -> None:
         """Raise PARAMETER_INVALID unless the tool is where its joints say, within 20 mm and 2°."""

@@ -8,13 +8,12 @@ import threading
 import time
 
 from vpg_ros.devices.dashboard import Dashboard
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 
 UNLOCK_WAIT = 5.0  # s from the stop on for which the controller refuses
 _SPARE = 5.0  # s beyond that for it to have been unlocked
 _PERIOD = 0.5  # s between two attempts
 SAFEGUARD_ADVICE = "close its guard and reset it"
-INTERRUPTED = "the recovery was interrupted"
 _NORMAL = ("NORMAL", "REDUCED")
 
 
@@ -32,8 +31,13 @@ def unlock(robot_ip: str, interrupt: threading.Event) -> None:
             if time.monotonic() > deadline:
                 sentence = f"the robot at {robot_ip} stays in {mode}: {answer}"
                 raise VpgError(ErrorCode.PROTECTIVE_STOP, sentence)
-            if interrupt.wait(_PERIOD):
-                raise VpgError(ErrorCode.CANCELLED, INTERRUPTED)
+            interrupt.wait(_PERIOD)
+            check_wanted(interrupt)
+
+
+def check_wanted(interrupt: threading.Event) -> None:
+    """Raise CANCELLED once a recovery was interrupted."""
+    require(not interrupt.is_set(), "the recovery was interrupted", ErrorCode.CANCELLED)
 
 
 def end_program(robot_ip: str) -> str:

@@ -12,8 +12,8 @@ from vpg_ros.devices.execute import execute
 from vpg_ros.devices.interfaces import ArmState, Gripper, RemoteArm
 from vpg_ros.devices.rates import describe
 from vpg_ros.devices.safety import SafetyGate
-from vpg_ros.devices.ur_recovery import INTERRUPTED
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.devices.ur_recovery import check_wanted
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.motion import HomeMove, Motion, Outcome, RiseMove, Step
 
 PARK_HEIGHT = 0.20  # m above the table to which a lower tool is lifted before it goes home
@@ -172,9 +172,9 @@ class Robot:
     def _link_held(self, interrupt: threading.Event) -> Iterator[None]:
         """Nobody else makes the link anew; raises CANCELLED on ``interrupt``."""
         while not self._linking.acquire(timeout=_LOOK):
-            require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+            check_wanted(interrupt)
         try:
-            require(not interrupt.is_set(), INTERRUPTED, ErrorCode.CANCELLED)
+            check_wanted(interrupt)
             yield
         finally:
             self._linking.release()
