@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.faults.operator import Operator
-from benchmarks.faults.trial import Trial, check, fault
+from benchmarks.faults.trial import MOVED, STILL, Trial, check, fault
 from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
@@ -49,7 +49,7 @@ def _waits_for_recovery(trial: Trial) -> None:
         check(False, "the arm went home before anybody asked for a recovery")
     except VpgError as error:
         check(error.code is trial.code, f"told otherwise: {error.sentence}")
-    check(trial.rig.channel.stands(), "the arm moves")
+    trial.stands_still(STILL)
     trial.rig.operator.trigger("motion_node/recover")
     trial.recovers(within=20.0)
 
@@ -129,9 +129,9 @@ def _refused(trial: Trial, pose: Pose) -> None:
     goal = trial.goal(action, heightmap)
     outcome = goal.end()
     trial.expect(VpgError(outcome.error_code, outcome.error_msg))
-    check(channel.stands(), "the arm moves")
+    trial.stands_still(STILL)
     moved = float(np.abs(channel.joints() - before).max())
-    check(moved < 1e-3, f"it moved by {moved:.3f} rad nevertheless")
+    check(moved < MOVED, f"it moved by {moved:.3f} rad nevertheless")
     trial.clear()
     trial.recovers()
 

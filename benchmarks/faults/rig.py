@@ -63,16 +63,20 @@ class Channel:
 
     def joints(self) -> np.ndarray:
         """rad."""
-        return np.array(json.loads(self.ask("state"))["joints"])
+        return self._arm()[0]
 
-    def stands(self, seconds: float = 0.3) -> bool:
-        """Whether the arm keeps still for ``seconds``, all the while."""
-        before, end = self.joints(), time.monotonic() + seconds
+    def strays(self, seconds: float) -> np.ndarray:
+        """How far any joint, and any joint's target, gets from where it is in ``seconds``, rad."""
+        before, end, farthest = self._arm(), time.monotonic() + seconds, np.zeros(2)
         while time.monotonic() < end:
             time.sleep(0.03)
-            if float(np.abs(self.joints() - before).max()) >= 1e-3:
-                return False
-        return True
+            farthest = np.maximum(farthest, np.abs(self._arm() - before).max(axis=1))
+        return farthest
+
+    def _arm(self) -> np.ndarray:
+        """Joints and their targets, rad."""
+        state = json.loads(self.ask("state"))
+        return np.array([state["joints"], state["targets"]])
 
 
 class TaskRun:

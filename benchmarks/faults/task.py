@@ -6,7 +6,7 @@ import signal
 
 from benchmarks.faults.arm import choose
 from benchmarks.faults.rig import TaskRun
-from benchmarks.faults.trial import AT_ONCE, Trial, check, fault
+from benchmarks.faults.trial import AT_ONCE, Failed, Trial, check, fault
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import TRANSITIONS_FILE
 
@@ -29,13 +29,16 @@ def _cancel(trial: Trial, primitive: str, phase: str) -> bool:
     goal = trial.goal(*choose(trial, primitive))
     if not goal.reaches(phase):
         return False
-    trial.inject(goal.cancel)
-    trial.stands(lambda: goal.ended, AT_ONCE)
-    outcome = goal.end()
-    if outcome.error_code is ErrorCode.OK:
-        return False  # it was over before it could be cancelled
-    trial.expect(VpgError(outcome.error_code, outcome.error_msg))
-    trial.stands_still()
+    try:
+        trial.inject(goal.cancel)
+        trial.stands(lambda: goal.ended, AT_ONCE)
+        outcome = goal.end()
+        if outcome.error_code is ErrorCode.OK:
+            return False  # it was over before it could be cancelled
+        trial.expect(VpgError(outcome.error_code, outcome.error_msg))
+        trial.stands_still()
+    except Failed as error:
+        raise Failed(f"cancelled in '{phase}' of a {primitive}: {error}") from None
     return True
 
 

@@ -71,6 +71,7 @@ class Faults:
         return {
             "time": robot.state.time,
             "joints": list(robot.state.joints),
+            "targets": list(robot.motion.joints),
             "moving": robot.motion.moving,
             "runtime": program.runtime.name,
             "safety": robot.safety.mode.name,
