@@ -19,9 +19,9 @@ END = 90.0  # s within which the task has ended after a fault
 # where the task ends its action first and parks the arm.
 AT_ONCE, IN_ORDER = 2.0, 30.0
 STILL, MOVED = 0.3, 1e-3  # s for which no joint moves by so many rad: the arm stands
-# rad: by more than this a target has changed; so far an arm that holds its targets may be bent by
-# what it is pressed on, which may tip over or slide away after the arm has stopped.
-ASKED, GIVES = 1e-6, 0.02
+# rad that an arm that holds its targets may be bent by what it is pressed on, which may tip over or
+# slide away after the arm has stopped.
+GIVES = 0.02
 RECONNECT = 10.0  # s within which what was lost is there again
 QUIET = 1.0  # s for which nothing may move by itself once a fault is gone
 
@@ -120,7 +120,7 @@ class Trial:
         """Nothing moves by itself: no target changes, and the arm gives way but a little to what it
         is pressed on."""
         moved, asked = self.rig.channel.strays(seconds)
-        check(asked < ASKED, f"the arm is told to move though nobody asked it to: {asked:.4f} rad")
+        check(asked < MOVED, f"the arm is told to move though nobody asked it to: {asked:.4f} rad")
         check(moved < GIVES, f"the arm moves though nobody asked it to: {moved:.2f} rad")
 
     def clear(self, remedy: Callable[[], object] = lambda: None) -> None:
