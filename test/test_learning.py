@@ -26,6 +26,7 @@ from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
+from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
@@ -475,6 +476,14 @@ def test_scenes_depend_on_the_seed_and_their_number_alone(tmp_path: Path) -> Non
         assert np.array_equal(ours, theirs, equal_nan=True)
     (second, *_) = first_scenes(config, tmp_path / "resumed", skip=1)
     assert np.array_equal(second, scenes[1], equal_nan=True)
+
+
+def test_a_family_is_drawn_once_its_time_has_come() -> None:
+    mixes = (SceneMix("random", 1.0, 1, 2), SceneMix("row", 1e9, 2, 3, after=5))
+    rollout = Rollout(replace(SMALL, warm_up=9, scenes=mixes), lambda: pytest.fail("no policy acts"))
+    names = [next(rollout.episode(0, actions)).episode.split("-")[0] for actions in (0, 4, 5)]
+    rollout.close()
+    assert names == ["random", "random", "row"]
 
 
 def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:

@@ -269,7 +269,15 @@ def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
         ),
         (
             "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 2, colour: red}]}",
-            ["training.scenes", "'colour'", "name, weight, fewest, most"],
+            ["training.scenes", "'colour'", "name, weight, fewest, most, after"],
+        ),
+        (
+            "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 2, after: -1}]}",
+            ["after of scene 'random' is -1", ">= 0"],
+        ),
+        (
+            "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 2, after: 9}]}",
+            ["at least one of them with after 0"],
         ),
         ("training: [1]", ["section training is [1]", "mapping"]),
         ("training: {", ["is not YAML"]),

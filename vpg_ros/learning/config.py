@@ -12,16 +12,21 @@ from vpg_ros.sim.scenes.base import check
 
 @dataclass(frozen=True)
 class SceneMix:
-    """A scene family, how often it is drawn, and between how many objects."""
+    """A scene family, how often it is drawn, and between how many objects.
+
+    after: actions before which it is not drawn at all.
+    """
 
     name: str
     weight: float
     fewest: int
     most: int
+    after: int = 0
 
     def __post_init__(self) -> None:
         allowed = 0 < self.weight < math.inf
         require(allowed, f"weight of scene {self.name!r} is {self.weight}; it must be > 0")
+        require(self.after >= 0, f"after of scene {self.name!r} is {self.after}; it must be >= 0")
         require(
             self.fewest <= self.most,
             f"scene {self.name!r} is asked for {self.fewest} to {self.most} objects; "
@@ -78,7 +83,8 @@ class TrainingConfig:
         words = (("trunks", TRUNKS), ("head", HEADS), ("strategy", STRATEGIES), ("task", TASKS))
         for name, allowed in words:
             self._require(name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}")
-        self._require("scenes", len(self.scenes) > 0, "a list of at least one scene")
+        begins = any(mix.after == 0 for mix in self.scenes)
+        self._require("scenes", begins, "a list of scenes, at least one of them with after 0")
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")

@@ -43,7 +43,7 @@ class Rollout:
     def episode(self, number: int, actions: int) -> Iterator[Transition]:
         """One scene, until it is clear or given up; see :class:`Source`."""
         rng = np.random.default_rng((self._config.seed, number))
-        heightmap = self._new_scene(rng, number)
+        heightmap = self._new_scene(rng, number, actions)
         while not self._env.over:
             try:
                 action = self._choose(heightmap, rng, actions)
@@ -60,8 +60,8 @@ class Rollout:
         """Free the simulation."""
         self._env.world.close()
 
-    def _new_scene(self, rng: np.random.Generator, number: int) -> Heightmap:
-        mixes = self._config.scenes
+    def _new_scene(self, rng: np.random.Generator, number: int, actions: int) -> Heightmap:
+        mixes = [mix for mix in self._config.scenes if mix.after <= actions]
         weights = np.array([mix.weight for mix in mixes])
         mix = mixes[int(rng.choice(len(mixes), p=weights / weights.sum()))]
         objects = int(rng.integers(mix.fewest, mix.most + 1))
