@@ -50,6 +50,20 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "empty-table": {"learner": {"empty_table": 1.0}},
     "reactive": {"learner": {"targets": "reactive"}},
     "vpg-targets": {"learner": {"targets": "vpg", "push_reward": 0.5, "gamma": 0.5}},
+    "grasp-only-trained": {"training": {"primitives": ("grasp",)}},
+    # Zeng et al. 2018 as far as it can be had here: the maximum over the whole scene, its rewards
+    # and discount, a network for each primitive, values as they are, no masks.
+    "vpg": {
+        "training": {"trunks": "separate", "mask": False},
+        "learner": {
+            "targets": "vpg",
+            "push_reward": 0.5,
+            "gamma": 0.5,
+            "reach": 1.0,
+            "smoothing": 1,
+            "mask": False,
+        },
+    },
     "random-scenes-only": {"training": {"scenes": (SceneMix("random", 1.0, 4, 14),)}},
 }
 
@@ -60,6 +74,8 @@ SCENES: dict[str, tuple[str, int | None]] = {
     "challenging": ("challenging", None),
 }
 PRIMITIVES: dict[str, tuple[str, ...] | None] = {"all": None, "grasp-only": ("grasp",)}
+
+BASELINES = ("heuristic", "random")
 
 _LINE_EVERY = 100  # actions between two lines of a training
 
@@ -152,7 +168,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--ablations", nargs="+", choices=VARIANTS, default=[], help="these instead of the full one"
     )
-    parser.add_argument("--baselines", nargs="+", choices=("heuristic", "random"), default=[])
+    parser.add_argument("--baselines", nargs="*", choices=BASELINES, default=BASELINES)
     parser.add_argument("--only", choices=STEPS, help="one step (default: all, one by one)")
     parser.add_argument("--jobs", type=int, default=1, help="processes of an evaluation")
     parser.add_argument("--camera", choices=CAMERAS, default="perspective")

@@ -27,6 +27,7 @@ def test_a_row_for_every_head_and_risk(tmp_path: Path, capsys: pytest.CaptureFix
         (("--head", "scalar,fuzzy"), "--head is 'fuzzy'; it must be of scalar, categorical"),
         (("--risk", "luck"), "--risk is 'luck'; it must be of mean, cvar"),
         (("--tables", "0"), "--tables is 0; it must be > 0"),
+        (("--json", "nowhere/rows.json"), "nowhere/rows.json cannot be written"),
     ],
 )
 def test_bad_input_is_answered_in_one_sentence(

@@ -91,6 +91,17 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     assert "parts has 'all'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("study", ["offline", "hierarchy", "distributional"])
+def test_a_study_is_refused_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], study: str
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["experiment", study, "--out", str(tmp_path / "file")]) == 1
+    assert f"--out is '{tmp_path}/file' and cannot be made" in capsys.readouterr().err
+    assert main(["experiment", study, "--out", str(tmp_path), "--seeds", "0", "0"]) == 1
+    assert "--seeds is (0, 0); each must be there once" in capsys.readouterr().err
+
+
 def cell(head: str, seed: int) -> dict[str, Any]:
     """A training that heeds care: half of the accidents."""
 

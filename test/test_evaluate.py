@@ -321,12 +321,13 @@ def test_other_settings_do_not_mix(one_run: Path, other: Evaluation, named: str)
     assert log.read_bytes() == before
 
 
-def test_a_file_that_is_no_log_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["something else\n", "something else", '{"other": 1}'])
+def test_a_file_that_is_no_log_is_left_alone(tmp_path: Path, content: str) -> None:
     log = tmp_path / "runs.jsonl"
-    log.write_text("something else\n")
+    log.write_text(content)
     with pytest.raises(VpgError, match="no log of evaluation runs"):
         evaluate(RANDOM, log)
-    assert log.read_text() == "something else\n"
+    assert log.read_text() == content
 
 
 def test_errors_come_back_from_other_processes() -> None:

@@ -1,5 +1,6 @@
 """Exported datasets, read back by the library whose format they are in."""
 
+import math
 import os
 import subprocess
 import sys
@@ -53,6 +54,13 @@ def assert_exported(dataset: "minari.MinariDataset", episodes: list[list[Transit
         assert list(found.infos["success"][1:]) == [step.outcome.success for step in steps]
         errors = [text.decode() for text in found.infos["error"][1:]]
         assert errors == [step.outcome.error_msg for step in steps]
+
+
+def test_a_reward_that_is_no_number_is_not_exported(tmp_path: Path) -> None:
+    write(tmp_path / "a.mcap", [replace(transition(0), reward=math.nan)])
+    done = vpg("dataset", "export", str(tmp_path / "a.mcap"), "--out", str(tmp_path / "set"))
+    assert done.returncode == 1 and "is nan; it must be finite" in done.stderr
+    assert not (tmp_path / "set").exists()
 
 
 def test_minari_reads_what_the_store_holds(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Choosing the primitive first: decisions, checkpoints, learning of both levels, the study."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.figures import Run
 from vpg_ros.learning.hierarchy import experiment, results
 from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
@@ -312,6 +313,29 @@ def test_bad_input_is_answered_in_one_sentence(
 def test_grasp_and_push_come_first() -> None:
     assert first_primitives(2) == ("grasp", "push")
     assert len(set(first_primitives(7))) == 7
+
+
+def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
+    def cell(variant: str, seed: int, tall: int, challenging: int) -> dict[str, Any]:
+        """Ten tables of each, of which so many are solved."""
+
+        def runs(case: str, solved: int) -> list[dict[str, Any]]:
+            return [asdict(Run(case, i, 1, int(i < solved), 0, 3, 1, 1, 9.0)) for i in range(10)]
+
+        played = {"tall": runs("tall", tall), "challenging": runs("c", challenging)}
+        return {"variant": variant, "seed": seed, "runs": played}
+
+    cells = [cell("flat-shared", seed, 6, 5) for seed in (0, 1)]
+    cells += [cell("flat-shared-two", seed, 0, 9) for seed in (0, 1)]
+    cells += [cell("hierarchical", 0, 6, 9), cell("hierarchical", 1, 8, 9)]
+    flat, two, ours = results.summary(cells)
+    assert flat["differences"]["union"] is None and two["differences"]["challenging"] is None
+    assert flat["differences"]["challenging"]["value"] == pytest.approx(-0.4)
+    found = ours["differences"]["union"]
+    assert found["value"] == pytest.approx(0.1)
+    assert found["low"] == 0 and 0.2 <= found["high"] < 0.5, "one of two seeds gained two tables"
+    assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
+    assert "+10.0 [+0.0, " in results.markdown([], [flat, two, ours])
 
 
 def test_the_study_is_done_once(tmp_path: Path) -> None:

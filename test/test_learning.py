@@ -480,7 +480,9 @@ def test_scenes_depend_on_the_seed_and_their_number_alone(tmp_path: Path) -> Non
 
 def test_a_family_is_drawn_once_its_time_has_come() -> None:
     mixes = (SceneMix("random", 1.0, 1, 2), SceneMix("row", 1e9, 2, 3, after=5))
-    rollout = Rollout(replace(SMALL, warm_up=9, scenes=mixes), lambda: pytest.fail("no policy acts"))
+    rollout = Rollout(
+        replace(SMALL, warm_up=9, scenes=mixes), lambda: pytest.fail("no policy acts")
+    )
     names = [next(rollout.episode(0, actions)).episode.split("-")[0] for actions in (0, 4, 5)]
     rollout.close()
     assert names == ["random", "random", "row"]

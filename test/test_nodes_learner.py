@@ -326,6 +326,19 @@ def test_learning_on_another_workspace_is_not_continued(tmp_path):
     assert caught.value.code is ErrorCode.STORE_MISMATCH
 
 
+def test_other_primitives_than_those_of_the_weights_are_refused(tmp_path):
+    it = learning(tmp_path / "out")
+    it.save()
+    assert learning(tmp_path / "out", primitives=("grasp", "push")).figures.experiences == 0
+    with pytest.raises(VpgError, match=r"'grasp, topple'; .* values grasp, push") as caught:
+        learning(tmp_path / "out", primitives=("grasp", "topple"))
+    assert caught.value.code is ErrorCode.STORE_MISMATCH
+    settings = OnlineConfig(primitives=("push",))
+    with pytest.raises(VpgError, match="'push'; what is in checkpoint") as caught:
+        OnlineLearning(settings, tmp_path / "other", DEFAULT_WORKSPACE, it.weights)
+    assert caught.value.code is ErrorCode.CHECKPOINT_MISMATCH
+
+
 def test_a_damaged_state_is_one_sentence(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"junk")
     with pytest.raises(VpgError, match=r"state\.pt is damaged") as caught:

@@ -25,7 +25,7 @@ from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
     BoltzmannPolicy,
-    expected_value,
+    LikelyActions,
     log_probabilities,
 )
 from vpg_ros.learning.offline.config import OfflineConfig
@@ -34,6 +34,7 @@ from vpg_ros.learning.offline.datasets import (
     KINDS,
     DatasetSpec,
     make_dataset,
+    stored,
     without_help,
 )
 from vpg_ros.learning.offline.fqe import fitted_q_evaluation
@@ -307,6 +308,22 @@ def test_a_truncated_store_is_refused_and_repaired(
     assert "choose another folder" in capsys.readouterr().err
 
 
+def test_one_unreadable_transition_costs_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [encode(each) for each in GOOD]
+    messages[1]["before"]["height"]["encoding"] = "16UC1"
+    with (tmp_path / "a.mcap").open("wb") as stream, Writer(stream) as writer:
+        kind = writer.register_msgdef(schema.NAME, schema.DEFINITION)
+        for message in messages:
+            writer.write_message(schema.TOPIC, kind, message, 0)
+    refused(tmp_path / "a.mcap", "transition 1: .*16UC1")
+    out = tmp_path / "mended"
+    assert main(["dataset", "repair", str(tmp_path / "a.mcap"), "--out", str(out)]) == 0
+    assert "2 transitions are in" in (said := capsys.readouterr().out) and "1 do not fit" in said
+    assert [each.step for each in read_transitions(out)] == [0, 2]
+
+
 # -- the Boltzmann policy
 
 
@@ -323,7 +340,7 @@ def test_probabilities_are_those_of_a_softmax_over_all_primitives() -> None:
     assert np.exp(chances["grasp"]).ravel() == pytest.approx([0, expected[0]])
     assert np.exp(chances["push"]).ravel() == pytest.approx(expected[1:])
     other = maps(grasp=[9.0, 0.5], push=[1.0])
-    assert expected_value(other, found, 0.1) == pytest.approx(expected @ [0.5, 1.0])
+    assert LikelyActions.of(found, 0.1).expected(other) == pytest.approx(expected @ [0.5, 1.0])
 
 
 def test_draws_are_as_likely_as_they_say() -> None:
@@ -468,6 +485,10 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineTrainer("sac", log, QUICK, tmp_path)
     with pytest.raises(VpgError, match=r"expectile is 1.5; it must be in \(0, 1\)"):
         OfflineConfig(expectile=1.5)
+    with pytest.raises(VpgError, match=r"of which bc learns no distribution.*cql, double-dqn, dqn"):
+        OfflineTrainer("bc", log, replace(QUICK, head="categorical"), tmp_path)
+    with pytest.raises(VpgError, match="awac learns no distribution"):
+        Matrix(algorithms=("dqn", "awac"), variants=("plain", "cautious"))
     OfflineTrainer("dqn", log, QUICK, tmp_path).save()
     with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
         OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
@@ -503,6 +524,21 @@ def test_fitted_q_evaluation_stays_within_what_can_be_earned(log: Log) -> None:
     estimate = fitted_q_evaluation(log, Boltzmann(network), config)
     assert estimate.samples == 2
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1 / (1 - config.gamma)
+
+
+@pytest.mark.parametrize(("success", "least", "most"), [(True, 4.0, 5.0), (False, 0.0, 0.8)])
+def test_fitted_q_evaluation_looks_to_the_end(
+    tmp_path: Path, success: bool, least: float, most: float
+) -> None:
+    """A table on which every action earns, or none does, for ever: 1 / (1 − γ) = 5, or 0."""
+    places = ((111, 111, 4), (101, 101, 0), (119, 111, 4))
+    steps = [step(i, "grasp", place, success=success) for i, place in enumerate(places)]
+    forever = [replace(each, reward=float(success)) for each in steps]
+    network, _ = load(resource(SHIPPED_WEIGHTS))
+    config = OfflineConfig(updates=80, batch=8)
+    known = read_log(write(tmp_path / "a.mcap", forever), NETWORK)
+    estimate = fitted_q_evaluation(known, Boltzmann(network), config)
+    assert least < estimate.value < most
 
 
 def test_ranks_are_compared() -> None:
@@ -604,9 +640,13 @@ def test_the_experiment_makes_trains_and_plays_what_is_missing(
     assert 0 <= found["random"]["completion"] <= 1
     assert [run["case"] for run in found["runs"]["all"]] == ["challenging-06"]
     assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 4
+    (*_, larger) = experiment.run(replace(tiny, sizes=(6, 9)), tmp_path, Ear())
+    assert said[4] == "data set random" and stored(tmp_path / "data" / "random") == 9
+    assert larger["size"] == 9
     with pytest.raises(VpgError, match="choose another folder") as error:
-        experiment.run(replace(tiny, updates=3), tmp_path)
+        experiment.run(replace(tiny, updates=3), tmp_path, Ear())
     assert error.value.code is ErrorCode.STORE_MISMATCH
+    assert len(said) == 7, "it is refused before anything is done"
 
 
 def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
@@ -629,7 +669,7 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     text = results.write([online, *cells], tmp_path)
     name = "random | 12 | dqn, cautious"
     assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
-    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 | 2 | 0.5 | 50.0 | – |" in text
+    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0.5 | 50.0 | – |" in text
     assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
     assert "| – | – | online | 1 | – | 50.0 | 100.0 | – |" in text
     assert (tmp_path / "results.md").read_text() == text

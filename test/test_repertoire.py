@@ -1,5 +1,8 @@
 """The repertoire: what is registered beside it changes nothing, what is named in it is used."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +104,37 @@ def test_the_settings_of_a_training_name_it(tmp_path: Path) -> None:
     path.write_text("training:\n  primitives: [push]\n")
     training, _ = read_config(path)
     assert training == replace(TrainingConfig(), primitives=("push",))
+
+
+def test_the_commands_know_a_primitive_of_an_installed_package(tmp_path: Path) -> None:
+    module = """
+from vpg_ros.primitives import register
+from vpg_ros.primitives.push import Push
+
+@register
+class Nudge(Push):
+    name = "nudge"
+"""
+    about = tmp_path / "nudging-1.0.dist-info"
+    about.mkdir()
+    (tmp_path / "nudging.py").write_text(module)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nudging\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[vpg_ros.primitives]\nnudge = nudging\n")
+    settings = tmp_path / "settings.yaml"
+    training = "{primitives: [nudge], actions: 2, warm_up: 2, camera: ortho, scenes: [SCENE]}"
+    scene = "{name: random, weight: 1, fewest: 1, most: 1}"
+    settings.write_text(f"training: {training.replace('SCENE', scene)}")
+    command = [sys.executable, "-m", "vpg_ros.cli.main", "train", "--config", str(settings)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120.0,
+    )
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(VpgError, match="primitive 'nudge'"):  # which is not registered here
+        load_policy(tmp_path / "out" / "weights.safetensors")
 
 
 @pytest.mark.parametrize(

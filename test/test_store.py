@@ -485,6 +485,16 @@ def test_vpg_dataset_view_writes_pictures_and_a_report(tmp_path: Path) -> None:
     assert (out / "report.html").read_text().count("<article") == 2
 
 
+def test_vpg_dataset_view_of_nothing_overwrites_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a.mcap", 0)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("of something")
+    done = vpg("dataset", "view", str(tmp_path / "a.mcap"), "--out", str(out))
+    assert done.returncode == 1 and "holds no transitions" in done.stderr
+    assert (out / "report.html").read_text() == "of something"
+
+
 def test_vpg_dataset_on_nothing_is_one_sentence(tmp_path: Path) -> None:
     done = vpg("dataset", "info", str(tmp_path / "missing"))
     assert done.returncode == 1

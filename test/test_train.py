@@ -25,9 +25,11 @@ from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.config_file import read_config
+from vpg_ros.learning.hierarchy import experiment
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress, figures
+from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.learning.store import info, read_transitions
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.policy.checkpoint import load_policy
@@ -233,6 +235,33 @@ def test_the_shipped_settings_are_the_defaults() -> None:
     shown = yaml.safe_load(path.read_text().replace("# decay_updates", "decay_updates"))
     assert shown["training"].keys() == asdict(training).keys()
     assert shown["learner"].keys() == asdict(learner).keys()
+
+
+def test_the_settings_for_seven_primitives_are_those_of_the_study() -> None:
+    training, learner = read_config(resource("config/seven.yaml"))
+    matrix = experiment.Matrix()
+    wanted, rules = experiment.settings_of(experiment.VARIANTS["hierarchical"], 0, matrix)
+    assert (training, learner) == (wanted, rules)
+
+
+def test_a_training_of_before_scenes_could_come_later_goes_on(settings: Path, half: Path) -> None:
+    state = load_state(half / "state.pt")
+    stored = json.loads(state["settings"])
+    for mix in stored["training.scenes"]:
+        del mix["after"]
+    del stored["learner.realised"]
+    save_state(half / "state.pt", state | {"settings": json.dumps(stored)})
+    assert train(settings, half, "--resume") == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(
+    settings: Path, half: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(half)
+    monkeypatch.setattr(Learner, "update", lambda self: math.nan)
+    assert train(settings, half, "--resume") == 1
+    assert "the loss is nan" in capsys.readouterr().err
+    assert contents(half) == before
 
 
 def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.rollout_workers import RolloutWorkers
-from vpg_ros.learning.train import Trainer
+from vpg_ros.learning.store import read_transitions
+from vpg_ros.learning.train import TRANSITIONS, Trainer
 from vpg_ros.policy import RandomPolicy
 from vpg_ros.policy.config import NetworkConfig
 
@@ -87,6 +88,29 @@ def test_an_episode_comes_through_as_the_learner_needs_it(colour: bool) -> None:
         assert kept.changed == wanted.changed
     size = sum(len(each.height) for each in packed.maps) / len(packed.maps)
     assert size < 0.5 * 4 * DEFAULT_WORKSPACE.rows * DEFAULT_WORKSPACE.columns
+
+
+def test_what_is_recorded_comes_through_bit_for_bit() -> None:
+    rollout = Rollout(replace(CONFIG, camera="perspective"), lambda: RandomPolicy(0))
+    sent = list(rollout.episode(0, 0))
+    rollout.close()
+    packed = pack(sent, colour=True, exact=True)
+    assert packed is not None
+    for ours, theirs in zip(sent, unpack(packed), strict=True):
+        for was, came in ((ours.before, theirs.before), (ours.after, theirs.after)):
+            assert np.array_equal(came.height, was.height, equal_nan=True)
+            assert np.array_equal(came.colour, was.colour) and came.colour.any()
+            assert came.stamp == was.stamp
+
+
+def test_workers_record_what_they_saw(cluster: None, tmp_path: Path) -> None:
+    def source(config: TrainingConfig, learner: Learner) -> Source:
+        return RolloutWorkers(config, learner, 1, whole=True)
+
+    Trainer(CONFIG, tmp_path, QUICK, source, record=True).run()
+    stored = list(read_transitions(tmp_path / TRANSITIONS))
+    assert len(stored) == CONFIG.actions
+    assert all(each.before.colour.any() for each in stored)
 
 
 def test_nothing_is_sent_of_an_episode_without_actions() -> None:

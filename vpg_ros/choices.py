@@ -2,7 +2,8 @@
 
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
-HEADS = ("scalar", "categorical", "quantile", "implicit")
+SCALAR = "scalar"
+HEADS = (SCALAR, "categorical", "quantile", "implicit")
 TRUNKS = ("shared", "separate")
 FLAT, HIERARCHICAL = "flat", "hierarchical"
 STRATEGIES = (FLAT, HIERARCHICAL)

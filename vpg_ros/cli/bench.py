@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpg_ros.atomic import require_writable, write_json
 from vpg_ros.choices import DESIGNS, DEVICES, HEADS, RISKS
 from vpg_ros.errors import require
 
@@ -52,11 +53,11 @@ def run_decision(options: argparse.Namespace) -> int:
     for name in ("objects", "tables", "repeats", "threads"):
         value = getattr(options, name)
         require(value > 0, f"--{name} is {value}; it must be > 0")
+    if options.json:
+        require_writable(options.json)
     rows = _rows(options)
     _show(rows)
     if options.json:
-        from vpg_ros.atomic import write_json
-
         write_json(options.json, rows)
     return 0
 

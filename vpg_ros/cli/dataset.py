@@ -177,6 +177,7 @@ def run_view(options: argparse.Namespace) -> int:
     import cv2
     from rich.console import Console
 
+    from vpg_ros.atomic import write_atomically
     from vpg_ros.errors import ErrorCode, VpgError, require
     from vpg_ros.learning.store import read_transitions
     from vpg_ros.viz.overlay import action_overlay
@@ -184,6 +185,8 @@ def run_view(options: argparse.Namespace) -> int:
 
     require(options.limit > 0, f"--limit is {options.limit}; it must be > 0")
     transitions = list(islice(read_transitions(options.path), options.limit))
+    sentence = f"{options.path} holds no transitions; there is nothing to look at"
+    require(len(transitions) > 0, sentence, ErrorCode.STORE_UNREADABLE)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,7 +195,8 @@ def run_view(options: argparse.Namespace) -> int:
     for index, transition in enumerate(transitions):
         picture = action_overlay(transition.before, transition.action)
         name = f"{index:05d}-{transition.action.primitive}.png"
-        cv2.imwrite(str(options.out / name), picture[..., ::-1])
+        _, encoded = cv2.imencode(".png", picture[..., ::-1])
+        write_atomically(options.out / name, encoded.tobytes())
     summary = {"scene": str(options.path), "actions": len(transitions)}
     write_report(options.out / "report.html", summary, [_record(each) for each in transitions])
     Console().print(f"{len(transitions)} pictures and report.html are in {options.out}")

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vpg_ros.choices import HEADS
-from vpg_ros.cli.study import add_study, asked, show
+from vpg_ros.cli.study import add_study, asked, check_out, show
 
 if TYPE_CHECKING:
     from vpg_ros.learning.distributional.experiment import Matrix
@@ -49,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.learning.threads import one_thread
 
     one_thread()
-    console = Console()
-    found = experiment.run(_matrix(options), options.out, console.print)
+    console, matrix = Console(), _matrix(options)
+    check_out(options.out)
+    found = experiment.run(matrix, options.out, console.print)
     show(console, results.write(found, options.out), options.out)
     return 0
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from vpg_ros.cli.study import add_study, asked, show
+from vpg_ros.cli.study import add_study, asked, check_out, show
 
 if TYPE_CHECKING:
     from vpg_ros.learning.hierarchy.experiment import Matrix
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     one_thread()
     console, matrix = Console(), _matrix(options)
+    check_out(options.out)
     console.print("decisions")
     bench = experiment.bench_of(matrix, options.out)
     cells = experiment.run(matrix, options.out, console.print)

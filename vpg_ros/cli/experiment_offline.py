@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.bar import progress_bar
-from vpg_ros.cli.study import add_study, asked, show
+from vpg_ros.cli.study import add_study, asked, check_out, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     one_thread()
     console = Console()
     matrix = _matrix(options)
+    check_out(options.out)
     with watching(console) as watch:
         cells = _cells(options, matrix, watch)
     show(console, results.write(cells, options.out), options.out)

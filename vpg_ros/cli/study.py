@@ -5,6 +5,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vpg_ros.atomic import require_writable
+from vpg_ros.errors import ErrorCode, VpgError, require
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.console import Console
@@ -28,14 +31,30 @@ def add_study(
 
 
 def asked(options: argparse.Namespace, matrix: "Matrix") -> "Matrix":
-    """``matrix`` with every field that an argument of the same name gives."""
+    """``matrix`` with every field that an argument of the same name gives.
+
+    Raises PARAMETER_INVALID for a value that is there twice, and what ``matrix`` raises.
+    """
     given = {each.name: getattr(options, each.name, None) for each in fields(matrix)}
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()
         if value is not None
     }
+    for name, value in chosen.items():
+        twice = isinstance(value, tuple) and len(set(value)) < len(value)
+        require(not twice, f"--{name} is {value}; each must be there once, or it would count twice")
     return replace(matrix, **chosen)
+
+
+def check_out(out: Path) -> None:
+    """Make the folder of a study; raises PARAMETER_INVALID before any work where it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"--out is {str(out)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    require_writable(out / "results.json")
 
 
 def show(console: "Console", tables: str, out: Path) -> None:

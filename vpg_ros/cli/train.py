@@ -131,7 +131,8 @@ def _make_source(options: argparse.Namespace) -> "MakeSource":
         return act_here
     from vpg_ros.learning.rollout_workers import RolloutWorkers
 
-    return lambda config, learner: RolloutWorkers(config, learner, count, address)
+    whole = options.record
+    return lambda config, learner: RolloutWorkers(config, learner, count, address, whole)
 
 
 def _trainer(options: argparse.Namespace) -> "Trainer":

@@ -10,6 +10,7 @@ from vpg_ros.cli.bar import progress_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vpg_ros.learning.offline.config import OfflineConfig
     from vpg_ros.learning.offline.log import Log
     from vpg_ros.learning.offline.train import OfflineTrainer
 
@@ -57,6 +58,13 @@ def add_parser(subparsers: "Subparsers") -> None:
         default="scalar",
         help="what a value is: a number (default), or a distribution, for `vpg evaluate --risk`",
     )
+    parser.add_argument(
+        "--primitives",
+        nargs="+",
+        metavar="NAME",
+        default=["grasp", "push"],
+        help="the repertoire, with every primitive in the data (default: grasp push)",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
 
@@ -72,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     one_thread()
     console = Console()
     config = _config(options)
-    log = _read(console, options.dataset, config.limit)
+    log = _read(console, options.dataset, config)
     trainer = OfflineTrainer(options.algorithm, log, config, options.out)
     weights = _train(trainer, console)
     found = _figures(options.algorithm, log, trainer)
@@ -83,24 +91,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> Any:
+def _config(options: argparse.Namespace) -> "OfflineConfig":
+    from vpg_ros.learning.offline.algorithms import check_head
     from vpg_ros.learning.offline.config import OfflineConfig
+
+    check_head(options.algorithm, options.head)  # before a log is read
 
     given = {name: getattr(options, name) for name in _SETTINGS}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return OfflineConfig(**chosen, augment=not options.no_augment, head=options.head)
+    names = tuple(options.primitives)
+    return OfflineConfig(
+        **chosen, augment=not options.no_augment, head=options.head, primitives=names
+    )
 
 
-def _read(console: "Console", dataset: Path, limit: int) -> "Log":
+def _read(console: "Console", dataset: Path, config: "OfflineConfig") -> "Log":
     """The transitions to learn from."""
     from vpg_ros.learning.offline.log import read_log
-    from vpg_ros.policy.config import NetworkConfig
 
     with console.status(f"reading {dataset}") as status:
         return read_log(
             dataset,
-            NetworkConfig.of_repertoire(),
-            limit or None,
+            config.network,
+            config.limit or None,
             lambda count: status.update(f"reading {dataset}: {count} transitions"),
         )
 

@@ -1,5 +1,6 @@
 """What keeps a UR arm from being moved until a person asks for a recovery."""
 
+import logging
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from vpg_ros.devices.ur_reading import PAUSED, PAUSING, ROBOT_RUNNING, Reading
 from vpg_ros.errors import ErrorCode, VpgError
 
+_log = logging.getLogger(__name__)
 # s on the controller's clock for which a control program does not run before that counts: what is
 # known to end it may be told a little later.
 _PATIENCE = 0.1
@@ -65,6 +67,7 @@ class Hold:
         if self._refusal is None:
             sentence = f"the robot at {self._robot_ip} was {how}; nothing moves before a recovery"
             self._refusal = VpgError(code, sentence)
+            _log.warning(sentence)
 
     def watch(self, watching: bool) -> None:
         """Whether the program should be running from now on; the clock may be another one."""

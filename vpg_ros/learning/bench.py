@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DESIGNS, FLAT
+from vpg_ros.choices import DESIGNS, FLAT, SCALAR
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
@@ -26,8 +26,6 @@ from vpg_ros.resources import resource
 from vpg_ros.sim import scenes
 from vpg_ros.sim.camera import SimCamera
 from vpg_ros.sim.world import World
-
-SCALAR = "scalar"
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,18 @@ class _InTurn(NetworkPolicy):
     """A hierarchical policy whose first choice is another primitive in each decision.
 
     The choice of weights that learned nothing is the same on every table. It is made, and then
-    turned, so that every primitive's time counts alike, in vain where it is not admissible.
+    turned, so that every primitive's time counts, in vain where it is not admissible. After every
+    primitive had its turn it begins with the next one, or each would meet the same tables alone.
     """
 
-    _turn = 0
+    _decisions = 0
 
     def _groups(self, heightmap: Heightmap, tried: Sequence[Action]) -> Groups:
         groups = list(super()._groups(heightmap, tried))
-        self._turn = (self._turn + 1) % len(groups)
-        return iter(groups[self._turn :] + groups[: self._turn])
+        rounds, turn = divmod(self._decisions, len(groups))
+        self._decisions += 1
+        first = (rounds + turn) % len(groups)
+        return iter(groups[first:] + groups[:first])
 
 
 def ways_of_designs(

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,15 @@ _LEVEL = 1  # of compression: 3 ms a heightmap would be longer than its way
 
 @dataclass(frozen=True)
 class PackedMap:
-    """A heightmap, compressed: height as float16 (exact to 0.03 mm here), colour as it is or ""."""
+    """A heightmap, compressed: height as float16 (exact to 0.03 mm here), colour as it is or "".
+
+    stamp: s, when it was seen. exact: whether height is float32 instead, as it was.
+    """
 
     height: bytes
     colour: bytes
+    stamp: float
+    exact: bool
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,13 @@ class PackedEpisode:
     steps: tuple[PackedStep, ...]
 
 
-def pack(transitions: Sequence[Transition], colour: bool) -> PackedEpisode | None:
-    """The transitions of one episode from its first on, with or without colour; None of none."""
+def pack(
+    transitions: Sequence[Transition], colour: bool, exact: bool = False
+) -> PackedEpisode | None:
+    """The transitions of one episode from its first on, with or without colour; None of none.
+
+    exact: whether heights come through bit for bit, rather than as exactly as a learner needs.
+    """
     if not transitions:
         return None
     first = transitions[0]
@@ -52,7 +63,7 @@ def pack(transitions: Sequence[Transition], colour: bool) -> PackedEpisode | Non
     return PackedEpisode(
         first.episode,
         first.before.workspace,
-        tuple(_pack_map(each, colour) for each in maps),
+        tuple(_pack_map(each, colour, exact) for each in maps),
         tuple(PackedStep(t.action, t.outcome, t.reward, t.done) for t in transitions),
     )
 
@@ -75,15 +86,24 @@ def unpack(episode: PackedEpisode) -> Iterator[Transition]:
         )
 
 
-def _pack_map(heightmap: Heightmap, colour: bool) -> PackedMap:
-    height = zlib.compress(heightmap.height.astype(np.float16).tobytes(), _LEVEL)
-    return PackedMap(height, zlib.compress(heightmap.colour.tobytes(), _LEVEL) if colour else b"")
+def _pack_map(heightmap: Heightmap, colour: bool, exact: bool) -> PackedMap:
+    height = heightmap.height.astype(_dtype(exact))
+    return PackedMap(
+        zlib.compress(height.tobytes(), _LEVEL),
+        zlib.compress(heightmap.colour.tobytes(), _LEVEL) if colour else b"",
+        heightmap.stamp,
+        exact,
+    )
 
 
 def _unpack_map(packed: PackedMap, workspace: Workspace) -> Heightmap:
     shape = workspace.shape
-    height = np.frombuffer(zlib.decompress(packed.height), np.float16).reshape(shape)
+    height = np.frombuffer(zlib.decompress(packed.height), _dtype(packed.exact)).reshape(shape)
     colour = np.zeros((*shape, 3), np.uint8)
     if packed.colour:
         colour = np.frombuffer(zlib.decompress(packed.colour), np.uint8).reshape((*shape, 3))
-    return Heightmap(colour, height.astype(np.float32), workspace)
+    return Heightmap(colour, height.astype(np.float32), workspace, packed.stamp)
+
+
+def _dtype(exact: bool) -> type[np.floating[Any]]:
+    return np.float32 if exact else np.float16

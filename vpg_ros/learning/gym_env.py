@@ -52,7 +52,7 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         return gym_spaces.observation(self._heightmap), {}
 
     def step(self, action: ActionIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Carry out an action; ``info`` says whether it succeeded, and the error if any."""
+        """Carry out an action; ``info`` is as of ``gym_spaces.info``."""
         index, rotation, row, column = (int(value) for value in action)
         primitive = primitives.get(self.names[index])
         turned = rotation % primitive.rotations

@@ -64,5 +64,9 @@ def action_index(
 
 
 def info(outcome: Outcome) -> dict[str, Any]:
-    """Whether the action succeeded, and the error if any."""
-    return {"success": outcome.success, "error": outcome.error_msg}
+    """Whether the action succeeded, the error if any, and what was lost meanwhile."""
+    return {
+        "success": outcome.success,
+        "error": outcome.error_msg,
+        "accidents": outcome.accidents,
+    }

@@ -227,6 +227,12 @@ class Learner:
             del self._next_returns[index]
             self._next_returns[index] = self._following(self.replay[index])
 
+    def value_anew(self) -> None:
+        """Evaluate every bootstrapped target by the weights as they are."""
+        self._next_returns.clear()
+        for index in range(len(self.replay)):
+            self.target(index)
+
     def start_from(self, network: Network) -> None:
         """Take over the weights of a network of the same configuration."""
         self._descent.start_from(network)

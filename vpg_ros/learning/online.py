@@ -41,7 +41,8 @@ class OnlineConfig:
     steps for each transition at most. start_after: transitions before the first update. save_after:
     transitions between two saves. warm_up: transitions for which all actions are random;
     exploration: share of random ones afterwards. primitives, head: repertoire and value head (of
-    choices.HEADS) of a network that begins with random weights; any other knows its own.
+    choices.HEADS) of a network that begins with random weights; any other knows its own, and no
+    primitives, the default, or the same ones are accepted there.
     """
 
     seed: int = 0
@@ -51,7 +52,7 @@ class OnlineConfig:
     save_after: int = 20
     warm_up: int = 0
     exploration: float = 0.05
-    primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
+    primitives: tuple[str, ...] = ()
     head: str = "scalar"
 
 
@@ -86,7 +87,7 @@ class OnlineLearning:
         """Continue what ``out`` holds; else begin with the checkpoint ``start``, or from nothing.
 
         Raises the checkpoint errors, STORE_UNREADABLE for a damaged folder and STORE_MISMATCH for
-        one that was learned on another workspace.
+        one that was learned on another workspace or with other primitives.
         """
         self.config, self.out = config, out
         self.checkpoint = ""
@@ -221,13 +222,25 @@ class OnlineLearning:
 
     def _begin(self, start: Path | None) -> None:
         if start is None:
-            config = NetworkConfig.of_repertoire(self.config.primitives, self.config.head)
+            names = self.config.primitives or DEFAULT_REPERTOIRE
+            config = NetworkConfig.of_repertoire(names, self.config.head)
             self._learner = self._make(config)
             return
         network, _ = checkpoint.load(start)
         network.config.check_resolution(self._workspace.resolution)
+        self._check_primitives(network.config, f"checkpoint {start}", ErrorCode.CHECKPOINT_MISMATCH)
         self._learner = self._make(network.config)
         self._learner.start_from(network)
+
+    def _check_primitives(self, network: NetworkConfig, where: str, code: ErrorCode) -> None:
+        names = self.config.primitives
+        require(
+            not names or names == network.names,
+            f"primitives is {', '.join(names)!r}; what is in {where} values "
+            f"{', '.join(network.names)}: leave primitives out, or begin with random weights in "
+            "another folder",
+            code,
+        )
 
     @property
     def _state_path(self) -> Path:
@@ -253,6 +266,7 @@ class OnlineLearning:
         )
         network = NetworkConfig.from_json(state["network"])
         network.check_primitives()
+        self._check_primitives(network, str(self.out), ErrorCode.STORE_MISMATCH)
         self._learner = self._make(network)
         self._learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self._learner.restore(state["learner"])

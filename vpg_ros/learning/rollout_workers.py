@@ -36,12 +36,20 @@ Weights = dict[str, torch.Tensor]
 
 
 class RolloutWorker:
-    """What runs in a worker's process: a table, and a copy of the network."""
+    """What runs in a worker's process: a table, and a copy of the network.
+
+    whole: as of RolloutWorkers.
+    """
 
     def __init__(
-        self, config: TrainingConfig, network_config: NetworkConfig, learning: LearnerConfig
+        self,
+        config: TrainingConfig,
+        network_config: NetworkConfig,
+        learning: LearnerConfig,
+        whole: bool = False,
     ) -> None:
         one_thread()
+        self._whole = whole
         self._network, self._learning = make_network(network_config).eval(), learning
         self._policy = self._greedy()
         self._rollout = Rollout(config, lambda: self._policy)
@@ -55,7 +63,7 @@ class RolloutWorker:
         self._network.load_state_dict(weights)
         self._policy = self._greedy()
         transitions = list(self._rollout.episode(number, actions))
-        return pack(transitions, self._network.config.colour)
+        return pack(transitions, self._whole or self._network.config.colour, exact=self._whole)
 
     def _greedy(self) -> NetworkPolicy:
         return greedy_policy(self._network, torch.device("cpu"), self._learning)
@@ -72,17 +80,23 @@ class _Task:
 class RolloutWorkers:
     """A source of transitions: ``count`` workers on this machine or on the cluster at ``address``.
 
-    A worker that dies or hangs is replaced and its episode dropped. replaced: how many were.
+    A worker that dies or hangs is replaced and its episode dropped. whole: whether transitions come
+    bit for bit, to be recorded, not just with what the learner needs. replaced: how many were.
     Raises INTERFACES_MISSING without Ray, PARAMETER_INVALID when no cluster answers, PROCESS_DIED
     when workers do not start or die one after the other.
     """
 
     def __init__(
-        self, config: TrainingConfig, learner: Learner, count: int, address: str | None = None
+        self,
+        config: TrainingConfig,
+        learner: Learner,
+        count: int,
+        address: str | None = None,
+        whole: bool = False,
     ) -> None:
         require(count >= 1, f"workers is {count}; it must be >= 1")
         self._ray = import_ray()
-        self._config, self._learner = config, learner
+        self._config, self._learner, self._whole = config, learner, whole
         self._owns_ray = connect(self._ray, count, address)
         self._tasks: dict[Any, _Task] = {}  # by the reference to its result
         self._number = self._actions = self._deaths = self.replaced = 0
@@ -139,7 +153,7 @@ class RolloutWorkers:
     def _make_worker(self) -> Any:
         actor = self._ray.remote(RolloutWorker).options(num_cpus=1, max_restarts=0)
         learner = self._learner
-        return actor.remote(self._config, learner.network.config, learner.config)
+        return actor.remote(self._config, learner.network.config, learner.config, self._whole)
 
     def _send(self, worker: Any) -> None:
         """Have a worker play the next episode."""

@@ -10,6 +10,8 @@ from vpg_ros.atomic import FULL
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.figures import Run
 
+_START = b'{"settings": '
+
 
 class RunLog:
     """An append-only file: a line of settings, then a line for each run.
@@ -28,8 +30,8 @@ class RunLog:
         except OSError as error:
             raise _unwritable(path, error) from error
         lines = data.split(b"\n")[:-1]  # a line that a kill cut off has no end
-        if lines:
-            self._read(lines, dict(settings))
+        if lines or data[: len(_START)] != _START[: len(data)]:  # not merely cut off at the start
+            self._read(lines or [data], dict(settings))
         self._truncate(sum(len(line) + 1 for line in lines))
         if not lines:
             self._append({"settings": dict(settings)})

@@ -17,3 +17,11 @@ def write_results(content: Mapping[str, Any], text: str, out: Path) -> None:
     """Write results.json and results.md, the tables of the same, to the folder ``out``."""
     write_json(out / "results.json", content)
     write_atomically(out / "results.md", text.encode())
+
+
+def points(found: Mapping[str, float] | None) -> str:
+    """A difference of shares with its interval (value, low, high), in points; "" without one."""
+    if found is None:
+        return ""
+    value, low, high = (100 * found[name] for name in ("value", "low", "high"))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

@@ -1,6 +1,7 @@
 """The training loop: act, learn, save; resumable after a kill at any moment."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -49,6 +50,7 @@ EARLIER = {
     "network.strategy": FLAT,
     "learner.double": False,
     "learner.smoothing": 1,
+    "learner.realised": False,
     "learner.schedule": "joint",
     "learner.accident_cost": 0.0,
 }
@@ -144,14 +146,14 @@ class Trainer:
         self.save()
 
     def _episode(self, source: Source, report: Callable[[Progress], None]) -> None:
-        progress, clear = self.progress, False
+        progress, done, accidents = self.progress, False, 0
         for transition in source.episode(progress.episodes, progress.actions):
             self._learn(transition)
-            clear = transition.done
+            done, accidents = transition.done, accidents + transition.outcome.accidents
             report(progress)
             if progress.actions == self.config.actions:
                 break
-        progress.end_episode(clear)
+        progress.end_episode(done and not accidents)  # what left the table was not cleared away
 
     def _learn(self, transition: Transition) -> None:
         if self._recorder is not None:
@@ -159,10 +161,16 @@ class Trainer:
             self._recorded = self._recorder.count
         self.learner.add(transition)
         changed = self.learner.replay[-1].changed
-        losses = [self.learner.update() for _ in range(self.config.updates)]
+        loss = float(np.mean([self.learner.update() for _ in range(self.config.updates)]))
+        require(
+            math.isfinite(loss),
+            f"the loss is {loss} after {self.learner.updates} updates; what {self.out} holds is of "
+            "before",
+            ErrorCode.LEARNING_DIVERGED,
+        )
         self._tick()
         action, outcome = transition.action, transition.outcome
-        self.progress.add(action.primitive, outcome.success, changed, float(np.mean(losses)))
+        self.progress.add(action.primitive, outcome.success, changed, loss)
         self._curve.add(self.progress.steps[-1])
 
     def _tick(self) -> None:
@@ -175,7 +183,10 @@ class Trainer:
         """Write replay, weights and state; a kill at any moment leaves the last save usable."""
         self.out.mkdir(parents=True, exist_ok=True)
         self.learner.replay.save(self.out / "replay")
-        training = asdict(self.config) | {"actions_done": self.progress.actions}
+        training = asdict(self.config) | {
+            "actions_done": self.progress.actions,
+            "learner": asdict(self.learner.config),
+        }
         save_checkpoint(self.out / "weights.safetensors", self.learner.network, training)
         self._tick()
         state = {
@@ -208,9 +219,15 @@ class Trainer:
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        require_same(self.out, EARLIER | json.loads(state["settings"]), self._settings())
+        require_same(self.out, _in_full(json.loads(state["settings"])), self._settings())
         self.learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self.learner.restore(state["learner"])
         self.progress = Progress.of(state["progress"])
         self._saved = self.progress.actions
         self._recorded = state.get("recorded", 0)  # trainings of earlier versions have none
+
+
+def _in_full(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a training, with what its version did not name yet."""
+    scenes = [{"after": 0, **mix} for mix in settings["training.scenes"]]
+    return EARLIER | settings | {"training.scenes": scenes}

@@ -50,7 +50,9 @@ class Parameters(WorkspaceParameters):
     )
     checkpoint: str = parameter("weights to begin with; '' takes the shipped ones", "")
     from_nothing: bool = parameter("begin with random weights instead of a checkpoint", False)
-    primitives: str = parameter(PRIMITIVES + "that random weights begin with; '': grasp, push", "")
+    primitives: str = parameter(
+        PRIMITIVES + "that random weights begin with; '': grasp, push, or those of the weights", ""
+    )
     head: str = parameter(
         "with from_nothing: what is learned of a value, its mean (scalar) or its distribution",
         _DEFAULTS.head,
@@ -92,7 +94,7 @@ class Parameters(WorkspaceParameters):
             self.save_after,
             self.warm_up,
             self.exploration,
-            parse_repertoire(self.primitives),
+            parse_repertoire(self.primitives) if self.primitives else (),
             self.head,
         )
 

@@ -8,13 +8,15 @@ import matplotlib as mpl
 
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.figures import Figure, Run, completion, mcnemar
-from vpg_ros.learning.tables import markdown_table, write_results
+from vpg_ros.learning.offline.interval import completion_difference
+from vpg_ros.learning.tables import markdown_table, points, write_results
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 Content = Mapping[str, Any]
 BASELINE = "flat-shared"  # what the others are compared with
+FEWER = "flat-shared-two"  # what they are compared with where grasps and pushes do
 FEW, MANY = 2, 7  # primitives between which the growth of a decision's time is read
 _BENCH = ("strategy", "primitives", "ms", "cpu_ms", "memory_mb", "flops")
 
@@ -56,17 +58,23 @@ def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
     """A row for each variant: shares of tables solved, all seeds pooled, in every family and all.
 
     ``p``: that it solves as many as BASELINE (McNemar, the same tables and seeds), None of itself.
+    ``differences``: how much larger its share is than BASELINE's on all families, and than FEWER's
+    on the challenging cases, with 95 % intervals over seeds and tables; None without what to
+    compare.
     """
     runs = {
         name: [cell for cell in cells if cell["variant"] == name]
         for name in dict.fromkeys(cell["variant"] for cell in cells)
     }
-    return [_row(name, own, runs.get(BASELINE)) for name, own in runs.items()]
+    return [_row(name, own, runs) for name, own in runs.items()]
 
 
-def _row(name: str, cells: Sequence[Content], baseline: Sequence[Content] | None) -> dict[str, Any]:
+def _row(
+    name: str, cells: Sequence[Content], others: Mapping[str, Sequence[Content]]
+) -> dict[str, Any]:
     families = list(cells[0]["runs"])
     union = [family for family in families if family != CHALLENGING]
+    baseline = others.get(BASELINE)
     compared = baseline is not None and name != BASELINE
     ours = _pooled(cells, union)
     return {
@@ -75,7 +83,24 @@ def _row(name: str, cells: Sequence[Content], baseline: Sequence[Content] | None
         "families": {each: vars(completion(_pooled(cells, [each]))) for each in families},
         "union": vars(completion(ours)),
         "p": mcnemar(ours, _pooled(baseline or (), union)) if compared else None,
+        "differences": {
+            "union": _difference(cells, baseline, union) if compared else None,
+            CHALLENGING: _difference(cells, others.get(FEWER), [CHALLENGING])
+            if CHALLENGING in families and name != FEWER
+            else None,
+        },
     }
+
+
+def _difference(
+    cells: Sequence[Content], others: Sequence[Content] | None, families: Sequence[str]
+) -> dict[str, float] | None:
+    """Of completion, of the same tables after the same seeds."""
+    theirs = {cell["seed"]: cell for cell in others or ()}
+    both = [cell for cell in cells if cell["seed"] in theirs]
+    return completion_difference(
+        [(_pooled([c], families), _pooled([theirs[c["seed"]]], families)) for c in both]
+    )
 
 
 def _pooled(cells: Sequence[Content], families: Sequence[str]) -> list[Run]:
@@ -103,6 +128,7 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
             *(_share(Figure(**row["families"][name])) for name in names),
             _share(Figure(**row["union"])),
             "" if row["p"] is None else f"{row['p']:.2g}",
+            *(points(row["differences"][name]) for name in ("union", CHALLENGING)),
         ]
         for row in rows
     ]
@@ -110,8 +136,12 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
         f"One decision.\n\n{markdown_table(_BENCH, decisions)}\n"
         f"Time with {MANY} primitives as a multiple.\n\n"
         + markdown_table(("strategy", f"of its own with {FEW}", "of flat-separate"), grown)
-        + "\nTables solved, %, with 95 % intervals; p: as many as flat-shared.\n\n"
-        + markdown_table(("variant", "seeds", *names, "all families", "p"), solved)
+        + f"\nTables solved, %, with 95 % intervals; p: as many as {BASELINE}. Differences in "
+        f"points: all families against {BASELINE}, {CHALLENGING} against {FEWER}.\n\n"
+        + markdown_table(
+            (*("variant", "seeds", *names), *("all families", "p", "difference", "challenging's")),
+            solved,
+        )
     )
 
 

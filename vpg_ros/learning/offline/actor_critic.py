@@ -33,15 +33,20 @@ class ActorCritic(Algorithm):
         self.critic = LogLearner(log, network, config, next_value=self.place_value)
         self.actor = Actor(log, network, config)
         self._rng = np.random.default_rng((config.seed, 1))
+        self._picks = [i for i in range(len(log)) if log.picks(i)]
 
     @abstractmethod
     def place_value(self, scene: Heightmap, row: int, column: int) -> float:
         """V(s, x), x a pixel."""
 
     def update(self) -> float:
-        """One step of the critic, and one of the actor, whose loss is returned."""
+        """One step of the critic, and one of the actor, whose loss is returned.
+
+        As long as the critic learns of picks alone, the actor does: it knows no others' value.
+        """
         self.critic.update()
-        indices = self.actor.draw(range(len(self.log)))
+        known = range(len(self.log)) if self.critic.knows_all else self._picks
+        indices = self.actor.draw(known)
         return self.actor.update(indices, [self._weight(i) for i in indices])
 
     def _weight(self, index: int) -> float:

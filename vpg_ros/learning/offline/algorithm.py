@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+from vpg_ros.choices import SCALAR
 from vpg_ros.errors import require
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
@@ -13,10 +14,12 @@ from vpg_ros.policy.network import Network
 class Algorithm(ABC):
     """Learns a policy from a log, one ``update`` at a time; deterministic for a seed on one thread.
 
-    name: registry key. The policy is the greedy one of ``network``.
+    name: registry key. distributional: whether the network can learn distributions of returns; the
+    outputs of one that imitates are no returns. The policy is the greedy one of ``network``.
     """
 
     name: ClassVar[str]
+    distributional: ClassVar[bool] = False
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         self.log, self.config = log, config
@@ -52,6 +55,16 @@ def get(name: str) -> type[Algorithm]:
     """The algorithm called ``name``; raises PARAMETER_INVALID with the names there are."""
     require(name in _REGISTRY, f"algorithm is {name!r}; it must be one of {', '.join(names())}")
     return _REGISTRY[name]
+
+
+def check_head(name: str, head: str) -> None:
+    """Raise PARAMETER_INVALID for a head of distributions that an algorithm cannot learn."""
+    able = [other for other in names() if get(other).distributional]
+    require(
+        head == SCALAR or get(name).distributional,
+        f"head is {head!r}, of which {name} learns no distribution; with it the algorithm must be "
+        f"one of {', '.join(able)}",
+    )
 
 
 def names() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.policy import Decision
 from vpg_ros.policy.selection import select
 
+_ALL_BUT_NEVER = -20.0  # ln π: 100,000 such actions together are taken 2 times in 10,000 at most
 TEMPERATURE = 0.05  # values lie in [0, 1]: 20 nats between the best and the worst action
 
 
@@ -41,13 +42,36 @@ def log_probabilities(maps: ValueMaps, temperature: float) -> dict[str, NDArray[
     return {name: each - total for name, each in scaled.items()}
 
 
-def expected_value(maps: ValueMaps, chooser: ValueMaps, temperature: float) -> float:
-    """Σ_a π(a|s) Q(s, a), π from the values of ``chooser``; 0 where nothing is admissible."""
-    try:
-        chances = log_probabilities(chooser, temperature)
-    except VpgError:
-        return 0.0
-    return float(sum((np.exp(chances[name]) * maps.values[name]).sum() for name in chances))
+@dataclass(frozen=True)
+class LikelyActions:
+    """The Boltzmann policy in one scene, without the actions that it all but never takes.
+
+    places: primitive → indices into its flat map. chances: primitive → π there, as many.
+    """
+
+    places: dict[str, NDArray[np.intp]]
+    chances: dict[str, NDArray[np.float64]]
+
+    @staticmethod
+    def of(maps: ValueMaps, temperature: float) -> "LikelyActions":
+        """By the values in ``maps``; no actions where none is admissible."""
+        try:
+            logs = log_probabilities(maps, temperature)
+        except VpgError:
+            return LikelyActions({}, {})
+        places = {name: np.flatnonzero(each > _ALL_BUT_NEVER) for name, each in logs.items()}
+        return LikelyActions(
+            places, {name: np.exp(logs[name].ravel()[where]) for name, where in places.items()}
+        )
+
+    def expected(self, maps: ValueMaps) -> float:
+        """Σ_a π(a|s) Q(s, a), Q the values in ``maps``; 0 without actions."""
+        return float(
+            sum(
+                self.chances[name] @ maps.values[name].ravel()[where]
+                for name, where in self.places.items()
+            )
+        )
 
 
 @dataclass(frozen=True)

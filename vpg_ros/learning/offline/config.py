@@ -6,6 +6,8 @@ from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class OfflineConfig:
     and the inverse of AWAC's lambda. picks_first: share of the updates for which values are learned
     of picks alone. limit: transitions learned from, 0 for all. push_share: share of the actions
     that do not pick among these, 0 for as it is; the others are left out at random. head: of
-    choices.HEADS; one of distributions can be decided by with a risk measure.
+    choices.HEADS; one of distributions can be decided by with a risk measure. primitives: the
+    repertoire, in the order of the network's outputs.
     """
 
     updates: int = 2000
@@ -37,6 +40,7 @@ class OfflineConfig:
     limit: int = 0
     push_share: float = 0.0
     head: str = "scalar"
+    primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
 
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
@@ -49,9 +53,15 @@ class OfflineConfig:
         for name in ("picks_first", "push_share"):
             self._require(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")
+        repertoire(self.primitives)
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")
+
+    @property
+    def network(self) -> NetworkConfig:
+        """What the network is built for."""
+        return NetworkConfig.of_repertoire(self.primitives, self.head)
 
     def learner(self, double: bool = False, targets: str = "discounted") -> LearnerConfig:
         """The settings of a learner of action values: uniform replay, as a log has no newest."""

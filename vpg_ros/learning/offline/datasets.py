@@ -1,5 +1,6 @@
 """Data sets made by one command each: the same settings give the same transitions."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -71,6 +72,12 @@ def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: No
     content = {"spec": asdict(spec), **card.figures()}
     write_json(out / CARD, content)
     return card
+
+
+def stored(folder: Path) -> int:
+    """How many transitions a data set that was made to its end holds; 0 where there is none."""
+    path = folder / CARD
+    return int(json.loads(path.read_text())["transitions"]) if path.is_file() else 0
 
 
 def _train(spec: DatasetSpec, out: Path, report: Report) -> None:

@@ -1,23 +1,27 @@
 """A policy's return by every method of off-policy evaluation, and in simulation."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.errors import VpgError
-from vpg_ros.learning.env import TableEnv
+from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.offline.boltzmann import Boltzmann, BoltzmannPolicy
 from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.datasets import SCENES
 from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import importance_sampling
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.offline.ranking import ranking, true_return
+from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy.checkpoint import load, load_policy
 
 METHODS = ("fqe", "wis")  # fitted Q evaluation, weighted importance sampling
 TRUTH = "true"
+_UNSEEN = 2000  # beyond the seeds of data sets
 
 
 def estimates(
@@ -30,20 +34,21 @@ def estimates(
 ) -> dict[str, Any]:
     """The discounted return of the Boltzmann policy of ``weights``: method → Estimate as JSON.
 
-    None for a method that the log does not allow. ``episodes`` random tables are played for TRUTH,
-    at the temperature that the methods evaluate. report: as of ``fitted_q_evaluation``.
+    None for a method that the log does not allow. For TRUTH, ``episodes`` other tables of the
+    scenes that data sets are made of are played, at the temperature that the methods evaluate;
+    unlike what these look at, it repeats no action in vain. report: as of
+    ``fitted_q_evaluation``.
     """
     network, _ = load(weights)
     evaluated = Boltzmann(network)
     found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config, report)), "wis": None}
     if all(chance > 0 for chance in log.probabilities):
         found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))
-    env = TableEnv(camera)
-    try:
-        policy = BoltzmannPolicy(load_policy(weights, "cpu"), config.seed)
-        truth = true_return(env, policy, config.gamma, episodes, config.seed)
-    finally:
-        env.world.close()
+    policy = BoltzmannPolicy(load_policy(weights, "cpu"), config.seed)
+    seed = _UNSEEN + config.seed
+    playing = TrainingConfig(warm_up=0, exploration=0.0, seed=seed, camera=camera, scenes=SCENES)
+    with closing(Rollout(playing, lambda: policy)) as source:
+        truth = true_return(source, config.gamma, episodes, config.seed)
     return {**found, TRUTH: asdict(truth)}
 
 

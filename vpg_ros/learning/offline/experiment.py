@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.kept import keep, read_kept
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.learning.offline.datasets import CARD, DatasetSpec, episodes, make_dataset
+from vpg_ros.learning.offline.datasets import DatasetSpec, episodes, make_dataset, stored
 from vpg_ros.learning.offline.estimates import estimates
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.matrix import Cell, Matrix
@@ -26,7 +27,6 @@ from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.store import read_transitions
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
-from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.resources import resource
 
 CELL = "cell.json"
@@ -49,18 +49,32 @@ def run(matrix: Matrix, out: Path, watch: Watch | None = None) -> list[dict[str,
 
 
 def pending(matrix: Matrix, out: Path) -> list[Cell]:
-    """The cells that are not there yet, those of one data set and size in a row."""
-    return [cell for cell in matrix.cells() if not (cell.folder(out) / CELL).is_file()]
+    """The cells that are not there yet, those of one data set and size in a row.
+
+    Raises STORE_MISMATCH for one that is there with other settings.
+    """
+    return [cell for cell in matrix.cells() if not _is_kept(cell.folder(out), matrix)]
 
 
 def complete_online(matrix: Matrix, out: Path, watch: Watch) -> None:
-    """Measure the shipped weights, and keep what came of it, unless it is there."""
+    """Measure the shipped weights, and keep what came of it, unless it is there.
+
+    Raises STORE_MISMATCH where it is there with other settings.
+    """
     folder = out / ONLINE
-    if (folder / CELL).is_file():
+    if _is_kept(folder, matrix):
         return
     player = Player("network", resource(SHIPPED_WEIGHTS))
     found = measured(player, folder, matrix, "the shipped weights", watch)
     keep(folder / CELL, matrix.settings(), {"algorithm": ONLINE, **found})
+
+
+def _is_kept(folder: Path, matrix: Matrix) -> bool:
+    """Whether a piece is there; raises STORE_MISMATCH for one with other settings."""
+    if not (folder / CELL).is_file():
+        return False
+    read_kept(folder / CELL, matrix.settings())
+    return True
 
 
 def complete(cell: Cell, matrix: Matrix, out: Path, logs: "Logs") -> None:
@@ -90,18 +104,20 @@ class Logs:
         return self._out / "data" / kind
 
     def make(self, kind: str) -> None:
-        """Make a data set of the largest size, unless it is there."""
+        """Make a data set of the largest size, or what is missing of it."""
         spec = DatasetSpec(kind, max(self._matrix.sizes), camera=self._matrix.camera)
-        if not (self.folder(kind) / CARD).is_file():
+        if stored(self.folder(kind)) < spec.actions:
             self.watch.begin(f"data set {kind}", spec.actions)
             make_dataset(spec, self.folder(kind), self.watch.advance)
 
     def read(self, kind: str, size: int) -> Log:
-        """The first ``size`` transitions of a data set."""
+        """The first ``size`` transitions of a data set; raises STORE_UNREADABLE for fewer."""
         if self._last is None or self._last[:2] != (kind, size):
             self.make(kind)
-            config = NetworkConfig.of_repertoire()
-            self._last = (kind, size, read_log(self.folder(kind), config, size))
+            log = read_log(self.folder(kind), OfflineConfig().network, size)
+            sentence = f"{self.folder(kind)} holds {len(log)} transitions; {size} are asked for"
+            require(len(log) == size, sentence, ErrorCode.STORE_UNREADABLE)
+            self._last = (kind, size, log)
         return self._last[2]
 
 

@@ -41,6 +41,11 @@ class LogLearner(Learner):
             self.remember(log.experiences[i])
         self._complete()
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether it learns from the whole log by now."""
+        return not self._later
+
     def _complete(self) -> None:
         """Remember what is learned from later, when it is time."""
         if self.updates >= self._first:

@@ -66,6 +66,8 @@ class Matrix:
             for name in getattr(self, axis):
                 allowed = f"it must be one of {', '.join(known)}"
                 require(name in known, f"{axis.removesuffix('s')} is {name!r}; {allowed}")
+        for algorithm, variant in product(self.algorithms, self.variants):
+            algorithms.check_head(algorithm, VARIANTS[variant].config(1, 0).head)
         require(all(size > 0 for size in self.sizes), f"sizes is {self.sizes}; each must be > 0")
         require(self.estimating >= 0, f"estimating is {self.estimating}; it must be >= 0")
         for name in ("updates", "runs", "random_runs", "jobs"):

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.learning.env import TableEnv
+from vpg_ros.errors import require
 from vpg_ros.learning.offline.interval import Estimate, bootstrap_mean
-from vpg_ros.policy import Policy
+from vpg_ros.learning.rollout import Source
 
 
 @dataclass(frozen=True)
@@ -37,28 +36,10 @@ def ranking(estimates: Sequence[float], truths: Sequence[float]) -> Ranking:
     return Ranking(rho, float(regret))
 
 
-def true_return(
-    env: TableEnv, policy: Policy, gamma: float, episodes: int, seed: int, objects: int = 8
-) -> Estimate:
-    """Σ γ^t r_t of a policy on ``episodes`` random tables, played; the mean and its interval."""
+def true_return(source: Source, gamma: float, episodes: int, seed: int) -> Estimate:
+    """Σ γ^t r_t of who acts in ``source``, played; the mean over episodes and its interval."""
     found = [
-        _play(env, policy, gamma, 10_000 * (seed + 1) + number, objects)
+        sum(gamma**t * each.reward for t, each in enumerate(source.episode(number, 0)))
         for number in range(episodes)
     ]
     return bootstrap_mean(np.array(found), seed)
-
-
-def _play(env: TableEnv, policy: Policy, gamma: float, seed: int, objects: int) -> float:
-    heightmap, earned, discount = env.reset("random", objects, seed), 0.0, 1.0
-    while not env.over:
-        try:
-            action = policy.decide(heightmap, env.tried).action
-        except VpgError as error:
-            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
-                raise
-            break
-        transition = env.step(action)
-        heightmap = transition.after
-        earned += discount * transition.reward
-        discount *= gamma
-    return earned

@@ -10,6 +10,7 @@ from typing import Any
 
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline.estimates import ranked
+from vpg_ros.learning.offline.interval import completion_difference
 from vpg_ros.learning.offline.results_picture import picture
 from vpg_ros.learning.offline.results_tables import markdown
 from vpg_ros.learning.offline.synergy import synergy
@@ -39,7 +40,8 @@ def write(cells: Sequence[Content], out: Path) -> str:
 def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
     """A row for each data set, size, algorithm and variant: means over its seeds, JSON types.
 
-    Synergy pools the tables of all seeds. In the order of the cells.
+    Synergy pools the tables of all seeds; the ``interval`` of its difference counts what the tables
+    of one training have in common once. In the order of the cells.
     """
     keys = dict.fromkeys(_key(cell) for cell in cells)
     return [_row([cell for cell in cells if _key(cell) == key]) for key in keys]
@@ -77,7 +79,12 @@ def _row(cells: Sequence[Content]) -> dict[str, Any]:
             for part in parts
             if part in first
         },
-        "synergy": asdict(synergy(_pooled(cells, "all"), _pooled(cells, "picks"))),
+        "synergy": {
+            **asdict(synergy(_pooled(cells, "all"), _pooled(cells, "picks"))),
+            "interval": completion_difference(
+                [(_pooled([cell], "all"), _pooled([cell], "picks")) for cell in cells]
+            ),
+        },
     }
 
 

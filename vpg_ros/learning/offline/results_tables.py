@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vpg_ros.learning.tables import markdown_table
+from vpg_ros.learning.tables import markdown_table, points
 
 Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
@@ -60,7 +60,7 @@ def _worth(row: Content) -> list[str]:
         *_who(row),
         percent(found["completion"]),
         percent(found["picks_only"]),
-        f"{100 * found['difference']:+.1f}",
+        points(found["interval"]),
         str(found["runs"]),
         f"{found['p_value']:.2g}",
         percent(figures["grasp_success"]),

@@ -14,7 +14,7 @@ from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.state import load_state, require_same, save_state
 from vpg_ros.policy import checkpoint
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 STATE = "state.pt"
 WEIGHTS = "weights.safetensors"
@@ -28,7 +28,8 @@ class OfflineTrainer:
     """One training of an algorithm on a log, and the folder where it is kept.
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
-    other settings or data, STORE_UNREADABLE when it is damaged. updates: done. loss: mean of the
+    other settings or data, STORE_UNREADABLE when it is damaged, PARAMETER_INVALID for a head that
+    the algorithm cannot learn. updates: done. loss: mean of the
     last LOSSES updates. seconds: wall time of all updates, without pauses between runs.
     """
 
@@ -37,8 +38,8 @@ class OfflineTrainer:
         self._data = _digest(log)
         if config.push_share > 0:
             log = log.with_push_share(config.push_share, config.seed)
-        network = NetworkConfig.of_repertoire(head=config.head)
-        self.algorithm = algorithms.get(name)(log, network, config)
+        algorithms.check_head(name, config.head)
+        self.algorithm = algorithms.get(name)(log, config.network, config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
         if (out / STATE).is_file():
@@ -81,7 +82,9 @@ class OfflineTrainer:
 
     def _settings(self) -> dict[str, Any]:
         """All that must stay as it is for a training to go on, as JSON types."""
-        return {"algorithm": self._name, "data": self._data, **asdict(self.config)}
+        settings = {"algorithm": self._name, "data": self._data, **asdict(self.config)}
+        plain: dict[str, Any] = json.loads(json.dumps(settings))
+        return plain
 
     def _resume(self) -> None:
         state = load_state(self.out / STATE)
@@ -90,7 +93,8 @@ class OfflineTrainer:
             f"{self.out} holds another kind of training; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        require_same(self.out, json.loads(state["settings"]), self._settings())
+        earlier = {"primitives": list(DEFAULT_REPERTOIRE)}  # of trainings that name none
+        require_same(self.out, earlier | json.loads(state["settings"]), self._settings())
         self.algorithm.restore(state["algorithm"])
         self.updates, self.seconds = state["updates"], state["seconds"]
         self.losses = state["losses"]

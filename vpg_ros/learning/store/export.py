@@ -3,6 +3,7 @@
 https://minari.farama.org. Observations, actions and infos are those of ``TableGym``.
 """
 
+import math
 import os
 import re
 import shutil
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from minari.data_collector import EpisodeBuffer
     from minari.dataset.minari_storage import MinariStorage
 
-_INFO_AT_START = {"success": False, "error": ""}  # of what precedes an episode's first action
+# Of what precedes an episode's first action.
+_INFO_AT_START = {"success": False, "error": "", "accidents": 0}
 
 
 def export_minari(
@@ -39,7 +41,8 @@ def export_minari(
     An observation is the heightmap that an action was chosen on; an episode's last one is what its
     last action left. An episode that the store ends without ``done`` is truncated. Raises as
     ``read_transitions``, STORE_UNREADABLE for a store without transitions, STORE_MISMATCH for an
-    action that is not in the space, PARAMETER_INVALID and DISK_FULL.
+    action that is not in the space, TRANSITION_INVALID for a reward that is not finite,
+    PARAMETER_INVALID and DISK_FULL.
     """
     _check_minari()
     require(not out.exists(), f"--out is {str(out)!r}, which exists; choose another folder")
@@ -134,6 +137,12 @@ def _step(
     """One step; the first one brings an info more, the last one an observation more."""
     from minari.data_collector import EpisodeBuffer
 
+    require(
+        math.isfinite(transition.reward),
+        f"reward of step {transition.step} of episode {transition.episode!r} is "
+        f"{transition.reward}; it must be finite",
+        ErrorCode.TRANSITION_INVALID,
+    )
     maps = [transition.before, transition.after] if ends else [transition.before]
     observations = [gym_spaces.observation(heightmap) for heightmap in maps]
     info = gym_spaces.info(transition.outcome)

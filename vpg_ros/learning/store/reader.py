@@ -165,8 +165,11 @@ class Scan:
         elif not self.complete:
             _log.warning("%s was not closed; all that was written to it is read", self.path)
 
-    def stored(self) -> Iterator[Transition]:
-        """Every transition; other topics of a recording are passed over."""
+    def stored(self, drop: Callable[[str], None] | None = None) -> Iterator[Transition]:
+        """Every transition; other topics of a recording are passed over.
+
+        drop: hears of one that lacks a field, instead of STORE_MISMATCH being raised.
+        """
         decoders, others = DecoderFactory(), set[str]()
         wanted: dict[int, Callable[[bytes], Any]] = {}
         schemas: dict[int, Schema] = {}
@@ -181,7 +184,9 @@ class Scan:
                 else:
                     others.add(kind.name if kind is not None else record.topic)
             elif isinstance(record, Message) and record.channel_id in wanted:
-                yield self._decoded(wanted[record.channel_id], record.data)
+                transition = self._decoded(wanted[record.channel_id], record.data, drop)
+                if transition is not None:
+                    yield transition
                 self.count += 1
             elif isinstance(record, Metadata) and record.name == METADATA:
                 self.metadata = {key: json.loads(value) for key, value in record.metadata.items()}
@@ -189,13 +194,21 @@ class Scan:
             sentence = f"{self.path} holds {', '.join(sorted(others))} and no {schema.NAME}"
             raise VpgError(ErrorCode.STORE_MISMATCH, sentence)
 
-    def _decoded(self, decoder: Callable[[bytes], Any], data: bytes) -> Transition:
-        """One transition; what is raised says which one it is."""
+    def _decoded(
+        self,
+        decoder: Callable[[bytes], Any],
+        data: bytes,
+        drop: Callable[[str], None] | None,
+    ) -> Transition | None:
+        """One transition; what is raised, or ``drop`` hears, says which one it is."""
         try:
             return decode(decoder, data)
         except VpgError as error:
-            where = f"{self.path}, transition {self.count}"
-            raise VpgError(error.code, f"{where}: {error.message}") from None
+            sentence = f"{self.path}, transition {self.count}: {error.message}"
+            if drop is None:
+                raise VpgError(error.code, sentence) from None
+            drop(sentence)
+            return None
 
     def _records(self) -> Iterator[McapRecord]:
         """Every whole record, up to the file's end or its first damage."""

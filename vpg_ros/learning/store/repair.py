@@ -25,9 +25,9 @@ class Repair:
 def repair(store: Path, out: Path) -> Repair:
     """Write the readable transitions of a store to a new one in the folder ``out``.
 
-    A file is read up to its first damage. Transitions of another workspace than the first one's,
-    and of primitives that there are not, are left out. Raises STORE_UNREADABLE when there is no
-    store or nothing in it is readable, and PARAMETER_INVALID when ``out`` exists.
+    A file is read up to its first damage. Transitions that lack a field, of another workspace than
+    the first one's, and of primitives that there are not, are left out. Raises STORE_UNREADABLE
+    when there is no store or nothing in it is readable, and PARAMETER_INVALID when ``out`` exists.
     """
     require(not out.exists(), f"--out is {str(out)!r}, which exists; choose another folder")
     files = store_files(store)
@@ -59,17 +59,20 @@ class _Reading:
     def _file(self, path: Path) -> Iterator[Transition]:
         scan = Scan(path)
         try:
-            for transition in scan.stored():
+            for transition in scan.stored(self._drop):
                 reason = self._misfit(transition)
                 if reason is None:
                     yield transition
                 else:
-                    self.dropped += 1
-                    self.losses.append(f"{path}, transition {scan.count}: {reason}")
+                    self._drop(f"{path}, transition {scan.count}: {reason}")
             if scan.unreadable:
                 self.losses.append(scan.lost)
         except VpgError as error:
             self.losses.append(error.message)
+
+    def _drop(self, sentence: str) -> None:
+        self.dropped += 1
+        self.losses.append(sentence)
 
     def _misfit(self, transition: Transition) -> str | None:
         name = transition.action.primitive

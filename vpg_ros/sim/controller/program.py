@@ -129,6 +129,7 @@ class Program:
             else:
                 self._cycle_control()
         except VpgError as error:
+            _log.warning("program ended by its own fault: %s", error.message)
             self.stop(error.message)
 
     # -- what commands call ----------------------------------------------------------------------
@@ -179,6 +180,7 @@ class Program:
 
     def _cycle_control(self) -> None:
         if self.watchdog and self._silence > self.watchdog:
+            _log.warning("watchdog: no sign of life of the client for %.2f s", self._silence)
             self.stop("the client has been silent for too long")
             return
         if self._progress.running and not self.robot.motion.moving:

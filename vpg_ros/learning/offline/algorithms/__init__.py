@@ -6,9 +6,15 @@ Importing this package imports every module in it, and so registers what these d
 import importlib
 import pkgutil
 
-from vpg_ros.learning.offline.algorithm import Algorithm, get, names, register
+from vpg_ros.learning.offline.algorithm import (
+    Algorithm,
+    check_head,
+    get,
+    names,
+    register,
+)
 
-__all__ = ["Algorithm", "get", "names", "register"]
+__all__ = ["Algorithm", "check_head", "get", "names", "register"]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -6,7 +6,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.offline.actor_critic import ActorCritic
 from vpg_ros.learning.offline.algorithm import register
-from vpg_ros.learning.offline.boltzmann import expected_value
+from vpg_ros.learning.offline.boltzmann import LikelyActions
 from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.maps import cells_within
 
@@ -15,7 +15,7 @@ from vpg_ros.policy.maps import cells_within
 class AWAC(ActorCritic):
     """The critic values what the actor would do, and the actor does what is better than that.
 
-    V(s, x) = Σ_a π(a|s) Q(s, a), exactly, over all admissible actions within reach of a place x; Q
+    V(s, x) = Σ_a π(a|s) Q(s, a) over all admissible actions within reach of a place x; Q
     is drawn towards r + γ V(s', x), x where a was done (equation 2), and the actor towards
     exp(A/λ), 1/λ the sharpness (equation 13).
     """
@@ -28,4 +28,4 @@ class AWAC(ActorCritic):
         critic, actor = (
             value_maps(network, CPU, scene, near) for network in (self.critic.network, self.network)
         )
-        return expected_value(critic, actor, self.config.temperature)
+        return LikelyActions.of(actor, self.config.temperature).expected(critic)
