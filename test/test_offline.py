@@ -526,16 +526,19 @@ def test_fitted_q_evaluation_stays_within_what_can_be_earned(log: Log) -> None:
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1 / (1 - config.gamma)
 
 
-@pytest.mark.parametrize(("success", "least", "most"), [(True, 4.0, 5.0), (False, 0.0, 0.8)])
+@pytest.mark.parametrize(("success", "least", "most"), [(True, 3.4, 5.0), (False, 0.0, 1.4)])
 def test_fitted_q_evaluation_looks_to_the_end(
     tmp_path: Path, success: bool, least: float, most: float
 ) -> None:
-    """A table on which every action earns, or none does, for ever: 1 / (1 − γ) = 5, or 0."""
+    """A table on which every action earns, or none does, for ever: 1 / (1 − γ) = 5, or 0.
+
+    One look ahead from a first guess of 2.5 would come to 3 or 2.
+    """
     places = ((111, 111, 4), (101, 101, 0), (119, 111, 4))
     steps = [step(i, "grasp", place, success=success) for i, place in enumerate(places)]
     forever = [replace(each, reward=float(success)) for each in steps]
     network, _ = load(resource(SHIPPED_WEIGHTS))
-    config = OfflineConfig(updates=80, batch=8)
+    config = OfflineConfig(updates=160, batch=8)
     known = read_log(write(tmp_path / "a.mcap", forever), NETWORK)
     estimate = fitted_q_evaluation(known, Boltzmann(network), config)
     assert least < estimate.value < most
