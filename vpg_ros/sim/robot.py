@@ -154,6 +154,17 @@ class Robot:
         """Pose of the TCP in the base frame as it really is, 4×4."""
         return self.link_pose("wrist_3_link") @ self.tool
 
+    def velocity_at(self, point: tuple[float, float, float]) -> tuple[list[float], list[float]]:
+        """Velocity (m/s) and turning (rad/s) of what is fixed to the tool at a point, base axes."""
+        state = self._client.getLinkState(
+            self.body,
+            self.links["wrist_3_link"],
+            computeLinkVelocity=1,
+            computeForwardKinematics=1,
+        )
+        centre, linear, angular = (np.array(state[i]) for i in (0, 6, 7))
+        return (linear + np.cross(angular, point - centre)).tolist(), angular.tolist()
+
     def link_pose(self, name: str) -> FloatArray:
         """Pose of a link's frame in the base frame, 4×4."""
         pose = np.eye(4)

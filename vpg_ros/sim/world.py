@@ -251,7 +251,7 @@ class World:
     def carry(
         self, carried: tuple[int, ...], joints: FloatArray, velocities: FloatArray | None = None
     ) -> None:
-        """Put the robot at ``joints``, and what it carries along with it.
+        """Put the robot at ``joints``, and what it carries along with it, as fast as it moves there.
 
         No time passes, but for one step with something carried, in which its contacts are found.
         """
@@ -264,7 +264,10 @@ class World:
         self.robot.teleport(joints, velocities)
         moved = self.robot.tip() @ np.linalg.inv(before)
         for body, grip in zip(carried, grips, strict=True):
-            self.place(body, Pose.from_matrix(moved @ grip))
+            pose = Pose.from_matrix(moved @ grip)
+            self.place(body, pose)
+            # At rest between moving fingers it would be torn out of them.
+            self.client.resetBaseVelocity(body, *self.robot.velocity_at(pose.position))
         self.step()
 
     def count_anew(self) -> None:
