@@ -63,8 +63,10 @@ class Grasp(Primitive):
 
     def motion(self, action: Action, heightmap: Heightmap) -> Motion:
         """Approach, guarded descent, close, loosen, lift, verify; then to the bin and home."""
-        grasp = action.pose
-        above, lifted = (grasp.translated(dz=height) for height in (APPROACH_HEIGHT, LIFT_HEIGHT))
+        grasp, carried = action.pose, heightmap.workspace.table_z + DEFAULT_BIN[2]
+        above = grasp.translated(dz=APPROACH_HEIGHT)
+        # What hangs below the fingertips must not meet the bin's wall on its way there.
+        lifted = grasp.translated(dz=max(LIFT_HEIGHT, carried - grasp.position[2]))
         loose = grasp.position[2] + LOOSE_HEIGHT  # never down onto what stopped the descent higher
         steps = (
             GripperMove("open", OPEN_WIDTH),
@@ -78,7 +80,7 @@ class Grasp(Primitive):
             VerifyGrasp("still held"),
         )
         # One that failed low must not go sideways there; above the bin the tool is high enough.
-        height = min(above.position[2], heightmap.workspace.table_z + DEFAULT_BIN[2])
+        height = min(above.position[2], carried)
         rise = RiseMove("rise", height, force_limit=LIFT_FORCE)
         retreat = (GripperMove("release", OPEN_WIDTH), rise, HomeMove("home"))
         return Motion(self.name, steps, retreat)

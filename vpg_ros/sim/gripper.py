@@ -37,12 +37,13 @@ class SimGripper:
         return self._world.robot.width()
 
     def is_holding(self) -> bool:
-        """See :class:`Gripper`; fingers that still creep are given the time a skipped lift took."""
+        """See :class:`Gripper`; what slips in the grip is given the time that a skipped lift took."""
+        robot = self._world.robot
         for _ in range(round(_SETTLING / DT)):
-            if self._world.robot.is_still():
+            if robot.is_still() and not robot.is_holding():
                 break
             self._world.step()
-        return self._world.robot.is_holding()
+        return robot.is_holding()
 
     def stop(self) -> None:
         """See :class:`Gripper`; all calls come from one thread, so no move is ever in progress."""
