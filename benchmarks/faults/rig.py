@@ -22,6 +22,7 @@ from vpg_ros.run_folder import EVENTS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.system import NodeEntry, sim
 
 FAULT_PORT = 30999
+_DISCOVERY = 1.0  # s in which nodes that are up find each other
 READY = 90.0  # s for nodes to come up
 TASK = "task_node"
 SETTINGS = {"scene": "row", "objects": "6", "new_scenes": "true", "record": "true"}
@@ -194,7 +195,11 @@ class Rig:
         self.nodes[name] = self._process(name, changes or {}, name, variables)
 
     def until_ready(self, *names: str) -> None:
-        """Wait for nodes to come up; raises the error of one that died."""
+        """Wait for nodes to come up, and a moment more; raises the error of one that died.
+
+        A service answers clients that its node has discovered: who calls in the same moment may
+        never hear, which no client can find out.
+        """
         for name in names:
             process = self.nodes[name]
             until(
@@ -204,6 +209,7 @@ class Rig:
             )
             if process.exit_code is not None:
                 raise process.error
+        time.sleep(_DISCOVERY)
 
     def kill(self, name: str) -> VpgError:
         """SIGKILL; how the bring-up would tell of it."""

@@ -37,7 +37,7 @@ class SimGripper:
         return self._world.robot.width()
 
     def is_holding(self) -> bool:
-        """See :class:`Gripper`; what slips in the grip is given the time that a skipped lift took."""
+        """See :class:`Gripper`; what slips in the grip has the time that a skipped lift took."""
         robot = self._world.robot
         for _ in range(round(_SETTLING / DT)):
             if robot.is_still() and not robot.is_holding():

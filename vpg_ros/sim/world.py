@@ -251,7 +251,7 @@ class World:
     def carry(
         self, carried: tuple[int, ...], joints: FloatArray, velocities: FloatArray | None = None
     ) -> None:
-        """Put the robot at ``joints``, and what it carries along with it, as fast as it moves there.
+        """Put the robot at ``joints``, and what it carries along with it, moving as it does there.
 
         No time passes, but for one step with something carried, in which its contacts are found.
         """
