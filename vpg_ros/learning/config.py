@@ -57,7 +57,7 @@ class TrainingConfig:
     exploration: float = 0.02
     other_share: float = 1.0
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
-    updates: int = 1
+    updates: int = 3
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False

@@ -183,6 +183,7 @@ def risk_training(actions: int, seed: int, head: str, camera: str) -> TrainingCo
         warm_up=min(250, actions // 2),
         exploration=0.15,
         other_share=0.6,
+        updates=1,
         camera=camera,
         head=head,
         scenes=mixes,
