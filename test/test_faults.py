@@ -85,15 +85,25 @@ class MovingChannel(Channel):
     def __init__(self, start: float, end: float) -> None:
         self.start, self.end, self.begun = start, end, time.monotonic()
 
-    def joints(self) -> np.ndarray:
+    def arm(self) -> np.ndarray:
         now = time.monotonic() - self.begun
-        return np.full(6, float(np.clip(now, self.start, self.end)))
+        return np.full((2, 6), float(np.clip(now, self.start, self.end)))
 
 
 def test_an_arm_that_moves_a_while_after_the_fault_is_gone_fails_it():
     assert judge(lambda trial: trial.clear(), rig(channel=MovingChannel(0.0, 0.0))).passed
     result = judge(lambda trial: trial.clear(), rig(channel=MovingChannel(0.3, 0.6)))
     assert "nobody asked it to" in result.reason
+
+
+@pytest.mark.parametrize(("bent", "passed"), [(0.01, True), (0.05, False)])
+def test_an_arm_that_holds_its_targets_may_be_bent_a_little(bent, passed):
+    class BentChannel(MovingChannel):
+        def arm(self) -> np.ndarray:
+            return super().arm() * [[bent], [0.0]]
+
+    channel = BentChannel(0.3, 1.3)  # as if moved by 1 rad
+    assert judge(lambda trial: trial.stands_still(2.0), rig(channel=channel)).passed is passed
 
 
 @pytest.mark.parametrize(("parked", "passed"), [(True, True), (False, False)])

@@ -64,18 +64,18 @@ class Channel:
 
     def joints(self) -> np.ndarray:
         """rad."""
-        return self._arm()[0]
+        return self.arm()[0]
 
     def strays(self, seconds: float) -> np.ndarray:
         """How far any joint, and any joint's target, gets from where it is in ``seconds``, rad."""
-        before, end, farthest = self._arm(), time.monotonic() + seconds, np.zeros(2)
+        before, end, farthest = self.arm(), time.monotonic() + seconds, np.zeros(2)
         while time.monotonic() < end:
             time.sleep(0.03)
-            farthest = np.maximum(farthest, np.abs(self._arm() - before).max(axis=1))
+            farthest = np.maximum(farthest, np.abs(self.arm() - before).max(axis=1))
         return farthest
 
-    def _arm(self) -> np.ndarray:
-        """Joints and their targets, rad."""
+    def arm(self) -> np.ndarray:
+        """Joints and their targets, 2×6, rad."""
         state = json.loads(self.ask("state"))
         return np.array([state["joints"], state["targets"]])
 
