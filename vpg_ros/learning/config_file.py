@@ -34,7 +34,7 @@ def read_config(
     """The settings in a file, or the defaults where it is silent or ``path`` is None.
 
     overrides: entries of ``training`` that win over the file's. The learning rate falls over the
-    whole training unless the file says otherwise. Raises PARAMETER_INVALID naming the file, the
+    first half of the training unless the file says otherwise. Raises PARAMETER_INVALID naming the file, the
     key, its value and what is allowed.
     """
     document = _read(path) if path else {}
@@ -45,8 +45,8 @@ def read_config(
         _check_keys(where, "an entry of training.scenes", mix, _names(SceneMix))
     config = _build(where, "training", TrainingConfig, training)
     learner = _section(where, document, "learner", {})
-    whole = {"decay_updates": config.actions * config.updates}
-    return config, _build(where, "learner", LearnerConfig, whole | learner)
+    half = {"decay_updates": max(1, config.actions * config.updates // 2)}
+    return config, _build(where, "learner", LearnerConfig, half | learner)
 
 
 def _read(path: Path) -> dict[str, Any]:
