@@ -34,8 +34,8 @@ def read_config(
     """The settings in a file, or the defaults where it is silent or ``path`` is None.
 
     overrides: entries of ``training`` that win over the file's. The learning rate falls over the
-    first half of the training unless the file says otherwise. Raises PARAMETER_INVALID naming the file, the
-    key, its value and what is allowed.
+    first half of the training unless the file says otherwise. Raises PARAMETER_INVALID naming the
+    file, the key, its value and what is allowed.
     """
     document = _read(path) if path else {}
     where = f"{path}: " if path else ""
