@@ -43,3 +43,12 @@ def require_writable(path: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def make_out(out: Path) -> None:
+    """Make the folder that ``--out`` names; raises PARAMETER_INVALID where it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"--out is {str(out)!r} and cannot be made: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None

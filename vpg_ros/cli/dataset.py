@@ -177,8 +177,8 @@ def run_view(options: argparse.Namespace) -> int:
     import cv2
     from rich.console import Console
 
-    from vpg_ros.atomic import write_atomically
-    from vpg_ros.errors import ErrorCode, VpgError, require
+    from vpg_ros.atomic import make_out, write_atomically
+    from vpg_ros.errors import ErrorCode, require
     from vpg_ros.learning.store import read_transitions
     from vpg_ros.viz.overlay import action_overlay
     from vpg_ros.viz.report import write_report
@@ -187,11 +187,7 @@ def run_view(options: argparse.Namespace) -> int:
     transitions = list(islice(read_transitions(options.path), options.limit))
     sentence = f"{options.path} holds no transitions; there is nothing to look at"
     require(len(transitions) > 0, sentence, ErrorCode.STORE_UNREADABLE)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sentence = f"--out is {str(options.out)!r} and cannot be made: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    make_out(options.out)
     for index, transition in enumerate(transitions):
         picture = action_overlay(transition.before, transition.action)
         name = f"{index:05d}-{transition.action.primitive}.png"

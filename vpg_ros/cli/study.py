@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vpg_ros.atomic import require_writable
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.atomic import make_out, require_writable
+from vpg_ros.errors import require
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -49,11 +49,7 @@ def asked(options: argparse.Namespace, matrix: "Matrix") -> "Matrix":
 
 def check_out(out: Path) -> None:
     """Make the folder of a study; raises PARAMETER_INVALID before any work where it cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sentence = f"--out is {str(out)!r} and cannot be made: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    make_out(out)
     require_writable(out / "results.json")
 
 

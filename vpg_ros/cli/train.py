@@ -6,9 +6,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpg_ros.atomic import make_out
 from vpg_ros.choices import HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,11 +111,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_paths(options: argparse.Namespace) -> None:
     """Raise PARAMETER_INVALID for what could not be written after hours of training."""
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sentence = f"--out is {str(options.out)!r} and cannot be made: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    make_out(options.out)
     if options.json:
         folder = options.json.parent
         require(folder.is_dir(), f"--json is {str(options.json)!r}; there is no folder {folder}")
