@@ -19,6 +19,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.interval import bootstrap_mean
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.offline import algorithms, experiment, results
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
@@ -39,7 +40,6 @@ from vpg_ros.learning.offline.datasets import (
 )
 from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
-from vpg_ros.learning.offline.interval import bootstrap_mean
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.log_learner import LogLearner
 from vpg_ros.learning.offline.matrix import Cell, Matrix
@@ -493,6 +493,15 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
     with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
         OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
     assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(
+    log: Log, tmp_path: Path
+) -> None:
+    with pytest.raises(VpgError, match="the loss is nan after 2 updates") as error:
+        OfflineTrainer("dqn", log, replace(QUICK, rate=1e30), tmp_path).run()
+    assert error.value.code is ErrorCode.LEARNING_DIVERGED
+    assert not list(tmp_path.iterdir())
 
 
 # -- estimates

@@ -229,9 +229,7 @@ def test_the_shipped_settings_are_the_defaults() -> None:
     path = resource("config/train.yaml")
     training, learner = read_config(path)
     assert training == TrainingConfig()
-    assert learner == replace(
-        LearnerConfig(), decay_updates=TrainingConfig().actions * TrainingConfig().updates // 2
-    )
+    assert learner == replace(LearnerConfig(), decay_updates=TrainingConfig().all_updates // 2)
     shown = yaml.safe_load(path.read_text().replace("# decay_updates", "decay_updates"))
     assert shown["training"].keys() == asdict(training).keys()
     assert shown["learner"].keys() == asdict(learner).keys()

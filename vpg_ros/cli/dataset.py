@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import DATASETS
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.cli.repertoire import add_primitives
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,13 +48,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         required=True,
         help="folder to make; Minari finds it by name where that ends in -v0",
     )
-    export.add_argument(
-        "--primitives",
-        nargs="+",
-        metavar="NAME",
-        default=["grasp", "push"],
-        help="the repertoire, in which actions have their places (default: grasp push)",
-    )
+    add_primitives(export, "in which actions have their places")
     export.set_defaults(run=run_export)
     repair = commands.add_parser("repair", help="save what is readable of a damaged one")
     repair.add_argument("path", type=Path, help="MCAP file, or folder of them")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import HEADS, OFFLINE_ALGORITHMS
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.cli.repertoire import add_primitives
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,13 +59,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         default="scalar",
         help="what a value is: a number (default), or a distribution, for `vpg evaluate --risk`",
     )
-    parser.add_argument(
-        "--primitives",
-        nargs="+",
-        metavar="NAME",
-        default=["grasp", "push"],
-        help="the repertoire, with every primitive in the data (default: grasp push)",
-    )
+    add_primitives(parser, "with every primitive in the data")
     parser.add_argument("--json", type=Path, help="write the figures to this file at the end")
     parser.set_defaults(run=run)
 

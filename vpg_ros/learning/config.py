@@ -86,5 +86,10 @@ class TrainingConfig:
         begins = any(mix.after == 0 for mix in self.scenes)
         self._require("scenes", begins, "a list of scenes, at least one of them with after 0")
 
+    @property
+    def all_updates(self) -> int:
+        """Gradient steps of the whole training."""
+        return self.actions * self.updates
+
     def _require(self, name: str, condition: bool, allowed: str) -> None:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")

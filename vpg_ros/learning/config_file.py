@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig, decay_of
 
 Settings = TypeVar("Settings")
 
@@ -45,8 +45,8 @@ def read_config(
         _check_keys(where, "an entry of training.scenes", mix, _names(SceneMix))
     config = _build(where, "training", TrainingConfig, training)
     learner = _section(where, document, "learner", {})
-    half = {"decay_updates": max(1, config.actions * config.updates // 2)}
-    return config, _build(where, "learner", LearnerConfig, half | learner)
+    decay = {"decay_updates": decay_of(config.all_updates)}
+    return config, _build(where, "learner", LearnerConfig, decay | learner)
 
 
 def _read(path: Path) -> dict[str, Any]:

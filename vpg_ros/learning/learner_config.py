@@ -10,6 +10,11 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import SMOOTHING
 
 
+def decay_of(updates: int) -> int:
+    """Updates over which the rate of a training of so many falls, unless it is told: half."""
+    return max(1, updates // 2)
+
+
 @dataclass(frozen=True)
 class LearnerConfig(DescentConfig):
     """How to learn.

@@ -22,7 +22,7 @@ from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import CPU, Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
-from vpg_ros.learning.state import load_state, save_state
+from vpg_ros.learning.state import load_state, require_finite, save_state
 from vpg_ros.policy import checkpoint
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
@@ -163,12 +163,7 @@ class OnlineLearning:
     def update(self) -> None:
         """One gradient step; raises LEARNING_DIVERGED, after which only the saved weights count."""
         loss = self._learner.update()
-        updates = self._learner.updates
-        require(
-            math.isfinite(loss),
-            f"the loss is {loss} after update {updates}; the weights in {self.out} are of before",
-            ErrorCode.LEARNING_DIVERGED,
-        )
+        require_finite(self.out, loss, self._learner.updates)
         self._losses.append(loss)
 
     @property

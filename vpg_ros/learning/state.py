@@ -1,13 +1,14 @@
 """The state of a learning as a file that is there whole or not at all."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vpg_ros.atomic import write_atomically
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -40,3 +41,12 @@ def require_same(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None
             f"{out} holds a training with other settings: {'; '.join(differing)}; "
             "continue with those or choose another folder",
         )
+
+
+def require_finite(out: Path, loss: float, updates: int) -> None:
+    """Raise LEARNING_DIVERGED unless the loss is a number; what ``out`` holds is of before."""
+    require(
+        math.isfinite(loss),
+        f"the loss is {loss} after {updates} updates; what {out} holds is of before",
+        ErrorCode.LEARNING_DIVERGED,
+    )

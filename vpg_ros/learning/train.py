@@ -1,7 +1,6 @@
 """The training loop: act, learn, save; resumable after a kill at any moment."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,10 +18,10 @@ from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner
-from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig, decay_of
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
-from vpg_ros.learning.state import load_state, require_same, save_state
+from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
 from vpg_ros.learning.store import SegmentWriter
 from vpg_ros.policy.checkpoint import load as load_checkpoint
 from vpg_ros.policy.checkpoint import save as save_checkpoint
@@ -92,7 +91,7 @@ class Trainer:
             NetworkConfig.of_repertoire(
                 config.primitives, config.head, config.colour, config.trunks, config.strategy
             ),
-            learner_config or LearnerConfig(decay_updates=config.actions * config.updates),
+            learner_config or LearnerConfig(decay_updates=decay_of(config.all_updates)),
             DEFAULT_WORKSPACE,
             config.seed,
         )
@@ -162,12 +161,7 @@ class Trainer:
         self.learner.add(transition)
         changed = self.learner.replay[-1].changed
         loss = float(np.mean([self.learner.update() for _ in range(self.config.updates)]))
-        require(
-            math.isfinite(loss),
-            f"the loss is {loss} after {self.learner.updates} updates; what {self.out} holds is of "
-            "before",
-            ErrorCode.LEARNING_DIVERGED,
-        )
+        require_finite(self.out, loss, self.learner.updates)
         self._tick()
         action, outcome = transition.action, transition.outcome
         self.progress.add(action.primitive, outcome.success, changed, loss)

@@ -2,7 +2,7 @@
 
     standard/HEAD/seed-N/    training/ and cell.json: learning on the standard scenes
     risk/HEAD/seed-N/        training/, the runs of its evaluations, and cell.json
-    decision.json            how long decisions take
+    decision-HEADS.json      how long decisions take
 
 What is there is not done again.
 """
@@ -22,7 +22,7 @@ from vpg_ros.learning.distributional.calibration import of_picks
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.kept import Content, kept
-from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.learner_config import LearnerConfig, decay_of
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.train import Trainer
@@ -132,7 +132,8 @@ def _decision_part(matrix: Matrix, out: Path, report: Report) -> list[Content]:
         return {"rows": compare(ways, tables(10, 5), matrix.repeats)}
 
     settings = {"heads": matrix.heads, "repeats": matrix.repeats}
-    rows: list[Content] = kept(out / "decision.json", settings, make)["rows"]
+    name = f"decision-{'-'.join(matrix.heads)}.json"  # ratios are of what was timed together
+    rows: list[Content] = kept(out / name, settings, make)["rows"]
     return rows
 
 
@@ -142,7 +143,7 @@ def _standard(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
     settings = {"training": asdict(config), "held_out": matrix.held_out}
 
     def make() -> Content:
-        learner = LearnerConfig(decay_updates=config.actions * config.updates)
+        learner = LearnerConfig(decay_updates=decay_of(config.all_updates))
         trained = _train(config, learner, folder)
         calibrated = _calibrated(folder, config, matrix.held_out, cost=0.0)
         return {"head": head, "seed": seed, **trained, "calibration": calibrated}
@@ -197,7 +198,7 @@ def risk_learner(config: TrainingConfig) -> LearnerConfig:
     to be less rare than they are (Schaul et al. 2016, section 3.4).
     """
     return LearnerConfig(
-        decay_updates=config.actions * config.updates,
+        decay_updates=config.all_updates,
         gamma=GAMMA,
         refresh_every=4,
         priority=0.0,

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from vpg_ros.learning.distributional.calibration import LEVELS, Calibration
 from vpg_ros.learning.distributional.experiment import FAMILIES, MEASURES
 from vpg_ros.learning.figures import Figure, Run, accidents, completion, over_all
-from vpg_ros.learning.offline.interval import bootstrap_mean
+from vpg_ros.learning.interval import bootstrap_mean
 from vpg_ros.learning.tables import markdown_table, write_results
 
 mpl.use("Agg")

@@ -185,7 +185,7 @@ def settings_of(
         ),
     )
     learner = LearnerConfig(
-        decay_updates=matrix.actions * matrix.updates,
+        decay_updates=training.all_updates,
         targets=variant.targets,
         schedule=variant.schedule,
         refresh_every=_REFRESH_EVERY,

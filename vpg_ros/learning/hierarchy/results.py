@@ -8,7 +8,7 @@ import matplotlib as mpl
 
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.figures import Figure, Run, completion, mcnemar
-from vpg_ros.learning.offline.interval import completion_difference
+from vpg_ros.learning.interval import completion_difference
 from vpg_ros.learning.tables import markdown_table, points, write_results
 
 mpl.use("Agg")

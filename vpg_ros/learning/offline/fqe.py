@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU, Learner
 from vpg_ros.learning.offline.boltzmann import Boltzmann, LikelyActions
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.learning.offline.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import value_maps

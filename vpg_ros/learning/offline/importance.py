@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.errors import ErrorCode, require
+from vpg_ros.learning.interval import Estimate, bootstrap
 from vpg_ros.learning.offline.boltzmann import Boltzmann, log_probabilities
-from vpg_ros.learning.offline.interval import Estimate, bootstrap
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.policy.maps import pixel_to_cell
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from vpg_ros.errors import require
-from vpg_ros.learning.offline.interval import Estimate, bootstrap_mean
+from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.rollout import Source
 
 

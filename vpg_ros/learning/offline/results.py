@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.interval import completion_difference
 from vpg_ros.learning.offline.estimates import ranked
-from vpg_ros.learning.offline.interval import completion_difference
 from vpg_ros.learning.offline.results_picture import picture
 from vpg_ros.learning.offline.results_tables import markdown
 from vpg_ros.learning.offline.synergy import synergy

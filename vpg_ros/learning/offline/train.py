@@ -12,7 +12,7 @@ from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
-from vpg_ros.learning.state import load_state, require_same, save_state
+from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
 from vpg_ros.policy import checkpoint
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
@@ -52,7 +52,10 @@ class OfflineTrainer:
         return sum(last) / len(last) if last else 0.0
 
     def run(self, report: Report = lambda trainer: None) -> Path:
-        """Train to the end; returns the path of the weights. Raises DISK_FULL."""
+        """Train to the end; returns the path of the weights.
+
+        Raises DISK_FULL, and LEARNING_DIVERGED, after which the last save is of before.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
         while self.updates < self.config.updates:
             self._update()
@@ -63,8 +66,10 @@ class OfflineTrainer:
 
     def _update(self) -> None:
         begin = time.monotonic()
-        self.losses.append(self.algorithm.update())
+        loss = self.algorithm.update()
         self.updates += 1
+        require_finite(self.out, loss, self.updates)
+        self.losses.append(loss)
         self.seconds += time.monotonic() - begin
 
     def save(self) -> None:
