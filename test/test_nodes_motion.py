@@ -367,6 +367,7 @@ def test_what_was_picked_goes_where_the_bin_is():
         client.run(grasp(scene()))
         places = [pose.pose.position for pose in latched(client, Path, "motion_node/plan").poses]
         assert (places[-1].x, places[-1].y, places[-1].z) == pytest.approx((-0.3, -0.25, 0.3))
+        assert places[-2].z == pytest.approx(0.3)  # what is held clears the bin's wall on its way
 
 
 def test_a_dry_run_shows_the_arm_at_home_where_its_plans_begin():

@@ -66,6 +66,11 @@ class LinearMove:
 
 
 @dataclass(frozen=True)
+class Lift(LinearMove):
+    """The way up from which what was picked is carried: at least as high as where it is let go."""
+
+
+@dataclass(frozen=True)
 class RiseMove:
     """Lift a tool that is lower than ``height`` (m, base frame) straight up to it; else nothing.
 
@@ -142,11 +147,18 @@ class Motion:
     retreat: tuple[Step, ...]
 
     def carried_to(self, pose: Pose) -> "Motion":
-        """The same, but what is picked is carried to ``pose``."""
-        steps = (
-            replace(step, pose=pose) if isinstance(step, Carry) else step for step in self.steps
-        )
-        return replace(self, steps=tuple(steps))
+        """The same, but what is picked is carried to ``pose``, from as high as that at least."""
+
+        def moved(step: Step) -> Step:
+            match step:
+                case Carry():
+                    return replace(step, pose=pose)
+                case Lift():
+                    missing = pose.position[2] - step.pose.position[2]
+                    return replace(step, pose=step.pose.translated(dz=max(0.0, missing)))
+            return step
+
+        return replace(self, steps=tuple(map(moved, self.steps)))
 
 
 @dataclass(frozen=True)
