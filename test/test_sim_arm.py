@@ -345,6 +345,23 @@ def test_a_push_moves_what_stands_in_its_way(world):
     assert abs(world.pose(body).position[1]) < 0.03
 
 
+def test_fingers_let_go_of_what_jammed_before_they_rise(world):
+    """Pressed on, it would hold them with its friction."""
+    place(world, "prism", -0.31, 0.0, 0.0, 3)  # a push of 10 cm ends against the tray's rim
+    settle(world)
+    heightmap, arm, primitive = OrthoCamera(world).read(), SimArm(world), primitives.get("push")
+    action = primitive.action(*world.workspace.to_pixel(-0.37, 0.0), 0, heightmap)
+    pressed = {}
+
+    def note(phase):
+        pressed[phase] = arm.state().force
+
+    motion = primitive.motion(action, heightmap)
+    outcome = execute(motion, arm, SimGripper(world), HOME_JOINTS, note)
+    assert "stopped in 'push'" in outcome.error_msg
+    assert pressed["rise"] < 1.0
+
+
 def test_grasps_repeat_bit_for_bit(world):
     def run():
         world.reset(4)

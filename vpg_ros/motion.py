@@ -10,6 +10,7 @@ from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
 
 AS_HIGH = 0.005  # m below a height that an arm which was sent there may stand
+RETREAT_FORCE = 80.0  # N at which the way back is blocked; the end of contact feels like force too
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LinearMove:
     guarded: contact is expected (a descent onto an object), so the Motion goes on from where the
     arm stopped; otherwise it ends there, unsuccessful. back_off: m that the arm then goes back
     against the direction of the move, so that it no longer presses on what it met. release_force:
-    N at which going back is stuck; letting go of contact feels like force too.
+    N at which going back is stuck.
     """
 
     phase: str
@@ -62,7 +63,7 @@ class LinearMove:
     force_limit: float = 50.0
     guarded: bool = False
     back_off: float = 0.0
-    release_force: float = 80.0
+    release_force: float = RETREAT_FORCE
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class RiseMove:
     height: float
     speed: float = 0.25
     acceleration: float = 1.2
-    force_limit: float = 50.0
+    force_limit: float = RETREAT_FORCE
 
     def line(self, tool: Pose) -> LinearMove | None:
         """The way up from ``tool``; None where it is high enough, give or take AS_HIGH."""
@@ -104,7 +105,7 @@ class BackMove:
     offset: tuple[float, float, float]
     speed: float = 0.25
     acceleration: float = 1.2
-    force_limit: float = 50.0
+    force_limit: float = RETREAT_FORCE
 
     def line(self, tool: Pose) -> LinearMove:
         """The way from ``tool``."""

@@ -19,7 +19,6 @@ DROP = 0.02  # m that the object may fall
 ABOVE = 0.15  # m above the place where the straight way down begins
 SPEED = 0.15  # m/s on the way down
 CONTACT_FORCE = 30.0  # N at which what is held has met something and is let go of there
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 
 
 def returned(motion: Motion, heightmap: Heightmap, rng: np.random.Generator) -> Motion:
@@ -48,7 +47,7 @@ def put_down(motion: Motion, place: Pose, heightmap: Heightmap, drop: float) -> 
         *after,
         LinearMove("lower", place, SPEED, force_limit=CONTACT_FORCE, guarded=True),
         replace(release, phase="let go"),
-        RiseMove("rise", above.position[2], force_limit=RISE_FORCE),
+        RiseMove("rise", above.position[2]),
     )
     return replace(motion, steps=steps)
 

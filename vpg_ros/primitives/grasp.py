@@ -74,7 +74,7 @@ class Grasp(Primitive):
             JointMove("approach", above),
             LinearMove("descend", grasp, DESCENT_SPEED, 1.2, CONTACT_FORCE, True, BACK_OFF),
             GripperMove("close", 0.0, GRASP_FORCE),
-            RiseMove("loosen", loose, force_limit=LIFT_FORCE),
+            RiseMove("loosen", loose),
             Lift("lift", lifted, force_limit=LIFT_FORCE),
             VerifyGrasp("verify"),
             Carry("carry", tool_down(*DEFAULT_BIN, 0.0)),
@@ -82,6 +82,6 @@ class Grasp(Primitive):
         )
         # One that failed low must not go sideways there; above the bin the tool is high enough.
         height = min(above.position[2], carried)
-        rise = RiseMove("rise", height, force_limit=LIFT_FORCE)
+        rise = RiseMove("rise", height)
         retreat = (GripperMove("release", OPEN_WIDTH), rise, HomeMove("home"))
         return Motion(self.name, steps, retreat)

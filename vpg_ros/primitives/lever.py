@@ -44,7 +44,6 @@ AWAY = 0.03  # m that the fingers go back before they rise
 PRY_SPEED = 0.08  # m/s
 PRY_FORCE = 60.0  # N at which something is stuck
 CONTACT_FORCE = 30.0  # N at which the descent has met something
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 RISEN = 0.030  # m that what was pried up stands higher, or more
 _SAMPLE = 0.004  # m between two looks along the way
 _UP = Region(0.0, REACH + LENGTHS[1] + 0.04, 0.02)
@@ -107,8 +106,8 @@ class Lever(Primitive):
         dx, dy, _ = np.subtract(away.position, poses[-1].position).tolist()
         height = away.position[2] + APPROACH_HEIGHT
         retreat = (
-            BackMove("back", (dx, dy, 0.0), PRY_SPEED, force_limit=RISE_FORCE),
-            RiseMove("rise", height, force_limit=RISE_FORCE),
+            BackMove("back", (dx, dy, 0.0), PRY_SPEED),
+            RiseMove("rise", height),
             HomeMove("home"),
         )
         return Motion(self.name, steps, retreat)

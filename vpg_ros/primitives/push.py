@@ -8,15 +8,15 @@ from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
+from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
 
 PUSH_LENGTH = 0.10  # m (Zeng et al. 2018)
 MIN_TRAVEL = 0.02  # m of the push left when it meets what it pushes
 TIP_HEIGHT = 0.010  # m of the fingertips above what lies under them at the start
 RISE = 0.008  # m something ahead must stand above the fingertips to be pushed
 APPROACH_HEIGHT = 0.12  # m
+PUSH_SPEED = 0.1  # m/s
 PUSH_FORCE = 60.0  # N at which a push has jammed
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 CONTACT_FORCE = 30.0  # N at which the descent has met something
 
 
@@ -48,7 +48,7 @@ class Push(Primitive):
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
-            LinearMove("push", end, speed=0.1, force_limit=PUSH_FORCE, guarded=True),
+            sweep_to(end, "push", PUSH_SPEED, PUSH_FORCE),
         )
-        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
+        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT)
         return Motion(self.name, steps, (rise, HomeMove("home")))

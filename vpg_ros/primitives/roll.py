@@ -14,7 +14,7 @@ from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import end_of_sweep, under_tool
+from vpg_ros.primitives.sweep import end_of_sweep, sweep_to, under_tool
 
 LENGTH = 0.10  # m that it is drawn along
 MIN_LENGTH = 0.05  # m of it that must lie on the workspace
@@ -28,7 +28,6 @@ APPROACH_HEIGHT = 0.06  # m
 TOUCH_SPEED, DRAW_SPEED = 0.05, 0.08  # m/s
 TOUCH_FORCE = 8.0  # N at which the fingertips rest on it
 DRAW_FORCE = 30.0  # N at which something is in the way
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 _LEFT = Region(0.008, 0.008, 0.008)  # that is empty when the object has gone
 _REACHED = Region(-0.02, LENGTH + 0.06, 0.05)  # where it may be then
 _ARRIVED_AREA = 5e-5  # m² more than before that show that it is
@@ -72,9 +71,9 @@ class Roll(Primitive):
             GripperMove("open", width),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
             LinearMove("touch", start, TOUCH_SPEED, force_limit=TOUCH_FORCE, guarded=True),
-            LinearMove("draw", end, DRAW_SPEED, force_limit=DRAW_FORCE, guarded=True),
+            sweep_to(end, "draw", DRAW_SPEED, DRAW_FORCE),
         )
-        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
+        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT)
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:

@@ -25,7 +25,6 @@ APPROACH_HEIGHT = 0.12  # m
 DESCENT_SPEED = 0.15  # m/s
 SQUEEZE_FORCE = 15.0  # N
 CONTACT_FORCE = 30.0  # N at which the descent has met something
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 GATHERED = 0.006  # m by which a squeezed row has become shorter, or more
 KEPT = 0.6  # share of the area that is still there
 _BETWEEN = Region(OPEN_WIDTH / 2, OPEN_WIDTH / 2, 0.010)  # what the fingers close around
@@ -66,7 +65,7 @@ class Squeeze(Primitive):
             GripperMove("squeeze", 0.0, SQUEEZE_FORCE),
         )
         release = GripperMove("let go", OPEN_WIDTH)
-        rise = RiseMove("rise", above.position[2], force_limit=RISE_FORCE)
+        rise = RiseMove("rise", above.position[2])
         return Motion(self.name, steps, (release, rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:

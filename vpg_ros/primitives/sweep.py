@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 
 from vpg_ros.geometry import Pose
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.motion import LinearMove
 
+BACK_OFF = 0.006  # m that fingers go back from what jammed, lest it hold them on the way up
 FOOTPRINT = 0.012  # m around the tool's axis that the closed fingertips need
 
 
@@ -43,3 +45,8 @@ def end_of_sweep(start: Pose, angle: float, length: float, heightmap: Heightmap)
         if workspace.contains(x + dx, y + dy):
             return start.translated(dx=float(dx), dy=float(dy))
     return start
+
+
+def sweep_to(end: Pose, phase: str, speed: float, jam_force: float) -> LinearMove:
+    """The move over the table to ``end`` at ``speed`` m/s; ``jam_force`` N ends it early."""
+    return LinearMove(phase, end, speed, force_limit=jam_force, guarded=True, back_off=BACK_OFF)

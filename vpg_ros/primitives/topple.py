@@ -10,7 +10,7 @@ from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
+from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
 
 TALL = 0.080  # m that an object must stand above the table to be toppled
 REACH = 0.050  # m ahead of the start within which it stands
@@ -21,7 +21,6 @@ APPROACH_HEIGHT = 0.06  # m
 SPEED = 0.10  # m/s
 TOPPLE_FORCE = 60.0  # N at which the push has jammed
 CONTACT_FORCE = 30.0  # N at which the descent has met something
-RISE_FORCE = 80.0  # N at which the way up is blocked; the end of contact counts as force too
 FALLEN = 0.85  # share of its height that a fallen object has at most
 _FALL = Region(0.02, 0.28, 0.10)  # where it stood and may lie
 
@@ -56,9 +55,9 @@ class Topple(Primitive):
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
             LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
-            LinearMove("topple", end, SPEED, force_limit=TOPPLE_FORCE, guarded=True),
+            sweep_to(end, "topple", SPEED, TOPPLE_FORCE),
         )
-        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT, force_limit=RISE_FORCE)
+        rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT)
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
