@@ -6,6 +6,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
+    LogInfo,
     OpaqueFunction,
     SetEnvironmentVariable,
     Shutdown,
@@ -93,20 +94,26 @@ def _condition(node: NodeEntry) -> IfCondition | None:
     return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), as_text(value)))
 
 
-def _viewers(context: LaunchContext, system: System) -> list[Node]:
+def _viewers(context: LaunchContext, system: System) -> list[Node | LogInfo]:
     """robot_state_publisher, which tells tf where everything is, and RViz where that is wanted.
 
     The robot's description follows the arguments, so it is made when these are known.
     """
     given = context.launch_configurations
-    nodes = []
+    nodes: list[Node | LogInfo] = []
     if _is_installed("robot_state_publisher"):
         urdf = ParameterValue(robot_description(system, given), value_type=str)
         nodes.append(_viewer("robot_state_publisher", {"robot_description": urdf}))
     if given["rviz"] == "true":
-        arguments = ["-d", str(resource("config/vpg.rviz"))]
-        nodes.append(_viewer("rviz2", {}, arguments))
+        nodes.append(_rviz())
     return nodes
+
+
+def _rviz() -> Node | LogInfo:
+    """RViz, or where it is had from; nothing depends on it."""
+    if not _is_installed("rviz2"):
+        return LogInfo(msg="rviz:=true, but RViz is not here: apt install ros-$ROS_DISTRO-rviz2")
+    return _viewer("rviz2", {}, ["-d", str(resource("config/vpg.rviz"))])
 
 
 def _viewer(

@@ -57,7 +57,7 @@ def _waits_for_recovery(trial: Trial) -> None:
 @fault("arm", "RTDE lost mid-move", ErrorCode.ARM_LINK_LOST, soak=True)
 def link_lost(trial: Trial) -> None:
     _mid_move(trial, "approach", "drop", parked=False)
-    trial.clear()
+    trial.heals()
     trial.recovers()
 
 

@@ -63,6 +63,7 @@ class Trial:
     restarted: set[str] = field(default_factory=set)
     tasks: list[TaskRun] = field(default_factory=list)
     _injected: float = 0.0
+    _cleared: float = 0.0
 
     def task(self, **settings: Any) -> TaskRun:
         """A running task."""
@@ -138,10 +139,15 @@ class Trial:
             f"the arm moved when the fault was gone, though nobody asked it to: {moved:.2f} rad",
         )
 
+    def heals(self) -> None:
+        """The fault is gone by itself; the clock of recover_s runs since it was made."""
+        self.clear()
+        self._cleared = self._injected
+
     def recovers(self, within: float = RECONNECT) -> None:
         """Parking, seeing and choosing work again, soon, with the nodes there were."""
         operator = self.rig.operator
-        deadline = time.monotonic() + within * self.rig.patience
+        deadline = self._cleared + QUIET + within * self.rig.patience
         while True:
             try:
                 operator.trigger("motion_node/park")
