@@ -10,6 +10,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.action.graph import get_action_names_and_types
 from rclpy.node import Node
 from ros_fixtures import call, result, ros, spinning
+from sensor_msgs.msg import JointState
 from test_nodes_motion import (
     Client,
     approaching,
@@ -128,6 +129,25 @@ def test_an_arm_that_is_not_in_use_stays_where_it_is_when_its_node_ends():
             goal = approaching(robot, it)
             assert manager.change("deactivate")
             assert result(goal.get_result_async()).result.error_code == ErrorCode.CANCELLED
+            stopped = off_home(robot)
+        assert off_home(robot) == stopped > 0.05
+
+
+def test_an_arm_whose_link_was_lost_stays_where_it_is_when_its_node_ends():
+    """Though there is a link again: nobody has asked for a motion since."""
+    with emulator("--time-scale", "4") as robot:
+        parked = {"park_on_stop": True, "joint_states": True}
+        states: list[JointState] = []
+        with (
+            waiting_motion_node(robot.host, **parked) as (_, person, manager),
+            activated(manager) as client,
+        ):
+            person.create_subscription(JointState, "joint_states", states.append, 10)
+            goal = approaching(robot, client)
+            robot.fault("drop")
+            assert result(goal.get_result_async()).result.error_code == ErrorCode.ARM_LINK_LOST
+            states.clear()
+            eventually(lambda: len(states) > 20)  # there are none without a link
             stopped = off_home(robot)
         assert off_home(robot) == stopped > 0.05
 

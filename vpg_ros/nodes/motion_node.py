@@ -185,10 +185,14 @@ class MotionNode(ManagedNode):
     def _take_home(self, robot: Robot) -> None:
         ticket = robot.stop()
         threading.Thread(target=self._stop_when_hurried, args=(robot,), daemon=True).start()
-        if self._settings.park_on_stop and not robot.at_home:
-            error = error_of(robot.park(ticket))
-            if error is not None:
-                raise error
+        if not self._settings.park_on_stop or robot.at_home:
+            return
+        if robot.cut_off:
+            sentence = "the link was lost, and nobody has asked the arm to move since"
+            raise VpgError(ErrorCode.ARM_LINK_LOST, sentence)
+        error = error_of(robot.park(ticket))
+        if error is not None:
+            raise error
 
     def _stop_when_hurried(self, robot: Robot) -> None:
         """A second Ctrl-C ends the way home too."""

@@ -43,6 +43,7 @@ class Robot:
         self._linking = threading.Lock()  # held while the link is made anew, and by a recovery
         self._stops = 0
         self._unsure = False  # whether a recovery has begun whose way home has not come to its end
+        self._cut_off = False
 
     @property
     def busy(self) -> bool:
@@ -76,6 +77,11 @@ class Robot:
         except VpgError as error:
             return error
         return None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the link was lost, and nothing has been asked of the arm since."""
+        return self._cut_off
 
     def allows(self, motion: Motion) -> bool:
         """Whether ``motion``, begun where the arm is now, passes the safety gate."""
@@ -120,6 +126,7 @@ class Robot:
             self._arm.state()
         except VpgError:
             self._void()
+            self._cut_off = True
             self._arm.reconnect()
             self._void()
             return True
@@ -207,6 +214,7 @@ class Robot:
     ) -> Outcome:
         """Check and run ``motion``, within a job."""
         self._check_ready()
+        self._cut_off = False
         sent = gate.check(motion, self.state.joints)
         on_sent(sent)
         return self._execute(gate, motion, sent, on_phase, ticket)
