@@ -51,6 +51,9 @@ class Operator(Node):
         self.create_subscription(feedback, f"{topic}/feedback", self._hear, 50)
         status = qos_profile_action_status_default
         self.create_subscription(GoalStatusArray, f"{topic}/status", self._follow, status)
+        # Goals that came to their end, and which of them are this operator's own, by id.
+        self._ended: set[bytes] = set()
+        self._own: set[bytes] = set()
         self.executing = False  # whether motion_node has a goal, anybody's, that has not ended
         self._goals = GoalClient(self, ExecutePrimitive, "execute_primitive")
         self._callers: dict[str, Any] = {}
@@ -108,7 +111,13 @@ class Operator(Node):
         handle = self._result(self._goals.send_goal_async(goal))
         if not handle.accepted:
             raise VpgError(ErrorCode.GOAL_REJECTED, "the goal was rejected")
+        self._own.add(bytes(handle.goal_id.uuid))
         return handle
+
+    @property
+    def others(self) -> int:
+        """How many goals of others motion_node has carried out to their end."""
+        return len(self._ended - self._own)
 
     def outcome(self, handle: Any) -> Outcome:
         """What came of a goal."""
@@ -131,7 +140,10 @@ class Operator(Node):
         self.phases.append(message.feedback.phase)
 
     def _follow(self, message: GoalStatusArray) -> None:
-        self.executing = any(goal.status in _UNDER_WAY for goal in message.status_list)
+        goals = message.status_list
+        self.executing = any(goal.status in _UNDER_WAY for goal in goals)
+        ended = [goal for goal in goals if goal.status == GoalStatus.STATUS_SUCCEEDED]
+        self._ended |= {bytes(goal.goal_info.goal_id.uuid) for goal in ended}
 
 
 @contextmanager

@@ -81,11 +81,15 @@ class Channel:
 
 
 class TaskRun:
-    """One task_node and its records."""
+    """One task_node and its records; executed: how many goals of tasks have come to their end."""
 
-    def __init__(self, process: NodeProcess, folder: Path, patience: float) -> None:
+    def __init__(
+        self, process: NodeProcess, folder: Path, patience: float, executed: Callable[[], int]
+    ) -> None:
         self.process, self.folder, self._patience = process, folder, patience
         self._seen = 0  # events that are past
+        self._count, self._before = executed, executed()
+        self._executed: int | None = None  # of its own, once it is gone
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -106,6 +110,16 @@ class TaskRun:
         return sum(1 for _ in read_transitions(path)) if path.exists() else 0
 
     @property
+    def lost(self) -> int:
+        """How many of its actions cannot be read back, of those told of or carried out.
+
+        Of the last one carried out there may be no picture afterwards, and so no transition.
+        """
+        if not self.ended or self._executed is None:
+            raise Late("the task goes on")
+        return max(0, self.actions - self.stored, self._executed - 1 - self.stored)
+
+    @property
     def parked(self) -> bool:
         """Whether it says that it has parked the arm."""
         path = self.folder / SUMMARY_FILE
@@ -114,7 +128,10 @@ class TaskRun:
     @property
     def ended(self) -> bool:
         """Whether the process is gone."""
-        return self.process.exit_code is not None
+        gone = self.process.exit_code is not None
+        if gone and self._executed is None:
+            self._executed = self._count() - self._before
+        return gone
 
     def until(self, condition: Callable[[], Any], what: str, timeout: float = 120.0) -> None:
         """Wait for ``condition()`` while the task runs."""
@@ -227,7 +244,7 @@ class Rig:
         process = self._process(TASK, values, folder.name, {})
         self.nodes[TASK] = process
         self.operator.phases.clear()
-        return TaskRun(process, folder, self.patience)
+        return TaskRun(process, folder, self.patience, lambda: self.operator.others)
 
     def until_phase(self, phase: str, task: TaskRun) -> None:
         """Wait until the arm begins a step of that name, for the task."""

@@ -85,7 +85,7 @@ class Runner:
             self._fail(str(error))
         task.process.kill()
         self.soak.actions += task.actions
-        self.soak.transitions_lost += max(0, task.actions - task.stored)
+        self.soak.transitions_lost += task.lost
         self._remember(task_memory)
 
     def _judge(self, result: Result) -> None:

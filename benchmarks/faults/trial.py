@@ -247,8 +247,7 @@ def carry_out(chosen: Fault, rig: Rig, running: TaskRun | None = None) -> Result
         check(not changed, f"other nodes were restarted: {', '.join(changed)}")
         for task in trial.tasks:
             check(task.ended, "a task goes on")
-            lost = task.actions - task.stored
-            check(lost <= 0, f"{lost} of {task.actions} transitions lost in {task.folder}")
+            check(task.lost == 0, f"{task.lost} transitions lost in {task.folder}")
         check(not rig.dead, f"nodes died: {rig.dead}")
     except Exception as error:  # a defect of the fault's own must not hide the other results
         reason = f"{type(error).__name__}: {error}"

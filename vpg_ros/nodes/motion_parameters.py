@@ -49,7 +49,7 @@ class Parameters:
         "largest speed of a joint, rad/s", name="limits.joint_speed", low=0.01, high=MAX_JOINT_SPEED
     )
     joint_acceleration: float = parameter(
-        "largest acceleration of a joint, rad/s²",
+        "largest acceleration of a joint on moves in joint space, rad/s²",
         name="limits.joint_acceleration",
         low=0.01,
         high=MAX_JOINT_ACCELERATION,
@@ -67,7 +67,7 @@ class Parameters:
         high=MAX_TOOL_ACCELERATION,
     )
     tool_force: float = parameter(
-        "largest force limit that a step may ask for, N",
+        "largest force limit that a straight move may ask for, N",
         name="limits.tool_force",
         low=1.0,
         high=250.0,
