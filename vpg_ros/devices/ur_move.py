@@ -30,6 +30,7 @@ _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arr
 _JOINT_TOLERANCE = 0.005  # rad
 _POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
 _SPARE_FORCE = 10.0  # N by which force may still grow in a move that begins above its limit
+_FRICTION = 50.0  # N that leaving what the arm is pressed against may add
 _TOUCH = 10.0  # N that the arm at rest feels only of what it presses against
 _SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
 _REASON_TIMEOUT = 1.0  # s of wall time in which the reason of a refusal shows
@@ -73,6 +74,11 @@ class Command:
         rises = bool(goal.position[2] - start.tool[2] > 0.5 * distance)
         return Command("moveL", goal.rotvec, speed, acceleration, stop, ideal, force_limit, rises)
 
+    def presses(self, start: Reading, free: FloatArray) -> bool:
+        """Whether it goes on into what pushes back at its start."""
+        way, push = self.goal[:3] - start.tool[:3], (start.force - free)[:3]
+        return float(way @ push) < -0.5 * float(np.linalg.norm(way) * np.linalg.norm(push))
+
     def ended(self, reading: Reading) -> bool:
         """Whether the controller's trajectory has come to rest at the goal."""
         if not _rests(reading):
@@ -102,8 +108,7 @@ class Move:
 
     free: what the force sensor read before this contact, 6, N and Nm; zero: at the start, when
     nothing was touched. A move that begins above its limit, pressed against what ended the one
-    before, may go away from it, but not press on: its limit is what it begins with and a little
-    more.
+    before, may go away from it, but not press on.
     """
 
     def __init__(
@@ -117,10 +122,16 @@ class Move:
     ) -> None:
         self._link, self._command, self._cancel = link, command, cancel
         self._reading, self._free, self._zero = start, free, zero
-        begun = self._force(start)
-        self._limit = begun + _SPARE_FORCE if begun > command.force_limit else command.force_limit
+        self._limit = self._limit_from(self._force(start))
         self._allowed = _SPARE_FACTOR * command.ideal + _SPARE_TIME
         self._spent, self._held, self._peak_force = 0.0, 0.0, 0.0
+
+    def _limit_from(self, begun: float) -> float:
+        """The force that ends it, N, of one that begins with ``begun``."""
+        limit = self._command.force_limit
+        if self._command.presses(self._reading, self._free):
+            return begun + _SPARE_FORCE if begun > limit else limit
+        return max(limit, begun + _FRICTION) if begun > _TOUCH else limit
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""

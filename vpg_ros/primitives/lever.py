@@ -27,7 +27,7 @@ from vpg_ros.motion import (
 )
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
+from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, under_tool
 
 FLAT = 0.024  # m that a flat object stands above the table at most
 NEIGHBOUR = 0.012  # m by which what holds the far edge is higher, or more
@@ -43,7 +43,6 @@ APPROACH_HEIGHT = 0.10  # m
 AWAY = 0.03  # m that the fingers go back before they rise
 PRY_SPEED = 0.08  # m/s
 PRY_FORCE = 60.0  # N at which something is stuck
-CONTACT_FORCE = 30.0  # N at which the descent has met something
 RISEN = 0.030  # m that what was pried up stands higher, or more
 _SAMPLE = 0.004  # m between two looks along the way
 _UP = Region(0.0, REACH + LENGTHS[1] + 0.04, 0.02)
@@ -99,7 +98,7 @@ class Lever(Primitive):
         steps = (
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
-            LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
+            descent_to(start),
             *moves,
         )
         away = end_of_sweep(poses[-1], action.angle + np.pi, AWAY, heightmap)

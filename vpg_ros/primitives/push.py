@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, RiseMove
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, RiseMove
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
+from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, sweep_to, under_tool
 
 PUSH_LENGTH = 0.10  # m (Zeng et al. 2018)
 MIN_TRAVEL = 0.02  # m of the push left when it meets what it pushes
@@ -17,7 +17,6 @@ RISE = 0.008  # m something ahead must stand above the fingertips to be pushed
 APPROACH_HEIGHT = 0.12  # m
 PUSH_SPEED = 0.1  # m/s
 PUSH_FORCE = 60.0  # N at which a push has jammed
-CONTACT_FORCE = 30.0  # N at which the descent has met something
 
 
 @register
@@ -47,7 +46,7 @@ class Push(Primitive):
         steps = (
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
-            LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
+            descent_to(start),
             sweep_to(end, "push", PUSH_SPEED, PUSH_FORCE),
         )
         rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT)

@@ -11,10 +11,10 @@ from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, half_turn, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region, offsets
-from vpg_ros.primitives.sweep import under_tool
+from vpg_ros.primitives.sweep import descent_to, under_tool
 
 OPEN_WIDTH = 0.110  # m: as wide as an RG2 opens
 FINGERTIP = 0.006  # m around a fingertip's middle that must be free
@@ -22,9 +22,7 @@ FINGERTIP_OFFSET = OPEN_WIDTH / 2 + 0.005  # m from the tool's axis to a fingert
 FREE_HEIGHT = 0.012  # m that may lie under the fingertips
 TIP_HEIGHT = 0.004  # m of the fingertips above the table
 APPROACH_HEIGHT = 0.12  # m
-DESCENT_SPEED = 0.15  # m/s
 SQUEEZE_FORCE = 15.0  # N
-CONTACT_FORCE = 30.0  # N at which the descent has met something
 GATHERED = 0.006  # m by which a squeezed row has become shorter, or more
 KEPT = 0.6  # share of the area that is still there
 _BETWEEN = Region(OPEN_WIDTH / 2, OPEN_WIDTH / 2, 0.010)  # what the fingers close around
@@ -61,7 +59,7 @@ class Squeeze(Primitive):
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
-            LinearMove("descend", at, DESCENT_SPEED, force_limit=CONTACT_FORCE, guarded=True),
+            descent_to(at),
             GripperMove("squeeze", 0.0, SQUEEZE_FORCE),
         )
         release = GripperMove("let go", OPEN_WIDTH)

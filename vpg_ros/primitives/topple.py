@@ -7,10 +7,10 @@ from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
-from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
+from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
+from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, sweep_to, under_tool
 
 TALL = 0.080  # m that an object must stand above the table to be toppled
 REACH = 0.050  # m ahead of the start within which it stands
@@ -20,7 +20,6 @@ CLEARANCE = 0.015  # m that what is under the fingertips must stay below them
 APPROACH_HEIGHT = 0.06  # m
 SPEED = 0.10  # m/s
 TOPPLE_FORCE = 60.0  # N at which the push has jammed
-CONTACT_FORCE = 30.0  # N at which the descent has met something
 FALLEN = 0.85  # share of its height that a fallen object has at most
 _FALL = Region(0.02, 0.28, 0.10)  # where it stood and may lie
 
@@ -54,7 +53,7 @@ class Topple(Primitive):
         steps = (
             GripperMove("close", 0.0),
             JointMove("approach", start.translated(dz=APPROACH_HEIGHT)),
-            LinearMove("descend", start, force_limit=CONTACT_FORCE, guarded=True),
+            descent_to(start),
             sweep_to(end, "topple", SPEED, TOPPLE_FORCE),
         )
         rise = RiseMove("rise", start.position[2] + APPROACH_HEIGHT)
