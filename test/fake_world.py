@@ -17,10 +17,15 @@ from vpg_ros.sim.controller.link import CYCLE, RobotCommand, RobotState, WorldEn
 STIFFNESS = 5000.0  # N/m of the floor
 
 
-def measured(time_: float, before: RobotState, command: RobotCommand, floor: float) -> RobotState:
+def measured(
+    time_: float, before: RobotState, command: RobotCommand, floor: float, friction: float
+) -> RobotState:
     """The state at the end of a cycle in which the robot did as it was told."""
-    depth = floor - UR5.forward(command.joints).position[2]
-    wrench = np.array([0.0, 0.0, max(depth, 0.0) * STIFFNESS, 0.0, 0.0, 0.0])
+    tool = np.array(UR5.forward(command.joints).position)
+    way = (tool - np.array(UR5.forward(before.joints).position))[:2]
+    pressure = max(floor - tool[2], 0.0) * STIFFNESS
+    drag = -friction * pressure * way / max(float(np.linalg.norm(way)), 1e-9)
+    wrench = np.array([*drag, pressure, 0.0, 0.0, 0.0])
     velocities = (command.joints - before.joints) / CYCLE
     return RobotState(time_, command.joints, velocities, wrench, command.gripper_width)
 
@@ -30,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--floor", type=float, default=0.0)
     parser.add_argument("--time-scale", type=float, default=1.0)
+    parser.add_argument("--friction", type=float, default=0.0)
     parser.add_argument("--bias", type=float, default=0.0)
     parser.add_argument("--tremble", type=float, default=0.0, help="rad/s while the floor is met")
     options, rest = parser.parse_known_args()
@@ -44,7 +50,7 @@ def main() -> None:
         answer = world.exchange(state, timeout=60.0)
         began = began or time.monotonic()
         cycle += 1
-        state = measured(cycle * CYCLE, state, answer, options.floor)
+        state = measured(cycle * CYCLE, state, answer, options.floor, options.friction)
         state.velocities[1] += options.tremble * (state.wrench[2] > 0.0) * (-1) ** cycle
         state.wrench[:] += bias
         time.sleep(max(0.0, began + cycle * CYCLE / options.time_scale - time.monotonic()))
