@@ -843,16 +843,16 @@ def test_an_arm_that_was_stopped_while_it_pressed_can_leave_after_a_recovery() -
         assert arm.state().force == pytest.approx(0.0, abs=1e-6)
 
 
-def test_friction_of_what_it_is_pressed_on_does_not_hold_an_arm_that_leaves() -> None:
-    options = ("--floor", str(FLOOR), "--time-scale", "4", "--friction", "0.6")
+@pytest.mark.parametrize("limit", [LIMIT, 5 * LIMIT])
+def test_friction_of_what_it_is_pressed_on_does_not_hold_an_arm_that_leaves(limit: float) -> None:
+    options = ("--floor", str(FLOOR), "--time-scale", "4", "--friction", "0.8")
     with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:
         above = arm.state().tool
         pressed = arm.move_linear(above.translated(dz=-0.2), 0.1, 1.0, 4 * LIMIT)
         assert pressed.end is MoveEnd.CONTACT
         robot.until("moving", False)
-        begun = arm.state().force
-        beside = arm.move_linear(pressed.pose.translated(dy=0.03), 0.1, 1.0, LIMIT)
-        assert beside.end is MoveEnd.REACHED and beside.peak_force > begun + 0.4 * LIMIT
+        beside = arm.move_linear(pressed.pose.translated(dy=0.03), 0.1, 1.0, limit)
+        assert beside.end is MoveEnd.REACHED
 
 
 def test_a_constant_force_is_no_contact() -> None:
