@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.faults import __main__ as faults_command
 from benchmarks.faults.__main__ import chosen
 from benchmarks.faults.memory import growth, resident
-from benchmarks.faults.rig import Channel
+from benchmarks.faults.rig import Channel, TaskRun
 from benchmarks.faults.soak import Soak
 from benchmarks.faults.soak import table as soak_table
 from benchmarks.faults.table import results_table, write_results
@@ -158,9 +158,22 @@ def _changing() -> SimpleNamespace:
     return Changing(dead={})
 
 
-@pytest.mark.parametrize(("told", "stored", "passed"), [(3, 3, True), (3, 4, True), (3, 2, False)])
-def test_a_lost_transition_fails_the_fault(told, stored, passed, tmp_path):
-    task = SimpleNamespace(ended=True, actions=told, stored=stored, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("told", "executed", "kept", "passed"),
+    [
+        (3, 3, 3, True),
+        (3, 3, 4, True),
+        (3, 3, 2, False),
+        (3, 4, 3, True),  # of the last one there may be no picture
+        (3, 5, 3, False),
+    ],
+)
+def test_a_lost_transition_fails_the_fault(told, executed, kept, passed, tmp_path):
+    class Task(TaskRun):
+        actions, stored = told, kept
+
+    counts = iter((7, 7 + executed))  # of goals, before and after
+    task = Task(SimpleNamespace(exit_code=0), tmp_path, 1.0, lambda: next(counts))
     assert judge(lambda trial: trial.tasks.append(task)).passed is passed
 
 
