@@ -7,7 +7,7 @@ from vpg_ros.errors import require
 from vpg_ros.learning.descent import DescentConfig
 from vpg_ros.learning.hierarchy.meta_level import check_schedule
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.averaging import SMOOTHING
+from vpg_ros.policy.acting import SMOOTHING
 
 
 def decay_of(updates: int) -> int:
@@ -28,8 +28,8 @@ class LearnerConfig(DescentConfig):
     hundred thousand places finds the one that is valued too high. Of experiences that are merely
     remembered nothing is known but the scene they led to.
 
-    smoothing: cells across an action over which values are averaged, as of Evaluator, both when the
-    policy acts and when the next scene is valued. targets: name of the rule in ``targets.RULES``.
+    smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
+    acts and when the next scene is valued. targets: name of the rule in ``targets.RULES``.
     push_reward: for an action other than a pick that changed the scene. target_network: whether the
     averaged weights value the next scene, rather than the learning ones. double: whether the
     learning weights choose which action of the next scene is valued (Double DQN, van Hasselt et al.

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.averaging import SMOOTHING, averaged, needed, spread, window
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.config import INPUT_ROTATIONS
 from vpg_ros.policy.device import fastest_dtype
@@ -31,6 +30,10 @@ from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbou
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
+# Cells a side over which values are averaged: what stands alone among worse values is more often an
+# error of the network than a place that only a perfect aim would find, and of the places along a
+# plank, which differ little in value, those at its middle are the best on average.
+SMOOTHING = 7
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
 _AT_ONCE = 2
@@ -55,7 +58,7 @@ class Scene:
 class Evaluator:
     """A network prepared for speed: batch norm folded, channels last, its own number format.
 
-    smoothing: cells across an action over which values are averaged, an odd number.
+    smoothing: cells a side over which values are averaged, an odd number.
     """
 
     def __init__(self, network: Network, device: torch.device, smoothing: int = SMOOTHING) -> None:
@@ -120,10 +123,11 @@ class Evaluator:
     ) -> FloatMaps:
         """A risk measure of the value of every primitive, or of ``names`` alone, at every cell.
 
-        A value is the mean over the cells around its own (``averaging.window``). Arrays are
-        rotations × rows/cell × columns/cell; 0 farther than MARGIN from anything that stands on the
-        table. admissible: where the values are needed, everywhere if None; elsewhere they may be
-        wrong. Raises PARAMETER_INVALID where the head does not know the measure.
+        A value is the mean over the cells around its own, ``smoothing`` a side, as of an action
+        that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
+        farther than MARGIN from anything that stands on the table. admissible: where the values are
+        needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
+        head does not know the measure.
         """
         chosen = self.config.names if names is None else tuple(names)
         if not scene.views:
@@ -167,10 +171,10 @@ class Evaluator:
         result: FloatMaps = {}
         for name in names:
             own = values[:, list(member.config.channels(name))]
-            smooth = averaged(own, window(name, self._smoothing))
-            restored = _restored(smooth, scene.views, self.config.cell, self._shape(scene))
+            restored = _restored(own, scene.views, self.config.cell, self._shape(scene))
+            smooth = _smoothed(restored, self._smoothing)
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
-            result[name] = np.concatenate(list(restored.swapaxes(0, 1)))
+            result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
         return result
 
     def distribution(
@@ -186,9 +190,9 @@ class Evaluator:
         turns, view = divmod(rotation, INPUT_ROTATIONS)
         output = member.config.channels(primitive)[turns]
         features = self._features(scene, self._network.members.index(member))[view]
-        canvas, cells = scene.views[view], window(primitive, self._smoothing)
-        corners = neighbours(canvas, self.config.cell, row, column)
-        (r, c), weights = spread(*corners, cells, (canvas.rows, canvas.columns))
+        around = np.arange(self._smoothing) - self._smoothing // 2
+        near = np.meshgrid(row + around, column + around, indexing="ij")
+        (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
         points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
         with torch.inference_mode():
             weight, bias = (part[output] for part in member.head.affine())
@@ -206,6 +210,7 @@ class Evaluator:
         if admissible is None:
             return None
         config, cell, views = member.config, self.config.cell, scene.views
+        square = np.ones((self._smoothing, self._smoothing), np.uint8)
 
         def mask() -> NDArray[np.bool_]:
             size = (views[0].rows, views[0].columns)
@@ -213,9 +218,9 @@ class Evaluator:
             for name in admissible.keys() & set(config.names):
                 for turns, channel in enumerate(config.channels(name)):
                     for k, view in enumerate(views):
-                        actions = admissible[name][k + turns * INPUT_ROTATIONS]
-                        behind = cells_behind(view, cell, actions)
-                        result[k, channel] = needed(behind, window(name, self._smoothing))
+                        actions = admissible[name][k + turns * INPUT_ROTATIONS].astype(np.uint8)
+                        near = cv2.dilate(actions, square)
+                        result[k, channel] = cells_behind(view, cell, near > 0)
             return result
 
         return mask
@@ -238,6 +243,13 @@ def value_maps(
     evaluator = Evaluator(network, device)
     values = evaluator.evaluate(evaluator.look(heightmap, near))
     return ValueMaps(values, allowed, config.cell)
+
+
+def _smoothed(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """… × rows × columns, each map by itself."""
+    maps = values.reshape(-1, *values.shape[-2:])
+    means = [cv2.blur(each, (side, side)) for each in maps]
+    return np.stack(means).reshape(values.shape)
 
 
 def _restored(

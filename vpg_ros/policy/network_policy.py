@@ -10,8 +10,7 @@ from vpg_ros.action import Action
 from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.acting import Evaluator, Scene
-from vpg_ros.policy.averaging import SMOOTHING
+from vpg_ros.policy.acting import SMOOTHING, Evaluator, Scene
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network

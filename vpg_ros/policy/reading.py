@@ -75,17 +75,19 @@ def cells_behind(canvas: Canvas, cell: int, mask: NDArray[np.bool_]) -> NDArray[
 
 
 def neighbours(
-    canvas: Canvas, cell: int, row: int, column: int
+    canvas: Canvas, cell: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The four cells of a canvas around one of the heightmap's, and their bilinear weights.
+    """The four cells of a canvas around each of the heightmap's, and what they weigh together.
 
-    Returns rows and columns, 2×4, and weights 4 that sum to 1.
+    rows, columns: N of the heightmap's cells. Returns rows and columns, 2×4N, and weights 4N that
+    sum to 1: the mean of bilinear interpolations.
     """
-    x, y = canvas.cells_from(cell) @ np.array([column, row, 1.0])
+    flat = np.stack([columns.ravel(), rows.ravel(), np.ones(rows.size)])
+    x, y = canvas.cells_from(cell) @ flat
     left, top = np.floor(x), np.floor(y)
-    corners = np.array([(down, right) for down in (0, 1) for right in (0, 1)])
-    down, right = corners.T
-    weights = abs(1 - down - (y - top)) * abs(1 - right - (x - left))
-    rows = (top + down).clip(0, canvas.rows - 1)
-    columns = (left + right).clip(0, canvas.columns - 1)
-    return np.stack([rows, columns]).astype(np.intp), weights
+    corners = [(down, right) for down in (0, 1) for right in (0, 1)]
+    weights = [abs(1 - d - (y - top)) * abs(1 - r - (x - left)) for d, r in corners]
+    at_rows = np.concatenate([top + down for down, _ in corners]).clip(0, canvas.rows - 1)
+    at_columns = np.concatenate([left + right for _, right in corners]).clip(0, canvas.columns - 1)
+    cells = np.stack([at_rows, at_columns]).astype(np.intp)
+    return cells, np.concatenate(weights) / rows.size

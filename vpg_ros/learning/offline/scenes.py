@@ -12,9 +12,9 @@ from torch.nn import functional
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience
-from vpg_ros.policy.acting import canvases
-from vpg_ros.policy.averaging import SMOOTHING, averaged_tensor, window
+from vpg_ros.policy.acting import SMOOTHING, canvases
 from vpg_ros.policy.canvas import Canvas, planes, render
+from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.maps import admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
@@ -70,21 +70,33 @@ def _maps(network: Network, scene: Heightmap) -> dict[str, Tensor]:
     heads = (member.head for member in network.members)
     means = [head.mean(each.float()) for head, each in zip(heads, parameters, strict=True)]
     turned = torch.cat(means, dim=1)
-    grid = _grid(views, scene, config.cell)
-    result = {}
-    for name in config.names:
-        own = averaged_tensor(turned[:, list(config.channels(name))], window(name, SMOOTHING))
-        restored = functional.grid_sample(own, grid, align_corners=True)
-        # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
-        result[name] = torch.cat(restored.unbind(1))
-    return result
+    return _by_primitive(_restored(turned, views, scene, config), config)
 
 
-def _grid(views: list[Canvas], scene: Heightmap, cell: int) -> Tensor:
-    """Where the heightmap's cells lie on each canvas, as ``grid_sample`` wants it."""
-    rows, columns = (size // cell for size in scene.workspace.shape)
+def _restored(
+    turned: Tensor, views: list[Canvas], scene: Heightmap, config: NetworkConfig
+) -> Tensor:
+    """Canvas × output × canvas cells → canvas × output × cells of the heightmap, bilinear."""
+    rows, columns = (size // config.cell for size in scene.workspace.shape)
     y, x = np.mgrid[0:rows, 0:columns]
     homogeneous = np.stack([x, y, np.ones_like(x)], axis=-1)
-    places = np.stack([homogeneous @ view.cells_from(cell).T for view in views])
-    scaled = 2 * places / (np.array([views[0].columns, views[0].rows]) - 1) - 1
-    return torch.from_numpy(scaled.astype(np.float32))
+    places = np.stack([homogeneous @ view.cells_from(config.cell).T for view in views])
+    height, width = turned.shape[2:]
+    scaled = 2 * places / (np.array([width, height]) - 1) - 1
+    grid = torch.from_numpy(scaled.astype(np.float32))
+    return _smoothed(functional.grid_sample(turned, grid, align_corners=True))
+
+
+def _smoothed(values: Tensor) -> Tensor:
+    """Means over SMOOTHING × SMOOTHING cells, as in acting; mirrored beyond the edge."""
+    margin = SMOOTHING // 2
+    padded = functional.pad(values, (margin, margin, margin, margin), mode="reflect")
+    return functional.avg_pool2d(padded, SMOOTHING, stride=1)
+
+
+def _by_primitive(restored: Tensor, config: NetworkConfig) -> dict[str, Tensor]:
+    """Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS."""
+    return {
+        name: torch.cat([restored[:, channel] for channel in config.channels(name)])
+        for name in config.names
+    }
