@@ -855,6 +855,19 @@ def test_friction_of_what_it_is_pressed_on_does_not_hold_an_arm_that_leaves(limi
         assert beside.end is MoveEnd.REACHED
 
 
+def test_a_light_touch_leaves_the_limit_of_the_next_move_as_it_is() -> None:
+    options = ("--floor", str(FLOOR), "--time-scale", "1", "--friction", "0.8")
+    with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:
+        touched = arm.move_linear(arm.state().tool.translated(dz=-0.2), 0.05, 1.0, 8.0)
+        assert touched.end is MoveEnd.CONTACT
+        robot.until("moving", False)
+        assert arm.state().force < LIMIT
+        onwards = touched.pose.translated(dy=0.05, dz=-0.015)
+        assert arm.move_linear(onwards, 0.05, 1.0, LIMIT).end is MoveEnd.CONTACT
+        robot.until("moving", False)
+        assert arm.state().force < 1.6 * LIMIT
+
+
 def test_a_constant_force_is_no_contact() -> None:
     options = ("--bias", "40", "--time-scale", "3")
     with emulator(*options, script=FAKE_WORLD) as robot, connected(robot) as arm:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.faults.operator import Operator
-from benchmarks.faults.trial import MOVED, STILL, Trial, check, fault
+from benchmarks.faults.trial import MOVED, RECONNECT, STILL, Trial, check, fault
 from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
@@ -59,6 +59,8 @@ def link_lost(trial: Trial) -> None:
     _mid_move(trial, "approach", "drop", parked=False)
     trial.heals()
     trial.recovers()
+    most = RECONNECT * trial.rig.patience
+    check(trial.recover_s <= most, f"there again after {trial.recover_s:.1f} s; allowed: {most:g} s")
 
 
 @fault("arm", "protective stop mid-push", ErrorCode.PROTECTIVE_STOP, soak=True)

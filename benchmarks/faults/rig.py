@@ -113,7 +113,8 @@ class TaskRun:
     def lost(self) -> int:
         """How many of its actions cannot be read back, of those told of or carried out.
 
-        Of the last one carried out there may be no picture afterwards, and so no transition.
+        Of the last one carried out there may be no picture afterwards, and so no transition. One
+        that was still under way when the task's end was seen does not count.
         """
         if not self.ended or self._executed is None:
             raise Late("the task goes on")

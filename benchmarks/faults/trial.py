@@ -147,7 +147,7 @@ class Trial:
     def recovers(self, within: float = RECONNECT) -> None:
         """Parking, seeing and choosing work again, soon, with the nodes there were."""
         operator = self.rig.operator
-        deadline = self._cleared + QUIET + within * self.rig.patience
+        deadline = time.monotonic() + within * self.rig.patience
         while True:
             try:
                 operator.trigger("motion_node/park")

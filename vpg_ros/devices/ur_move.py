@@ -30,7 +30,10 @@ _SETTLE = 0.5  # s on the controller's clock from the end of a trajectory to arr
 _JOINT_TOLERANCE = 0.005  # rad
 _POSITION_TOLERANCE, _ANGLE_TOLERANCE = 0.003, 0.02  # m, rad
 _SPARE_FORCE = 10.0  # N by which force may still grow in a move that begins above its limit
-_FRICTION = 50.0  # N that leaving what the arm is pressed against may add
+# Friction that leaving what the arm is pressed against may add: a share of the pressure, at most so
+# many N.
+_FRICTION, _MOST_FRICTION = 0.5, 50.0
+_SQUARE = 0.1  # cosine: a way so near to square to the pressure does not go on into it
 _TOUCH = 10.0  # N that the arm at rest feels only of what it presses against
 _SPARE_FACTOR, _SPARE_TIME = 2.0, 2.0  # a move may take twice its ideal time and 2 s
 _REASON_TIMEOUT = 1.0  # s of wall time in which the reason of a refusal shows
@@ -77,7 +80,7 @@ class Command:
     def presses(self, start: Reading, free: FloatArray) -> bool:
         """Whether it goes on into what pushes back at its start."""
         way, push = self.goal[:3] - start.tool[:3], (start.force - free)[:3]
-        return float(way @ push) < -0.5 * float(np.linalg.norm(way) * np.linalg.norm(push))
+        return float(way @ push) < -_SQUARE * float(np.linalg.norm(way) * np.linalg.norm(push))
 
     def ended(self, reading: Reading) -> bool:
         """Whether the controller's trajectory has come to rest at the goal."""
@@ -107,8 +110,9 @@ class Move:
     """Runs one command from ``start`` on ``link``; ``cancel`` stops it from another thread.
 
     free: what the force sensor read before this contact, 6, N and Nm; zero: at the start, when
-    nothing was touched. A move that begins above its limit, pressed against what ended the one
-    before, may go away from it, but not press on.
+    nothing was touched. A move that begins pressed against what ended the one before may go away
+    from it, with friction on top of the pressure, and press on by _SPARE_FORCE where it begins
+    above its limit already.
     """
 
     def __init__(
@@ -129,9 +133,9 @@ class Move:
     def _limit_from(self, begun: float) -> float:
         """The force that ends it, N, of one that begins with ``begun``."""
         limit = self._command.force_limit
-        if self._command.presses(self._reading, self._free):
-            return begun + _SPARE_FORCE if begun > limit else limit
-        return max(limit, begun + _FRICTION) if begun > _TOUCH else limit
+        if not self._command.presses(self._reading, self._free):
+            limit = max(limit, begun + min(_FRICTION * begun, _MOST_FRICTION))
+        return max(limit, begun + _SPARE_FORCE) if begun > self._command.force_limit else limit
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""
