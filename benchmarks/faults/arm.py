@@ -60,7 +60,9 @@ def link_lost(trial: Trial) -> None:
     trial.heals()
     trial.recovers()
     most = RECONNECT * trial.rig.patience
-    check(trial.recover_s <= most, f"there again after {trial.recover_s:.1f} s; allowed: {most:g} s")
+    check(
+        trial.recover_s <= most, f"there again after {trial.recover_s:.1f} s; allowed: {most:g} s"
+    )
 
 
 @fault("arm", "protective stop mid-push", ErrorCode.PROTECTIVE_STOP, soak=True)
