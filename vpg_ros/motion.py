@@ -10,7 +10,9 @@ from vpg_ros.errors import ErrorCode
 from vpg_ros.geometry import Pose
 
 AS_HIGH = 0.005  # m below a height that an arm which was sent there may stand
-RETREAT_FORCE = 80.0  # N at which the way back is blocked; the end of contact feels like force too
+# N at which a way back or up is blocked: well above what the end of a contact feels like, where
+# fingers pressed on something as the move began.
+RETREAT_FORCE = 80.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class LinearMove:
 @dataclass(frozen=True)
 class Lift(LinearMove):
     """The way up from which what was picked is carried: at least as high as where it is let go."""
+
+    force_limit: float = RETREAT_FORCE
 
 
 @dataclass(frozen=True)

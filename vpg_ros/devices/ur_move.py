@@ -133,9 +133,10 @@ class Move:
     def _limit_from(self, begun: float) -> float:
         """The force that ends it, N, of one that begins with ``begun``."""
         limit = self._command.force_limit
+        spare = _SPARE_FORCE if begun > limit else 0.0
         if not self._command.presses(self._reading, self._free):
-            limit = max(limit, begun + min(_FRICTION * begun, _MOST_FRICTION))
-        return max(limit, begun + _SPARE_FORCE) if begun > self._command.force_limit else limit
+            spare = max(spare, min(_FRICTION * begun, _MOST_FRICTION))
+        return max(limit, begun + spare)
 
     def run(self) -> MoveResult:
         """Move until it ends; the arm stands still whichever way it does."""

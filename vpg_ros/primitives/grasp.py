@@ -12,12 +12,12 @@ from vpg_ros.motion import (
     HomeMove,
     JointMove,
     Lift,
-    LinearMove,
     Motion,
     RiseMove,
     VerifyGrasp,
 )
 from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.descent import descent_to
 
 OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
 GRASP_DEPTH = 0.03  # m below the top of what is grasped (the paper's 3 cm)
@@ -26,14 +26,9 @@ APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
 LOOSE_HEIGHT = 0.03  # m above the grasp where the object has come free of its neighbours
 LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N
-DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
-CONTACT_FORCE = 30.0  # N at which a descent has met something
 # m that the fingertips then rise: pressed on a block's top while they close, they would catch a lip
 # of it where no finger fits.
 BACK_OFF = 0.002
-# N at which a lift is stuck. Forces count from the start of a move, where the closed fingers may
-# press on something, so letting go of that looks like contact: the limit lies well above it.
-LIFT_FORCE = 80.0
 NEIGHBOURHOOD = 0.006  # m around the pixel whose highest point sets the depth
 
 
@@ -72,10 +67,10 @@ class Grasp(Primitive):
         steps = (
             GripperMove("open", OPEN_WIDTH),
             JointMove("approach", above),
-            LinearMove("descend", grasp, DESCENT_SPEED, 1.2, CONTACT_FORCE, True, BACK_OFF),
+            descent_to(grasp, BACK_OFF),
             GripperMove("close", 0.0, GRASP_FORCE),
             RiseMove("loosen", loose),
-            Lift("lift", lifted, force_limit=LIFT_FORCE),
+            Lift("lift", lifted),
             VerifyGrasp("verify"),
             Carry("carry", tool_down(*DEFAULT_BIN, 0.0)),
             VerifyGrasp("still held"),

@@ -26,8 +26,9 @@ from vpg_ros.motion import (
     Step,
 )
 from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.descent import descent_to
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, under_tool
+from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
 
 FLAT = 0.024  # m that a flat object stands above the table at most
 NEIGHBOUR = 0.012  # m by which what holds the far edge is higher, or more

@@ -8,7 +8,8 @@ from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, RiseMove
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, sweep_to, under_tool
+from vpg_ros.primitives.descent import descent_to
+from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
 
 PUSH_LENGTH = 0.10  # m (Zeng et al. 2018)
 MIN_TRAVEL = 0.02  # m of the push left when it meets what it pushes

@@ -13,8 +13,9 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.descent import descent_to
 from vpg_ros.primitives.region import Region, offsets
-from vpg_ros.primitives.sweep import descent_to, under_tool
+from vpg_ros.primitives.sweep import under_tool
 
 OPEN_WIDTH = 0.110  # m: as wide as an RG2 opens
 FINGERTIP = 0.006  # m around a fingertip's middle that must be free

@@ -8,11 +8,9 @@ from vpg_ros.geometry import Pose
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import LinearMove
 
-DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
-CONTACT_FORCE = 30.0  # N at which a descent has met something
-# m that fingers go back from what they came down on, and from what jammed: both give by some
-# millimetres under the force, and would hold the fingers on the way over it, and on the way up.
-LIFT_OFF, BACK_OFF = 0.004, 0.015
+# m that fingers go back from what jammed: it gives by some millimetres under the force, and would
+# hold them on the way up.
+BACK_OFF = 0.015
 FOOTPRINT = 0.012  # m around the tool's axis that the closed fingertips need
 
 
@@ -49,18 +47,6 @@ def end_of_sweep(start: Pose, angle: float, length: float, heightmap: Heightmap)
         if workspace.contains(x + dx, y + dy):
             return start.translated(dx=float(dx), dy=float(dy))
     return start
-
-
-def descent_to(start: Pose) -> LinearMove:
-    """The way down to ``start``, which what lies there ends early."""
-    return LinearMove(
-        "descend",
-        start,
-        DESCENT_SPEED,
-        force_limit=CONTACT_FORCE,
-        guarded=True,
-        back_off=LIFT_OFF,
-    )
 
 
 def sweep_to(end: Pose, phase: str, speed: float, jam_force: float) -> LinearMove:

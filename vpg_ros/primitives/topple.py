@@ -9,8 +9,9 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.descent import descent_to
 from vpg_ros.primitives.region import Region
-from vpg_ros.primitives.sweep import ahead, descent_to, end_of_sweep, sweep_to, under_tool
+from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
 
 TALL = 0.080  # m that an object must stand above the table to be toppled
 REACH = 0.050  # m ahead of the start within which it stands
