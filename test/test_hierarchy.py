@@ -20,10 +20,11 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.figures import Run
+from vpg_ros.learning.figures import Run, completion
 from vpg_ros.learning.hierarchy import experiment, results
 from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
+from vpg_ros.learning.interval import clustered
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
@@ -273,6 +274,20 @@ def test_what_a_scene_asks_for_is_what_earns() -> None:
     assert env.solved is None
 
 
+@pytest.mark.parametrize("targets", ["worked", "discounted"])
+def test_a_stack_is_worth_what_the_whole_table_offers_next(targets: str) -> None:
+    """The first of two leaves nothing near where the cube was; the cubes stand 19 cm apart."""
+    env = TableEnv("ortho", task="scene")
+    heightmap = env.reset("tower", 3, 0)
+    names = ("grasp", "push", "stack")
+    config = LearnerConfig(targets=targets)
+    learning = Learner(NetworkConfig.of_repertoire(names), config, DEFAULT_WORKSPACE, seed=0)
+    step = env.step(SCRIPTS["tower"](env.world, heightmap))
+    learning.add(step)
+    assert step.outcome.success and learning.replay[0].worked
+    assert learning.target(0).mean > 0.1
+
+
 # -- bench and study
 
 
@@ -329,13 +344,26 @@ def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
     cells += [cell("flat-shared-two", seed, 0, 9) for seed in (0, 1)]
     cells += [cell("hierarchical", 0, 6, 9), cell("hierarchical", 1, 8, 9)]
     flat, two, ours = results.summary(cells)
-    assert flat["differences"]["union"] is None and two["differences"]["challenging"] is None
+    assert flat["differences"]["flat-shared"] is None and two["differences"]["challenging"] is None
     assert flat["differences"]["challenging"]["value"] == pytest.approx(-0.4)
-    found = ours["differences"]["union"]
+    found = ours["differences"]["flat-shared"]
     assert found["value"] == pytest.approx(0.1)
     assert found["low"] == 0 and 0.2 <= found["high"] < 0.5, "one of two seeds gained two tables"
     assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
     assert "+10.0 [+0.0, " in results.markdown([], [flat, two, ours])
+
+
+def test_trainings_that_differ_widen_the_interval() -> None:
+    def runs(solved: int) -> list[Run]:
+        return [Run("tall", i, 1, int(i < solved), 0, 3, 1, 1, 9.0) for i in range(40)]
+
+    alike, apart, single = (
+        clustered([runs(n) for n in each]) for each in ((20, 20), (40, 0), (40,))
+    )
+    assert (alike.value, alike.trials, apart.value, apart.trials) == (0.5, 80, 0.5, 80)
+    assert 0.39 < alike.low < 0.40 and 0.60 < alike.high < 0.61, "Wilson's of 80 tables"
+    assert apart.low < 0.1 and apart.high > 0.9, "two trainings say little"
+    assert single == completion(runs(40))
 
 
 def test_the_study_is_done_once(tmp_path: Path) -> None:
@@ -352,8 +380,9 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
     )
     begun: list[str] = []
     for _ in range(2):
-        bench, cells = experiment.bench_of(matrix, tmp_path), experiment.run(matrix, tmp_path)
-        begun.append(results.write(bench, cells, tmp_path))
+        bench = experiment.bench_of(matrix, tmp_path)
+        experiment.run(matrix, tmp_path)
+        begun.append(results.write(bench, experiment.cells(matrix, tmp_path), tmp_path))
     assert begun[0] == begun[1] and "| hierarchical | 1 |" in begun[0]
     (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert row["union"]["trials"] == 1 and (tmp_path / "results.png").is_file()

@@ -229,7 +229,7 @@ def test_the_shipped_settings_are_the_defaults() -> None:
     path = resource("config/train.yaml")
     training, learner = read_config(path)
     assert training == TrainingConfig()
-    assert learner == replace(LearnerConfig(), decay_updates=TrainingConfig().all_updates // 2)
+    assert learner == replace(LearnerConfig(), decay_updates=TrainingConfig().half_updates)
     shown = yaml.safe_load(path.read_text().replace("# decay_updates", "decay_updates"))
     assert shown["training"].keys() == asdict(training).keys()
     assert shown["learner"].keys() == asdict(learner).keys()
@@ -265,7 +265,7 @@ def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(
 def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
     training, learner = read_config(settings, {"actions": 3, "seed": 7})
     assert (training.actions, training.seed, training.warm_up) == (3, 7, 5)
-    assert (learner.batch, learner.decay_updates) == (4, 3 * training.updates // 2)
+    assert (learner.batch, learner.decay_updates) == (4, training.updates)
     path = tmp_path / "rate.yaml"
     path.write_text("learner: {rate: 1e-3, decay_updates: 9}")
     assert read_config(path)[1] == replace(LearnerConfig(), rate=0.001, decay_updates=9)

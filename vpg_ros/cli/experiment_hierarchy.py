@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """Time decisions of repertoires from two to seven primitives, train flat and
 hierarchical strategies on the union of the scene families, and count what they solve. The folder
 --out gets results.json, results.md and results.png; the same command continues where it was
-stopped."""
+stopped, and results are written anew after every training."""
 
 
 def add_parser(subparsers: "Subparsers") -> None:
@@ -42,8 +42,12 @@ def run(options: argparse.Namespace) -> int:
     check_out(options.out)
     console.print("decisions")
     bench = experiment.bench_of(matrix, options.out)
-    cells = experiment.run(matrix, options.out, console.print)
-    show(console, results.write(bench, cells, options.out), options.out)
+
+    def written() -> str:
+        return results.write(bench, experiment.cells(matrix, options.out), options.out)
+
+    experiment.run(matrix, options.out, console.print, written)
+    show(console, written(), options.out)
     return 0
 
 

@@ -1,5 +1,6 @@
 """Timing decisions side by side: heightmap in, action out, by several ways of deciding."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DESIGNS, FLAT, SCALAR
+from vpg_ros.choices import DESIGNS, FLAT, HIERARCHICAL, SCALAR
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
@@ -30,10 +31,14 @@ from vpg_ros.sim.world import World
 
 @dataclass(frozen=True)
 class Way:
-    """A way of deciding. labels: what tells it from the others, a column of the result each."""
+    """A way of deciding.
+
+    labels: what tells it from the others, a column of the result each. policies: what decides; of
+    several, each decides once on a table, and a decision takes what theirs take on average.
+    """
 
     labels: dict[str, Any]
-    policy: Policy
+    policies: tuple[Policy, ...]
 
 
 def tables(objects: int, count: int, seed: int = 0) -> list[Heightmap]:
@@ -56,31 +61,33 @@ def ways_of_heads(heads: Sequence[str], risks: Sequence[str], device: str = "cpu
     target, others = choose_device(device), [head for head in heads if head != SCALAR]
     trunk, _ = load(resource(SHIPPED_WEIGHTS))
     scalar = NetworkPolicy(_with_head(trunk, SCALAR), target)
-    result = [Way({"head": SCALAR, "risk": MEAN.name}, scalar)]
+    result = [Way({"head": SCALAR, "risk": MEAN.name}, (scalar,))]
     for head in others:
         policy = NetworkPolicy(_with_head(trunk, head), target)
         for risk in risks:
             measured = policy.with_risk(make_risk(risk, DEFAULT_ALPHA))
-            result.append(Way({"head": head, "risk": risk}, measured))
+            result.append(Way({"head": head, "risk": risk}, (measured,)))
     return result
 
 
-class _InTurn(NetworkPolicy):
-    """A hierarchical policy whose first choice is another primitive in each decision.
+class _Preferring(NetworkPolicy):
+    """A hierarchical policy that looks at one primitive first, whatever its meta-policy says.
 
     The choice of weights that learned nothing is the same on every table. It is made, and then
-    turned, so that every primitive's time counts, in vain where it is not admissible. After every
-    primitive had its turn it begins with the next one, or each would meet the same tables alone.
+    changed, so that the time of a primitive counts, in vain where it is not admissible.
     """
 
-    _decisions = 0
+    _preferred = ""
+
+    def preferring(self, name: str) -> Policy:
+        """The same network, looking at ``name`` first."""
+        policy = copy.copy(self)
+        policy.strategy, policy._preferred = HIERARCHICAL, name
+        return policy
 
     def _groups(self, heightmap: Heightmap, tried: Sequence[Action]) -> Groups:
-        groups = list(super()._groups(heightmap, tried))
-        rounds, turn = divmod(self._decisions, len(groups))
-        self._decisions += 1
-        first = (rounds + turn) % len(groups)
-        return iter(groups[first:] + groups[:first])
+        groups = super()._groups(heightmap, tried)
+        return iter(sorted(groups, key=lambda names: names != (self._preferred,)))
 
 
 def ways_of_designs(
@@ -88,7 +95,7 @@ def ways_of_designs(
 ) -> list[Way]:
     """Every design of choices.DESIGNS with every number of primitives, as ``first_primitives``.
 
-    All weights are random: no time depends on them.
+    All weights are random: no time depends on them. A hierarchical one has every primitive's turn.
     """
     torch.manual_seed(0)
     target, result = choose_device(device), []
@@ -98,10 +105,17 @@ def ways_of_designs(
             config = NetworkConfig.of_repertoire(
                 first_primitives(count), trunks=trunks, strategy=strategy
             )
-            kind = NetworkPolicy if strategy == FLAT else _InTurn
-            policy = kind(make_network(config).eval(), target).with_strategy(strategy)
-            result.append(Way({"strategy": design, "primitives": count}, policy))
+            network = make_network(config).eval()
+            flat = (NetworkPolicy(network, target),)
+            policies = flat if strategy == FLAT else _each_preferred(network, target)
+            result.append(Way({"strategy": design, "primitives": count}, policies))
     return result
+
+
+def _each_preferred(network: Network, device: torch.device) -> tuple[Policy, ...]:
+    """A hierarchical policy for each of its primitives, which it looks at first."""
+    policy = _Preferring(network, device)
+    return tuple(policy.preferring(name) for name in policy.names)
 
 
 def _with_head(trunk: Network, head: str) -> Network:
@@ -118,7 +132,7 @@ def compare(
     repeats: int,
     report: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """Rows of the ways' labels, ``ms``, ``cpu_ms`` and ``ratio``, medians.
+    """Rows of the ways' labels, ``ms``, ``cpu_ms`` and ``ratio``, medians of decisions.
 
     ms: wall time. cpu_ms: processor time of this process, which other processes hardly change.
     ratio: of the wall time to the first way's, on the same table at the same time. All ways decide
@@ -130,7 +144,7 @@ def compare(
     for turn in range(repeats + 1):
         for heightmap in heightmaps:
             for found, way in zip(times, ways, strict=True):
-                taken = _time(way.policy, heightmap)
+                taken = _time(way.policies, heightmap)
                 if turn:
                     found.append(taken)
         report()
@@ -146,16 +160,18 @@ def compare(
 
 
 class _Taken(NamedTuple):
-    """Time of one decision, ms."""
+    """Time of a decision, ms."""
 
     wall: float
     cpu: float
 
 
-def _time(policy: Policy, heightmap: Heightmap) -> _Taken:
+def _time(policies: Sequence[Policy], heightmap: Heightmap) -> _Taken:
     wall, cpu = time.perf_counter(), time.process_time()
-    policy.decide(heightmap)
-    return _Taken(1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu))
+    for policy in policies:
+        policy.decide(heightmap)
+    taken = (time.perf_counter() - wall, time.process_time() - cpu)
+    return _Taken(*(1000 * seconds / len(policies) for seconds in taken))
 
 
 def _ratio(found: Sequence[_Taken], first: Sequence[_Taken]) -> float:

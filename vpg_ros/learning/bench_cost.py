@@ -1,7 +1,7 @@
 """What a decision costs besides time: operations and memory."""
 
 from collections.abc import Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -25,10 +25,10 @@ def costs(way: Way, heightmaps: Sequence[Heightmap]) -> dict[str, Any]:
     loaded, and the most that the tensors alive at once take during the decision, of those that
     torch's operations make (not what they need inside).
     """
-    policy = way.policy
-    assert isinstance(policy, NetworkPolicy)
-    memory = policy.weight_bytes + median(_peak_bytes(policy, each) for each in heightmaps)
-    flops = median(_flops(policy, each) for each in heightmaps)
+    policies = [policy for policy in way.policies if isinstance(policy, NetworkPolicy)]
+    peak = median(fmean(_peak_bytes(each, table) for each in policies) for table in heightmaps)
+    flops = median(fmean(_flops(each, table) for each in policies) for table in heightmaps)
+    memory = policies[0].weight_bytes + peak
     return {"memory_mb": round(memory / _MEGABYTE, 2), "flops": int(flops)}
 
 

@@ -43,11 +43,12 @@ class TrainingConfig:
     actions: in all. warm_up: random actions before the policy acts. exploration: share of random
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
     of from those that pick. primitives: the repertoire, in the order of the network's outputs.
-    updates: gradient steps an action. save_after: actions between
-    two saves (at ends of episodes). camera: as of TableEnv. colour: whether to learn from it too.
-    mask: whether random actions are drawn from the admissible ones alone. ahead: whether to act in
-    a process of its own, one action ahead of the learner, rather than in turns with it. trunks: one
-    network "shared" by all primitives, or "separate" ones. head: what a value is, of choices.HEADS.
+    updates: gradient steps an action, late_updates once ``late`` actions are done. save_after:
+    actions between two saves (at ends of episodes). camera: as of TableEnv. colour: whether to
+    learn from it too. mask: whether random actions are drawn from the admissible ones alone. ahead:
+    whether to act in a process of its own, one action ahead of the learner, rather than in turns
+    with it. trunks: one network "shared" by all primitives, or "separate" ones. head: what a value
+    is, of choices.HEADS.
     strategy: how an action is chosen, of choices.STRATEGIES. task: as of TableEnv.
     """
 
@@ -58,6 +59,8 @@ class TrainingConfig:
     other_share: float = 1.0
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
     updates: int = 3
+    late: int = 500
+    late_updates: int = 1
     save_after: int = 50
     camera: str = "perspective"
     colour: bool = False
@@ -73,9 +76,10 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("updates", 1)):
+        for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("late", 0)):
             self._require(name, getattr(self, name) >= least, f">= {least}")
-        self._require("save_after", self.save_after >= 1, ">= 1")
+        for name in ("updates", "late_updates", "save_after"):
+            self._require(name, getattr(self, name) >= 1, ">= 1")
         self._require("exploration", 0 <= self.exploration <= 1, "in [0, 1]")
         self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
         repertoire(self.primitives)
@@ -89,7 +93,20 @@ class TrainingConfig:
     @property
     def all_updates(self) -> int:
         """Gradient steps of the whole training."""
-        return self.actions * self.updates
+        return self._updates_until(self.actions)
+
+    @property
+    def half_updates(self) -> int:
+        """Gradient steps of its first half, over which the rate falls unless it is told."""
+        return max(1, self._updates_until(self.actions // 2))
+
+    def updates_after(self, actions: int) -> int:
+        """Gradient steps that follow the action before which so many were done."""
+        return self.updates if actions < self.late else self.late_updates
+
+    def _updates_until(self, actions: int) -> int:
+        early = min(actions, self.late)
+        return early * self.updates + (actions - early) * self.late_updates
 
     def _require(self, name: str, condition: bool, allowed: str) -> None:
         require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")

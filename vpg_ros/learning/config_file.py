@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner_config import LearnerConfig, decay_of
+from vpg_ros.learning.learner_config import LearnerConfig
 
 Settings = TypeVar("Settings")
 
@@ -45,7 +45,7 @@ def read_config(
         _check_keys(where, "an entry of training.scenes", mix, _names(SceneMix))
     config = _build(where, "training", TrainingConfig, training)
     learner = _section(where, document, "learner", {})
-    decay = {"decay_updates": decay_of(config.all_updates)}
+    decay = {"decay_updates": config.half_updates}
     return config, _build(where, "learner", LearnerConfig, decay | learner)
 
 

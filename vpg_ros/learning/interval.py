@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.figures import CONFIDENCE, Run
+from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion
 
 SAMPLES = 2000  # resamples of an interval
 
@@ -34,6 +35,32 @@ def bootstrap_mean(values: NDArray[np.floating[Any]], seed: int) -> Estimate:
     require(count > 0, "the data set has no whole episode", ErrorCode.STORE_UNREADABLE)
     low, high = bootstrap(count, lambda chosen: float(values[chosen].mean()), seed)
     return Estimate(float(values.mean()), low, high, count, float(count))
+
+
+def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
+    """Share of runs completed, of several trainings, with a 95 % interval.
+
+    Runs of one training have much in common. Wilson's interval is therefore that of their effective
+    number: fewer by the factor that trainings differ more than their numbers of runs account for
+    (the design effect; Korn and Graubard 1998). trials: all runs.
+    """
+    groups = [np.array([run.completed for run in runs], float) for runs in trainings if runs]
+    found = completion([run for runs in trainings for run in runs])
+    if len(groups) < 2 or not found.value or found.value == 1.0:
+        return found
+    count, share = found.trials, found.value
+    deviations = sum(float((group - share).sum()) ** 2 for group in groups)
+    variance = len(groups) / (len(groups) - 1) * deviations / count**2
+    effect = max(1.0, variance / (share * (1 - share) / count))
+    return Figure(share, *_wilson(share, count / effect), count)
+
+
+def _wilson(share: float, count: float) -> tuple[float, float]:
+    """Wilson's interval of a share of ``count`` outcomes, which need not be a whole number."""
+    z2 = float(norm.ppf((1 + CONFIDENCE) / 2)) ** 2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5 / (1 + z2 / count)
+    return middle - half, middle + half
 
 
 def completion_difference(

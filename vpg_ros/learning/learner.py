@@ -33,6 +33,7 @@ from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.maps import cells_within
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
@@ -216,8 +217,9 @@ class Learner:
             return Returns.certain(value)
         valuing = self._average if self.config.target_network else self._network
         choosing = self._network if self.config.double else valuing
-        place = (experience.row, experience.column)
-        best = best_within_reach(scene, place, valuing, choosing, self.config, self._device)
+        reach = max(self.config.reach, primitives.get(experience.primitive).carries)
+        near = cells_within(reach, experience.row, experience.column, scene, 1)
+        best = best_within_reach(scene, near, valuing, choosing, self.config, self._device)
         return Returns.certain(self._nothing) if best is None else best
 
     def _refresh(self) -> None:

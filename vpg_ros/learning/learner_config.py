@@ -10,11 +10,6 @@ from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import SMOOTHING
 
 
-def decay_of(updates: int) -> int:
-    """Updates over which the rate of a training of so many falls, unless it is told: half."""
-    return max(1, updates // 2)
-
-
 @dataclass(frozen=True)
 class LearnerConfig(DescentConfig):
     """How to learn.
@@ -22,7 +17,8 @@ class LearnerConfig(DescentConfig):
     batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
     discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
     reach: m around an action within which the scene it leaves counts for its value: what waits
-    elsewhere waited there before, and would hide whether the action did any good. realised:
+    elsewhere waited there before, and would hide whether the action did any good (a primitive that
+    carries things farther has what lies as far counted). realised:
     whether what the policy really did next within reach, and what came of it, is taken for that
     scene's value (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a
     hundred thousand places finds the one that is valued too high. Of experiences that are merely

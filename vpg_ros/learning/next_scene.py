@@ -1,19 +1,21 @@
 """What the scene that an action leaves is worth."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.returns import Returns
 from vpg_ros.policy.acting import Evaluator
-from vpg_ros.policy.maps import admissible_cells, cells_within, only_near
+from vpg_ros.policy.maps import admissible_cells, only_near
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.selection import highest
 
 
 def best_within_reach(
     scene: Heightmap,
-    place: tuple[int, int],
+    near: NDArray[np.bool_],
     valuing: Network,
     choosing: Network,
     config: LearnerConfig,
@@ -21,12 +23,11 @@ def best_within_reach(
 ) -> Returns | None:
     """What the best action within reach comes to; None where there is none.
 
-    place: pixel (row, column) of the action that left the scene. choosing: the network that says
-    which action is the best, whose returns are those that ``valuing`` expects.
+    near: pixels within reach of the action that left the scene, rows×columns. choosing: the network
+    that says which action is the best, whose returns are those that ``valuing`` expects.
     """
     shape = valuing.config
     allowed = admissible_cells(scene, shape.names, shape.cell, config.mask)
-    near = cells_within(config.reach, *place, scene, 1)
     reachable = only_near(allowed, near, shape.cell)
     within = {name: mask for name, mask in reachable.items() if mask.any()}
     evaluator = Evaluator(valuing, device, config.smoothing)

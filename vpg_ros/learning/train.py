@@ -18,7 +18,7 @@ from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner
-from vpg_ros.learning.learner_config import LearnerConfig, decay_of
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
@@ -91,7 +91,7 @@ class Trainer:
             NetworkConfig.of_repertoire(
                 config.primitives, config.head, config.colour, config.trunks, config.strategy
             ),
-            learner_config or LearnerConfig(decay_updates=decay_of(config.all_updates)),
+            learner_config or LearnerConfig(decay_updates=config.half_updates),
             DEFAULT_WORKSPACE,
             config.seed,
         )
@@ -160,7 +160,8 @@ class Trainer:
             self._recorded = self._recorder.count
         self.learner.add(transition)
         changed = self.learner.replay[-1].changed
-        loss = float(np.mean([self.learner.update() for _ in range(self.config.updates)]))
+        updates = self.config.updates_after(self.progress.actions)
+        loss = float(np.mean([self.learner.update() for _ in range(updates)]))
         require_finite(self.out, loss, self.learner.updates)
         self._tick()
         action, outcome = transition.action, transition.outcome
@@ -224,4 +225,8 @@ class Trainer:
 def _in_full(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a training, with what its version did not name yet."""
     scenes = [{"after": 0, **mix} for mix in settings["training.scenes"]]
-    return EARLIER | settings | {"training.scenes": scenes}
+    always = {
+        "training.late": TrainingConfig.late,
+        "training.late_updates": settings["training.updates"],
+    }
+    return EARLIER | always | settings | {"training.scenes": scenes}

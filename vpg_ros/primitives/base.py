@@ -21,13 +21,15 @@ class Primitive(ABC):
 
     name: registry key. symmetric: whether half a turn gives the same motion, so that only the first
     half of the 16 rotations is distinct. picks: whether success takes an object off the table.
-    context: m around the pixel within which the scene decides what comes of the action.
+    context: m around the pixel within which the scene decides what comes of the action. carries: m
+    from the pixel that what it moves may end up, where that is far.
     """
 
     name: ClassVar[str]
     symmetric: ClassVar[bool] = False
     picks: ClassVar[bool] = False
     context: ClassVar[float] = 0.096
+    carries: ClassVar[float] = 0.0
 
     @property
     def rotations(self) -> int:

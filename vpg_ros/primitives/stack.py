@@ -3,6 +3,7 @@
 Two steps in one Motion: a grasp, whose way to the bin becomes the way to the top of the tower.
 """
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -32,6 +33,7 @@ class Stack(Grasp):
 
     name = "stack"
     picks = False
+    carries = math.inf
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """Where a grasp is, on anything but the only thing and the tallest one."""

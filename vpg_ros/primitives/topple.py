@@ -22,7 +22,8 @@ APPROACH_HEIGHT = 0.06  # m
 SPEED = 0.10  # m/s
 TOPPLE_FORCE = 60.0  # N at which the push has jammed
 FALLEN = 0.85  # share of its height that a fallen object has at most
-_FALL = Region(0.02, 0.28, 0.10)  # where it stood and may lie
+FAR_END = 0.28  # m ahead of the start up to which it may lie
+_FALL = Region(0.02, FAR_END, 0.10)  # where it stood and may lie
 
 
 @register
@@ -31,6 +32,7 @@ class Topple(Primitive):
 
     name = "topple"
     context = 0.128
+    carries = FAR_END
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """Where something tall is near ahead, and what is under the fingertips is far lower."""

@@ -22,7 +22,7 @@ from vpg_ros.learning.distributional.calibration import of_picks
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.kept import Content, kept
-from vpg_ros.learning.learner_config import LearnerConfig, decay_of
+from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.train import Trainer
@@ -143,7 +143,7 @@ def _standard(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
     settings = {"training": asdict(config), "held_out": matrix.held_out}
 
     def make() -> Content:
-        learner = LearnerConfig(decay_updates=decay_of(config.all_updates))
+        learner = LearnerConfig(decay_updates=config.half_updates)
         trained = _train(config, learner, folder)
         calibrated = _calibrated(folder, config, matrix.held_out, cost=0.0)
         return {"head": head, "seed": seed, **trained, "calibration": calibrated}

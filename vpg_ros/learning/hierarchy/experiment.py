@@ -6,19 +6,21 @@
 What is there is not done again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from vpg_ros.choices import DESIGNS
-from vpg_ros.errors import require
+from vpg_ros.errors import VpgError, require
 from vpg_ros.learning import bench
 from vpg_ros.learning.bench_cost import costs
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
-from vpg_ros.learning.kept import Content, kept
+from vpg_ros.learning.kept import Content, kept, read_kept
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
@@ -56,6 +58,10 @@ VARIANTS = {
     "flat-shared": Variant("flat-shared", 7),
     "flat-separate": Variant("flat-separate", 7),
     "hierarchical": Variant("hierarchical", 7, "worked"),
+    # A hierarchy has a rule of its own for its pixels: what the rule does and what the order does
+    # are told apart by these two.
+    "flat-shared-worked": Variant("flat-shared", 7, "worked"),
+    "hierarchical-discounted": Variant("hierarchical", 7),
     "hierarchical-staged": Variant("hierarchical", 7, "worked", "staged"),
     "hierarchical-shared": Variant("hierarchical-shared", 7, "worked"),
 }
@@ -107,16 +113,32 @@ QUICK = Matrix(
 )
 
 
-def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> list[Content]:
-    """All cells of the matrix, done where they are not there yet; see ``bench_of`` for the rest.
+def run(
+    matrix: Matrix,
+    out: Path,
+    report: Report = lambda text: None,
+    done: Callable[[], object] = lambda: None,
+) -> None:
+    """All cells of the matrix, made where they are not there yet; see ``bench_of`` for the rest.
 
-    report: hears in a word what begins. Raises STORE_MISMATCH for what has other settings.
+    report: hears in a word what begins. done: called after each. Raises STORE_MISMATCH for what has
+    other settings.
     """
-    found = []
-    for variant in matrix.variants:
-        for seed in matrix.seeds:
+    for seed in matrix.seeds:
+        for variant in matrix.variants:
             report(f"{variant}, seed {seed}")
-            found.append(_cell(variant, seed, matrix, out))
+            _cell(variant, seed, matrix, out)
+            done()
+
+
+def cells(matrix: Matrix, out: Path) -> list[Content]:
+    """Every cell in the folder made as the matrix says, those of other seeds and variants too."""
+    found = []
+    for name in VARIANTS:
+        for path in sorted((out / name).glob("seed-*/cell.json")):
+            seed = int(path.parent.name.removeprefix("seed-"))
+            with suppress(VpgError):
+                found.append(read_kept(path, _settings(name, seed, matrix)))
     return found
 
 
@@ -139,12 +161,6 @@ def _cell(name: str, seed: int, matrix: Matrix, out: Path) -> Content:
     """One training and what it solves, done or kept."""
     folder = out / name / f"seed-{seed}"
     training, learner = settings_of(VARIANTS[name], seed, matrix)
-    chosen = ("families", "runs", "challenging")
-    settings = {
-        "training": asdict(training),
-        "learner": asdict(learner),
-        **{each: getattr(matrix, each) for each in chosen},
-    }
 
     def make() -> Content:
         trainer = Trainer(training, folder / "training", learner)
@@ -160,7 +176,15 @@ def _cell(name: str, seed: int, matrix: Matrix, out: Path) -> Content:
             "runs": played,
         }
 
-    return kept(folder / "cell.json", settings, make)
+    return kept(folder / "cell.json", _settings(name, seed, matrix), make)
+
+
+def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:
+    """All that a cell depends on."""
+    training, learner = settings_of(VARIANTS[name], seed, matrix)
+    chosen = ("families", "runs", "challenging")
+    played = {each: getattr(matrix, each) for each in chosen}
+    return {"training": asdict(training), "learner": asdict(learner), **played}
 
 
 def settings_of(
@@ -176,6 +200,7 @@ def settings_of(
         other_share=_OTHER_SHARE,
         primitives=first_primitives(variant.primitives),
         updates=matrix.updates,
+        late_updates=matrix.updates,
         camera=matrix.camera,
         trunks=trunks,
         strategy=strategy,

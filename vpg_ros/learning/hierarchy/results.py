@@ -7,15 +7,15 @@ from typing import Any
 import matplotlib as mpl
 
 from vpg_ros.learning.cases import CHALLENGING
-from vpg_ros.learning.figures import Figure, Run, completion, mcnemar
-from vpg_ros.learning.interval import completion_difference
+from vpg_ros.learning.figures import Figure, Run
+from vpg_ros.learning.interval import clustered, completion_difference
 from vpg_ros.learning.tables import markdown_table, points, write_results
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 Content = Mapping[str, Any]
-BASELINE = "flat-shared"  # what the others are compared with
+BASELINES = ("flat-shared", "flat-separate")  # what the others are compared with
 FEWER = "flat-shared-two"  # what they are compared with where grasps and pushes do
 FEW, MANY = 2, 7  # primitives between which the growth of a decision's time is read
 _BENCH = ("strategy", "primitives", "ms", "cpu_ms", "memory_mb", "flops")
@@ -55,12 +55,11 @@ def growth(bench: Sequence[Content]) -> dict[str, dict[str, float]]:
 
 
 def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
-    """A row for each variant: shares of tables solved, all seeds pooled, in every family and all.
+    """A row for each variant: shares of tables solved in every family and all, all seeds together.
 
-    ``p``: that it solves as many as BASELINE (McNemar, the same tables and seeds), None of itself.
-    ``differences``: how much larger its share is than BASELINE's on all families, and than FEWER's
-    on the challenging cases, with 95 % intervals over seeds and tables; None without what to
-    compare.
+    ``differences``: how much larger its share is than that of each of BASELINES on all families,
+    and than FEWER's on the challenging cases; None without what to compare. All intervals are of 95
+    %, over trainings and tables.
     """
     runs = {
         name: [cell for cell in cells if cell["variant"] == name]
@@ -74,43 +73,38 @@ def _row(
 ) -> dict[str, Any]:
     families = list(cells[0]["runs"])
     union = [family for family in families if family != CHALLENGING]
-    baseline = others.get(BASELINE)
-    compared = baseline is not None and name != BASELINE
-    ours = _pooled(cells, union)
+    challenging = [CHALLENGING] if CHALLENGING in families else []
+    compared = [(each, each, union) for each in BASELINES] + [(CHALLENGING, FEWER, challenging)]
     return {
         "variant": name,
         "seeds": len(cells),
-        "families": {each: vars(completion(_pooled(cells, [each]))) for each in families},
-        "union": vars(completion(ours)),
-        "p": mcnemar(ours, _pooled(baseline or (), union)) if compared else None,
+        "families": {each: _solved(cells, [each]) for each in families},
+        "union": _solved(cells, union),
         "differences": {
-            "union": _difference(cells, baseline, union) if compared else None,
-            CHALLENGING: _difference(cells, others.get(FEWER), [CHALLENGING])
-            if CHALLENGING in families and name != FEWER
-            else None,
+            title: _difference(cells, others.get(other, ()), scenes) if other != name else None
+            for title, other, scenes in compared
         },
     }
 
 
+def _solved(cells: Sequence[Content], families: Sequence[str]) -> dict[str, Any]:
+    return vars(clustered([_runs(cell, families) for cell in cells]))
+
+
 def _difference(
-    cells: Sequence[Content], others: Sequence[Content] | None, families: Sequence[str]
+    cells: Sequence[Content], others: Sequence[Content], families: Sequence[str]
 ) -> dict[str, float] | None:
     """Of completion, of the same tables after the same seeds."""
-    theirs = {cell["seed"]: cell for cell in others or ()}
+    theirs = {cell["seed"]: cell for cell in others}
     both = [cell for cell in cells if cell["seed"] in theirs]
     return completion_difference(
-        [(_pooled([c], families), _pooled([theirs[c["seed"]]], families)) for c in both]
+        [(_runs(cell, families), _runs(theirs[cell["seed"]], families)) for cell in both]
     )
 
 
-def _pooled(cells: Sequence[Content], families: Sequence[str]) -> list[Run]:
-    """The runs of all seeds, each a case of its own."""
-    return [
-        Run.read(run, case=f"{run['case']}, training {cell['seed']}")
-        for cell in cells
-        for family in families
-        for run in cell["runs"][family]
-    ]
+def _runs(cell: Content, families: Sequence[str]) -> list[Run]:
+    """Those of one training."""
+    return [Run.read(run) for family in families for run in cell["runs"][family]]
 
 
 def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
@@ -127,8 +121,7 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
             str(row["seeds"]),
             *(_share(Figure(**row["families"][name])) for name in names),
             _share(Figure(**row["union"])),
-            "" if row["p"] is None else f"{row['p']:.2g}",
-            *(points(row["differences"][name]) for name in ("union", CHALLENGING)),
+            *(points(found) for found in row["differences"].values()),
         ]
         for row in rows
     ]
@@ -136,10 +129,10 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
         f"One decision.\n\n{markdown_table(_BENCH, decisions)}\n"
         f"Time with {MANY} primitives as a multiple.\n\n"
         + markdown_table(("strategy", f"of its own with {FEW}", "of flat-separate"), grown)
-        + f"\nTables solved, %, with 95 % intervals; p: as many as {BASELINE}. Differences in "
-        f"points: all families against {BASELINE}, {CHALLENGING} against {FEWER}.\n\n"
+        + "\nTables solved, %, and differences in points: of all families to each of two, of the "
+        f"challenging cases to {FEWER}; with 95 % intervals over trainings and tables.\n\n"
         + markdown_table(
-            (*("variant", "seeds", *names), *("all families", "p", "difference", "challenging's")),
+            ("variant", "seeds", *names, "all families", *BASELINES, FEWER),
             solved,
         )
     )
