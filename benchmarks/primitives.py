@@ -2,6 +2,8 @@
 
     python -m benchmarks.primitives --runs 30 --json runs/primitives.json
 
+What the file has already is not measured again.
+
 Solved means what the family asks for (all picked; the tower stands), within the environment's
 limit of actions. ``script`` knows where the objects are (``benchmarks/scripted.py``).
 ``heuristic`` grasps the highest object, and pushes at random after a grasp that changed nothing;
@@ -9,6 +11,8 @@ limit of actions. ``script`` knows where the objects are (``benchmarks/scripted.
 """
 
 import argparse
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +22,8 @@ from rich.table import Table
 
 from benchmarks.scripted import SCRIPTS
 from vpg_ros.action import Action
-from vpg_ros.atomic import write_json
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.atomic import make_out, require_writable, write_json
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import CAMERAS, TableEnv
 from vpg_ros.learning.figures import figure
@@ -94,8 +98,30 @@ def measure(env: TableEnv, family: str, player: str, seeds: range) -> dict[str, 
     }
 
 
-def main() -> None:
-    """Measure and print a table."""
+def known(path: Path | None, camera: str, runs: int) -> list[dict[str, Any]]:
+    """The rows in a file of an earlier call; raises STORE_MISMATCH where it measured otherwise."""
+    if path is None or not path.is_file():
+        return []
+    content = json.loads(path.read_text())
+    other = [row["runs"] for row in content["rows"] if row["runs"] != runs]
+    require(
+        content["camera"] == camera and not other,
+        f"{path} has other runs or another camera; choose another file",
+        ErrorCode.STORE_MISMATCH,
+    )
+    rows: list[dict[str, Any]] = content["rows"]
+    return rows
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row of the table."""
+    interval = f"{row['low']:.0%} – {row['high']:.0%}"
+    solved = f"{row['solved']}/{row['runs']}"
+    return [row["family"], row["player"], solved, interval, f"{row['actions']:.1f}"]
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for; raises PARAMETER_INVALID."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=30, help="seeds of each family (default 30)")
     parser.add_argument("--families", nargs="+", choices=tuple(SCRIPTS), default=list(SCRIPTS))
@@ -103,20 +129,41 @@ def main() -> None:
     parser.add_argument("--camera", choices=CAMERAS, default="perspective")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
-    env, rows = TableEnv(options.camera), []
-    table = Table("family", "player", "solved", "95 %", "actions")
+    require(options.runs > 0, f"--runs is {options.runs}; it must be > 0")
+    if options.json:
+        make_out(options.json.parent)
+        require_writable(options.json)
+    return options
+
+
+def rows_of(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every row asked for, measured or known."""
+    env, rows = TableEnv(options.camera), known(options.json, options.camera, options.runs)
+    done = {(row["family"], row["player"]) for row in rows}
     for family in options.families:
         for player in options.players:
-            row = measure(env, family, player, range(options.runs))
-            rows.append(row)
-            print(row, flush=True)
-            interval = f"{row['low']:.0%} – {row['high']:.0%}"
-            solved = f"{row['solved']}/{row['runs']}"
-            table.add_row(family, player, solved, interval, f"{row['actions']:.1f}")
+            if (family, player) in done:
+                continue
+            rows.append(measure(env, family, player, range(options.runs)))
+            print(*cells(rows[-1]), flush=True)
             if options.json:
                 write_json(options.json, {"camera": options.camera, "rows": rows})
+    return rows
+
+
+def main() -> int:
+    """Measure and print a table; 1 after a sentence on standard error."""
+    try:
+        rows = rows_of(arguments())
+    except VpgError as error:
+        print(f"primitives: {error.sentence}", file=sys.stderr)
+        return 1
+    table = Table("family", "player", "solved", "95 %", "actions")
+    for row in rows:
+        table.add_row(*cells(row))
     Console().print(table)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.scripted import SCRIPTS, at
 from vpg_ros.action import Action
-from vpg_ros.choices import HIERARCHICAL
+from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -30,7 +30,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.meta import MetaNetwork
+from vpg_ros.policy.meta import READY_AFTER, MetaNetwork
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.strategy import hierarchical
@@ -60,7 +60,7 @@ def network(*preferred: str, trunks: str = "separate", head: str = "scalar") -> 
     meta = made.meta
     assert isinstance(meta, MetaNetwork)
     if preferred:
-        meta.updates += 1
+        meta.updates += READY_AFTER
         (layer,) = (m for m in meta.head.modules() if isinstance(m, torch.nn.Conv2d))
         assert layer.bias is not None
         layer.weight.data.zero_()
@@ -192,6 +192,10 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     values = learning.policy()._evaluator.of_primitives(block())
     assert values["grasp"] == pytest.approx(0.5, abs=0.2)  # of a largest return of 2
     assert values["grasp"] > values["push"] > values["topple"]
+    assert learning.policy().strategy == FLAT
+    meta = learning.network.meta
+    assert isinstance(meta, MetaNetwork) and int(meta.updates) == 30
+    meta.updates.fill_(READY_AFTER)
     assert learning.policy().strategy == HIERARCHICAL
 
 

@@ -15,7 +15,7 @@ from ros_fixtures import call, result, ros, run_process, sentence, spinning
 from sensor_msgs.msg import Image
 from vpg_msgs.srv import LoadCheckpoint, Select
 
-from vpg_ros.errors import ErrorCode
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.nodes.convert import action_from_msg, heightmap_to_msg, image_from_msg
@@ -23,7 +23,8 @@ from vpg_ros.nodes.inference_node import InferenceNode
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.network import ValueNetwork
+from vpg_ros.policy.meta import READY_AFTER
+from vpg_ros.policy.network import ValueNetwork, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
@@ -69,15 +70,56 @@ def load(client, path):
     return call(client, LoadCheckpoint, "load_checkpoint", LoadCheckpoint.Request(path=str(path)))
 
 
+def heard(client, topics) -> dict[str, Image]:
+    """The last picture of each topic, as they come."""
+    pictures: dict[str, Image] = {}
+    for topic in topics:
+        client.create_subscription(
+            Image, topic, lambda image, topic=topic: pictures.update({topic: image}), LATCHED
+        )
+    return pictures
+
+
+def wait_for(condition, seconds: float = 10.0) -> None:
+    done = threading.Event()
+    for _ in range(round(100 * seconds)):
+        if condition() or done.wait(0.01):
+            break
+    assert condition()
+
+
+def test_a_primitive_that_was_not_looked_at_has_no_map(tmp_path):
+    """A hierarchy takes to the other primitive where the first one came to nothing."""
+    torch.manual_seed(0)
+    config = NetworkConfig.of_repertoire(trunks="separate", strategy="hierarchical")
+    network = make_network(config)
+    network.meta.updates += READY_AFTER
+    save(tmp_path / "weights", network)
+    with graph(tmp_path / "weights") as client:
+        topics = {name: f"value_maps/{name}" for name in DEFAULT_REPERTOIRE}
+        pictures = heard(client, topics.values())
+        chosen = []
+        for _ in range(2):
+            pictures.clear()
+            chosen.append(select(client, tried=20 * chosen).action)
+            wait_for(lambda: len(pictures) == len(topics))
+            maps = {name: image_from_msg(pictures[topic]) for name, topic in topics.items()}
+            known = [name for name, values in maps.items() if np.isfinite(values).any()]
+            assert known == [chosen[-1].primitive]
+        assert chosen[0].primitive != chosen[1].primitive
+
+
+def test_a_strategy_is_the_networks_alone():
+    given = {"policy": "heuristic", "strategy": "hierarchical"}
+    with ros(given), pytest.raises(VpgError, match="the heuristic policy knows none"):
+        InferenceNode()
+
+
 def test_a_heightmap_becomes_an_action_and_pictures(checkpoints):
     path, digest = checkpoints["a"]
     with graph(path) as client:
-        pictures: dict[str, Image] = {}
         topics = ("overlay", *(f"value_maps/{name}" for name in DEFAULT_REPERTOIRE))
-        for topic in topics:
-            client.create_subscription(
-                Image, topic, lambda image, topic=topic: pictures.update({topic: image}), LATCHED
-            )
+        pictures = heard(client, topics)
         response = select(client)
         assert response.error_code == ErrorCode.OK, response.error_msg
         action = action_from_msg(response.action)
@@ -85,11 +127,7 @@ def test_a_heightmap_becomes_an_action_and_pictures(checkpoints):
         assert action.policy == "network" and response.decision_ms > 0
         x, y = DEFAULT_WORKSPACE.to_metres(action.row, action.column)
         assert action.pose.position[:2] == pytest.approx((x, y))
-        done = threading.Event()
-        for _ in range(500):
-            if len(pictures) == len(topics) or done.wait(0.01):
-                break
-        assert set(pictures) == set(topics)
+        wait_for(lambda: set(pictures) == set(topics))
         assert all(image.header.stamp.sec == 7 for image in pictures.values())
         best = np.nanmax([np.nanmax(image_from_msg(pictures[t])) for t in topics[1:]])
         assert action.value == pytest.approx(best, abs=1e-5)

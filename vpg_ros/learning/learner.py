@@ -162,7 +162,7 @@ class Learner:
         if pixels and self._penalty is not None:
             loss = loss + self._penalty(self._network, [self.replay[i] for i in indices])
         if meta and self._meta is not None:
-            loss = loss + self._meta.loss(self.replay, indices, self._rng)
+            loss = loss + self._meta.loss(self.replay, self.config.batch, self._rng)
         return loss
 
     def _loss(self, indices: Sequence[int]) -> torch.Tensor:

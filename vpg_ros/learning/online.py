@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vpg_ros.action import Transition
+from vpg_ros.choices import HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning.curve import Curve
@@ -212,8 +213,11 @@ class OnlineLearning:
             require(fine, f"{where}: {problem}", ErrorCode.TRANSITION_INVALID)
 
     def _make(self, network: NetworkConfig) -> Learner:
-        rate = LearnerConfig(rate=self.config.rate, final_rate=self.config.rate)
-        return Learner(network, rate, self._workspace, self.config.seed, self._device)
+        # Whether what a primitive does is wanted is not its pixels' to know where a meta-policy is.
+        targets = "worked" if network.strategy == HIERARCHICAL else "discounted"
+        rate = self.config.rate
+        config = LearnerConfig(rate=rate, final_rate=rate, targets=targets)
+        return Learner(network, config, self._workspace, self.config.seed, self._device)
 
     def _begin(self, start: Path | None) -> None:
         if start is None:

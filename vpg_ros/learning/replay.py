@@ -111,8 +111,8 @@ class Replay:
         self,
         count: int,
         rng: np.random.Generator,
-        newest: int,
-        newest_share: float,
+        newest: int = 0,
+        newest_share: float = 0.0,
         priority: float = 0.0,
     ) -> list[int]:
         """Indices of ``count`` experiences, a share of them drawn from the ``newest``.

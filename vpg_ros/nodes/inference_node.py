@@ -140,6 +140,11 @@ class InferenceNode(VpgNode):
     def _first_policy(self) -> Policy:
         """The policy that the parameters name; raises the checkpoint errors."""
         seed, checkpoint = self._settings.seed, self._settings.checkpoint
+        kind, strategy = self._settings.policy, self._settings.strategy
+        require(
+            kind == "network" or not strategy,
+            f"strategy is {strategy!r}; the {kind} policy knows none, leave it out",
+        )
         makers: dict[str, Callable[[], Policy]] = {
             "heuristic": HeuristicPolicy,
             "random": lambda: RandomPolicy(seed, parse_repertoire(self._settings.primitives)),
@@ -147,7 +152,7 @@ class InferenceNode(VpgNode):
                 Path(checkpoint) if checkpoint else resource(SHIPPED_WEIGHTS)
             ),
         }
-        return makers[self._settings.policy]()
+        return makers[kind]()
 
     def _warm_up(self) -> None:
         """Take the working memory that there will be, and plan the convolutions."""
@@ -234,11 +239,13 @@ class InferenceNode(VpgNode):
             self.executor.create_task(self._publish_pictures, heightmap, decision)
 
     def _publish_pictures(self, heightmap: Heightmap, decision: Decision) -> None:
-        for name in decision.maps.values:
-            values = decision.maps.best_over_rotations(name)
-            if name not in self._maps:  # weights that were loaded later value more
-                self._maps[name] = self._map_publisher(name)
-            self._maps[name].publish(image_to_msg(values, heightmap.stamp))
+        best = {name: decision.maps.best_over_rotations(name) for name in decision.maps.values}
+        for name in best.keys() - self._maps.keys():  # weights that were loaded later value more
+            self._maps[name] = self._map_publisher(name)
+        nothing = np.full_like(next(iter(best.values())), np.nan)
+        for name, publisher in self._maps.items():
+            # What was not looked at has no value, rather than that of the table before.
+            publisher.publish(image_to_msg(best.get(name, nothing), heightmap.stamp))
         overlay = action_overlay(heightmap, decision.action, decision.maps)
         self._overlay.publish(image_to_msg(overlay, heightmap.stamp))
 

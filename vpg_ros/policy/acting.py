@@ -18,7 +18,7 @@ from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, only_near
-from vpg_ros.policy.meta import MetaNetwork, overview
+from vpg_ros.policy.meta import READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import (
     DOWNSAMPLING,
     Network,
@@ -75,9 +75,9 @@ class Evaluator:
 
     @property
     def has_meta(self) -> bool:
-        """Whether there is a meta-policy that has learned something."""
+        """Whether there is a meta-policy that has learned enough to have a say."""
         meta = self._network.meta
-        return meta is not None and bool(meta.updates > 0)
+        return meta is not None and bool(meta.updates >= READY_AFTER)
 
     @property
     def weight_bytes(self) -> int:

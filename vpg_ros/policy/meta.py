@@ -19,6 +19,9 @@ from vpg_ros.policy.heads import DistributionalHead, make_head
 from vpg_ros.policy.layers import block
 
 META_CELL = 8  # pixels a cell side
+# Updates before which it has no say: acting on an average of weights most of which are random would
+# try primitives by chance for a hundred actions.
+READY_AFTER = 200
 _WIDTHS = (16, 32, 64, 64)  # channels of the levels, each at half the last one's resolution
 _STEP = META_CELL * 2 ** (len(_WIDTHS) - 1)  # pixels: sides are padded to multiples of this
 
@@ -26,7 +29,7 @@ _STEP = META_CELL * 2 ** (len(_WIDTHS) - 1)  # pixels: sides are padded to multi
 class MetaNetwork(nn.Module):
     """B×C×H×W cells of ``overview`` → head parameters of primitives' values, B×primitives·k.
 
-    updates: gradient steps it has learned from. Before the first it knows nothing.
+    updates: gradient steps it has learned from.
     """
 
     updates: Tensor

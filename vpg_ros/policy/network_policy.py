@@ -33,7 +33,7 @@ class NetworkPolicy:
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
     unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
     smoothing: as of Evaluator. risk: the mean unless ``with_risk`` of another. strategy: the
-    network's unless ``with_strategy`` of another; flat as long as its meta-policy knows nothing.
+    network's unless ``with_strategy`` of another; flat as long as its meta-policy has no say.
     """
 
     name = "network"

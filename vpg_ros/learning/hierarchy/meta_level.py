@@ -66,8 +66,12 @@ class MetaLevel:
         self._bound = RULE.bound(0.0, gamma)
         self._usable: dict[tuple[int, bool], NDArray[np.bool_]] = {}
 
-    def loss(self, replay: Replay, indices: Sequence[int], rng: np.random.Generator) -> Tensor:
-        """Mean loss over the experiences; counts as an update."""
+    def loss(self, replay: Replay, count: int, rng: np.random.Generator) -> Tensor:
+        """Mean loss over ``count`` experiences; counts as an update.
+
+        They are drawn uniformly: errors that replay knows are those of the pixels' values.
+        """
+        indices = replay.sample(count, rng)
         items = [replay[i] for i in indices]
         device = self._network.updates.device
         parameters = self._network(_views(items, False, self._config, rng).to(device))
