@@ -89,7 +89,7 @@ def push_apart(env: TableEnv, scene: str) -> Transition:
         angle = float(np.arctan2(across[1], across[0])) + np.pi / 2
         return act(env, "push", at - 0.04 * direction(angle) - 0.1 * across, angle)
     if scene == "sticky":
-        return act(env, "push", at - 0.031 * direction(angle), angle)
+        return act(env, "push", at - 0.045 * direction(angle), angle)
     if np.dot(direction(angle), np.array(env.workspace.centre) - at) < 0:
         angle += np.pi
     return act(env, "push", at - 0.075 * direction(angle), angle)

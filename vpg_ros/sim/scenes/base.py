@@ -25,6 +25,7 @@ class _Family:
 
 
 _TRIES, _LAYOUTS = 100, 30  # draws of a place, and fresh starts
+_PUSHED = 0.10  # m to the border that a push needs
 
 _FAMILIES: dict[str, _Family] = {}
 
@@ -115,6 +116,15 @@ def spread(world: World, count: int, apart: float, margin: float) -> list[tuple[
     raise VpgError(
         ErrorCode.SCENE_INVALID, f"no room for {count} places {apart} m apart; ask for fewer"
     )
+
+
+def pairs(world: World, objects: int, apart: float, margin: float) -> list[tuple[float, float]]:
+    """Places for groups of two, so many ``objects`` in all; as ``spread``.
+
+    Up to two groups lie farther from the border than that, so that a push takes nothing off it.
+    """
+    count = -(-objects // 2)
+    return spread(world, count, apart, _PUSHED if count <= 2 else margin)
 
 
 def coloured(kind: str, rng: np.random.Generator, *shapes: Shape) -> ObjectSpec:

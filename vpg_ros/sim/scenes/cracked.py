@@ -9,7 +9,7 @@ from vpg_ros.sim.accidents import Crack
 from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
 
-_CRACKED = 0.2  # share of them that break
+_CRACKED = 0.35  # share of them that break
 _SIZE = ([0.018, 0.034], [0.022, 0.042])  # m, radius and height
 _APART, _MARGIN = 0.10, 0.05  # m between two, and from one to the border
 

@@ -8,21 +8,21 @@ import numpy as np
 
 from vpg_ros.shapes import Box
 from vpg_ros.sim.accidents import Glaze
-from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
+from vpg_ros.sim.scenes.base import coloured, pairs, scene, upright
 from vpg_ros.sim.world import World
 
-_CHIPPING = 0.2  # share of pairs that chip
+_CHIPPING = 0.35  # share of pairs that chip
 _STRENGTH = 5.0  # N that they bear of each other; a grasp of both presses them with 8 to 10
-_BAR = ([0.096, 0.026, 0.034], [0.104, 0.030, 0.040])  # m
+_BAR = ([0.096, 0.034, 0.034], [0.104, 0.037, 0.040])  # m
 _GAP = 5e-4  # m between the two
-_APART, _MARGIN = 0.16, 0.08  # m between pairs, and from a pair to the border
+_APART = 0.16  # m between pairs
 
 
 @scene("glazed", max_objects=6)
 def glazed(world: World, objects: int) -> None:
     """Pairs at any place and angle, and one bar by itself where the number is odd."""
     rng = world.rng
-    for index, (x, y) in enumerate(spread(world, -(-objects // 2), _APART, _MARGIN)):
+    for index, (x, y) in enumerate(pairs(world, objects, _APART, 0.08)):
         length, width, height = (float(value) for value in rng.uniform(*_BAR))
         yaw = float(rng.uniform(0, np.pi))
         across = (width + _GAP) / 2 * np.array([-np.sin(yaw), np.cos(yaw)])
