@@ -19,7 +19,7 @@ from vpg_ros.policy import HeuristicPolicy, RandomPolicy, ValueMaps
 from vpg_ros.policy.acting import Evaluator, canvases
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.checkpoint import load, load_policy, save
-from vpg_ros.policy.config import INPUT_ROTATIONS, NetworkConfig
+from vpg_ros.policy.config import INPUT_ROTATIONS, ActingConfig, NetworkConfig
 from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.maps import admissible_cells, cell_to_pixel, cells_within
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
@@ -142,6 +142,16 @@ def test_failures_lower_the_values_around_them_and_of_their_primitive_alone() ->
     twice = doubted(values, [action, action], CLUTTER, CELL)
     assert twice["grasp"][5, 50, 45] == pytest.approx((1 - DOUBT) ** 2)
     assert (values["grasp"] == 1).all()
+
+
+@pytest.mark.parametrize(("value", "fallen"), [(1.0, 0.6), (0.2, 0.2), (0.1, 0.1), (-0.5, -0.5)])
+def test_failures_lower_values_towards_that_of_nothing(value: float, fallen: float) -> None:
+    """Where an accident is worth 0, what merely fails is worth more."""
+    values = {"grasp": np.full((8, 112, 112), value, np.float32)}
+    action = primitives.get("grasp").action(101, 91, 0, CLUTTER)
+    assert DOUBT == 0.5
+    found = doubted(values, [action], CLUTTER, CELL, nothing=0.2)
+    assert found["grasp"][5, 50, 45] == pytest.approx(fallen)
 
 
 @pytest.mark.parametrize("chooser", [policy(), RandomPolicy(), HeuristicPolicy()])
@@ -320,6 +330,20 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "weights.safetensors"
     save(path, random_network(), {"actions": 7})
     return path
+
+
+def test_values_are_meant_as_they_were_learned(checkpoint: Path, tmp_path: Path) -> None:
+    """Averaged over as many cells, and falling towards the same value of nothing."""
+    acting = ActingConfig(smoothing=1, nothing=0.4)
+    path = tmp_path / "single.safetensors"
+    save(path, random_network(), acting=acting)
+    single, averaged = (load_policy(each, "cpu") for each in (path, checkpoint))
+    action = averaged.decide(CLUTTER).action
+    ours = NetworkPolicy(random_network(), torch.device("cpu"), acting=acting)
+    for tried in ([], [action]):
+        found, expected, other = (p.maps(CLUTTER, tried).values for p in (single, ours, averaged))
+        assert all((found[name] == expected[name]).all() for name in found)
+        assert any((found[name] != other[name]).any() for name in found)
 
 
 def test_a_loaded_policy_decides_as_the_saved_network(checkpoint: Path) -> None:

@@ -78,9 +78,7 @@ class Learner:
         self._last: Transition | None = None
         self._next_value, self._penalty = next_value, penalty
         self._rule = RULES[config.targets]
-        # From the costliest accident to the largest return, and where nothing lies in between.
-        self._range = config.accident_cost + self._rule.bound(config.push_reward, config.gamma)
-        self._nothing = config.accident_cost / self._range
+        self._range, self._nothing = config.range, config.acting.nothing
         self._meta = self._meta_level()
 
     def _meta_level(self) -> MetaLevel | None:
@@ -261,7 +259,7 @@ class Learner:
 
 def greedy_policy(network: Network, device: torch.device, config: LearnerConfig) -> NetworkPolicy:
     """The policy of a network that is still learning."""
-    return NetworkPolicy(network, device, masked=config.mask, smoothing=config.smoothing)
+    return NetworkPolicy(network, device, masked=config.mask, acting=config.acting)
 
 
 def _empty_loss(

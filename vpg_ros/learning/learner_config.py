@@ -7,7 +7,7 @@ from vpg_ros.errors import require
 from vpg_ros.learning.descent import DescentConfig
 from vpg_ros.learning.hierarchy.meta_level import check_schedule
 from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import SMOOTHING
+from vpg_ros.policy.config import SMOOTHING, ActingConfig
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,13 @@ class LearnerConfig(DescentConfig):
         for name in ("push_reward", "empty_table", "priority", "accident_cost"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
+
+    @property
+    def range(self) -> float:
+        """From an accident to the largest return, in picks: what values are shares of."""
+        return self.accident_cost + RULES[self.targets].bound(self.push_reward, self.gamma)
+
+    @property
+    def acting(self) -> ActingConfig:
+        """How what is learned is meant by whoever acts."""
+        return ActingConfig(self.smoothing, self.accident_cost / self.range)

@@ -188,7 +188,8 @@ class OnlineLearning:
 
     def _save_weights(self) -> None:
         about = {"experiences": len(self._learner.replay), "updates": self._learner.updates}
-        self.checkpoint = checkpoint.save(self.weights, self._learner.network, about)
+        network, acting = self._learner.network, self._learner.config.acting
+        self.checkpoint = checkpoint.save(self.weights, network, about, acting)
 
     def _check(self, transition: Transition) -> None:
         """Raise TRANSITION_INVALID unless the learner can take the transition."""

@@ -182,7 +182,8 @@ class Trainer:
             "actions_done": self.progress.actions,
             "learner": asdict(self.learner.config),
         }
-        save_checkpoint(self.out / "weights.safetensors", self.learner.network, training)
+        weights, acting = self.out / "weights.safetensors", self.learner.config.acting
+        save_checkpoint(weights, self.learner.network, training, acting)
         self._tick()
         state = {
             "learner": self.learner.state(),

@@ -13,7 +13,7 @@ from torch.nn import functional
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
-from vpg_ros.policy.config import INPUT_ROTATIONS
+from vpg_ros.policy.config import INPUT_ROTATIONS, SMOOTHING
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
@@ -30,10 +30,6 @@ from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbou
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 MARGIN = 0.064  # m around what stands on the table that is looked at too
-# Cells a side over which values are averaged: what stands alone among worse values is more often an
-# error of the network than a place that only a perfect aim would find, and of the places along a
-# plank, which differ little in value, those at its middle are the best on average.
-SMOOTHING = 7
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
 _AT_ONCE = 2

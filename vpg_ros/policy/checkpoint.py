@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import save as serialise
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.config import ActingConfig, NetworkConfig
 from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
@@ -23,15 +24,21 @@ DIGEST_LENGTH = 12
 SHIPPED_WEIGHTS = "weights/default.safetensors"  # a resource of the package
 
 
-def save(path: str | Path, network: Network, training: dict[str, Any] | None = None) -> str:
+def save(
+    path: str | Path,
+    network: Network,
+    training: dict[str, Any] | None = None,
+    acting: ActingConfig = ActingConfig(),  # noqa: B008
+) -> str:
     """Write a network's weights and configuration; returns the file's digest.
 
-    training: free JSON data about how the weights came about. The file appears whole or not at
-    all: raises as ``write_atomically``.
+    training: free JSON data about how the weights came about. acting: how their values are meant.
+    The file appears whole or not at all: raises as ``write_atomically``.
     """
     header = {
         "format": FORMAT,
         "config": network.config.to_json(),
+        "acting": asdict(acting),
         "training": training or {},
     }
     # One entry only: safetensors writes several in any order, and the digest would vary with it.
@@ -49,7 +56,11 @@ def load(path: str | Path) -> tuple[Network, str]:
     weights that are not finite) and CHECKPOINT_MISMATCH (weights that do not fit their
     configuration, unknown primitives).
     """
-    path = Path(path)
+    network, digest, _ = _load(Path(path))
+    return network, digest
+
+
+def _load(path: Path) -> tuple[Network, str, ActingConfig]:
     if not path.is_file():
         raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
     metadata, tensors = _read(path)
@@ -57,7 +68,8 @@ def load(path: str | Path) -> tuple[Network, str]:
     if broken:
         sentence = f"checkpoint {path} holds weights that are not finite numbers: {broken[0]}"
         raise VpgError(ErrorCode.CHECKPOINT_CORRUPT, sentence)
-    network = make_network(_config(path, metadata))
+    config, acting = _configs(path, metadata)
+    network = make_network(config)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
@@ -66,7 +78,7 @@ def load(path: str | Path) -> tuple[Network, str]:
             ErrorCode.CHECKPOINT_MISMATCH,
             f"checkpoint {path} holds weights of another network shape: {reason}",
         ) from error
-    return network.eval(), _digest(path.read_bytes())
+    return network.eval(), _digest(path.read_bytes()), acting
 
 
 def load_policy(
@@ -78,10 +90,10 @@ def load_policy(
     Raises as ``load``, and DEVICE_UNAVAILABLE.
     """
     target = choose_device(device)
-    network, digest = load(path)
+    network, digest, acting = _load(Path(path))
     if workspace is not None:
         network.config.check_resolution(workspace.resolution)
-    return NetworkPolicy(network, target, digest)
+    return NetworkPolicy(network, target, digest, acting=acting)
 
 
 def _digest(data: bytes) -> str:
@@ -101,18 +113,20 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     return metadata, tensors
 
 
-def _config(path: Path, metadata: dict[str, str]) -> NetworkConfig:
+def _configs(path: Path, metadata: dict[str, str]) -> tuple[NetworkConfig, ActingConfig]:
     if METADATA_KEY not in metadata:
         raise VpgError(
             ErrorCode.CHECKPOINT_CORRUPT,
             f"checkpoint {path} is no {FORMAT}: its header has no entry {METADATA_KEY!r}",
         )
     try:
-        config = NetworkConfig.from_json(json.loads(metadata[METADATA_KEY])["config"])
+        header = json.loads(metadata[METADATA_KEY])
+        config = NetworkConfig.from_json(header["config"])
+        acting = ActingConfig(**header.get("acting", {}))  # earlier versions do not name it
     except (KeyError, TypeError, ValueError) as error:
         raise VpgError(
             ErrorCode.CHECKPOINT_CORRUPT,
             f"checkpoint {path} has no readable configuration: {error!r}",
         ) from error
     config.check_primitives()
-    return config
+    return config, acting

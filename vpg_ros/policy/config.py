@@ -11,6 +11,24 @@ from vpg_ros.primitives import DEFAULT_REPERTOIRE
 INPUT_ROTATIONS = 8  # the heightmap is turned by k · 2π/16, k < 8; outputs hold the other half
 
 
+# Cells a side over which values are averaged: what stands alone among worse values is more often an
+# error of the network than a place that only a perfect aim would find, and of the places along a
+# plank, which differ little in value, those at its middle are the best on average.
+SMOOTHING = 7
+
+
+@dataclass(frozen=True)
+class ActingConfig:
+    """How the values that a network has learned are meant when it acts.
+
+    smoothing: cells a side over which they are averaged, an odd number. nothing: the value of an
+    action that comes to nothing; above 0 where accidents, which are worth 0, cost something.
+    """
+
+    smoothing: int = SMOOTHING
+    nothing: float = 0.0
+
+
 @dataclass(frozen=True)
 class NetworkConfig:
     """Shape and meaning of a value network.

@@ -10,7 +10,8 @@ from vpg_ros.action import Action
 from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.policy.acting import SMOOTHING, Evaluator, Scene
+from vpg_ros.policy.acting import Evaluator, Scene
+from vpg_ros.policy.config import ActingConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
@@ -32,7 +33,7 @@ class NetworkPolicy:
 
     checkpoint: digest of the weights. names: the primitives it chooses from, all of the network's
     unless ``restricted_to`` fewer. masked: whether it keeps to what the primitives allow.
-    smoothing: as of Evaluator. risk: the mean unless ``with_risk`` of another. strategy: the
+    acting: how its values are meant. risk: the mean unless ``with_risk`` of another. strategy: the
     network's unless ``with_strategy`` of another; flat as long as its meta-policy has no say.
     """
 
@@ -44,7 +45,7 @@ class NetworkPolicy:
         device: torch.device,
         checkpoint: str = "",
         masked: bool = True,
-        smoothing: int = SMOOTHING,
+        acting: ActingConfig = ActingConfig(),  # noqa: B008
     ) -> None:
         self.checkpoint = checkpoint
         self.risk = MEAN
@@ -52,7 +53,8 @@ class NetworkPolicy:
         self.config = network.config
         self.names = network.config.names
         self._heads = tuple(member.head for member in network.members)
-        self._evaluator = Evaluator(network, device, smoothing)
+        self._acting = acting
+        self._evaluator = Evaluator(network, device, acting.smoothing)
         self.strategy = HIERARCHICAL if self._evaluator.has_meta else FLAT
 
     def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
@@ -175,7 +177,8 @@ class NetworkPolicy:
     ) -> ValueMaps:
         wanted = None if full else admissible
         values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible))
-        chosen = doubted(values, tried, scene.heightmap, self.config.cell)
+        cell, nothing = self.config.cell, self._acting.nothing
+        chosen = doubted(values, tried, scene.heightmap, cell, nothing)
         return ValueMaps(chosen, admissible, self.config.cell)
 
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:

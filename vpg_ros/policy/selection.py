@@ -99,11 +99,15 @@ def without_tried(
 
 
 def doubted(
-    values: FloatMaps, tried: Sequence[Action], heightmap: Heightmap, cell: int
+    values: FloatMaps,
+    tried: Sequence[Action],
+    heightmap: Heightmap,
+    cell: int,
+    nothing: float = 0.0,
 ) -> FloatMaps:
     """``values`` less what the tried actions' failures say of their primitives.
 
-    What is below 0, as risk measures may be, falls farther.
+    They fall towards ``nothing``, the value of what comes to nothing; what is no better stays.
     """
     result = dict(values)
     reach = DOUBT_REACH / heightmap.workspace.resolution
@@ -112,7 +116,7 @@ def doubted(
             old = result[action.primitive]
             distances = squared_distances(action.row, action.column, old.shape[1:], cell)
             doubt = DOUBT * np.exp(-distances / (2 * reach**2))
-            fallen = np.where(old < 0, old * (1 + doubt), old * (1 - doubt))
+            fallen = old - doubt * np.maximum(old - nothing, 0)
             result[action.primitive] = np.asarray(fallen, dtype=np.float32)
     return result
 

@@ -75,7 +75,8 @@ class OfflineTrainer:
     def save(self) -> None:
         """Write weights, then state; a kill at any moment leaves the last save usable."""
         about = {"algorithm": self._name, **asdict(self.config), "updates_done": self.updates}
-        checkpoint.save(self.out / WEIGHTS, self.algorithm.network, about)
+        acting = self.config.learner().acting
+        checkpoint.save(self.out / WEIGHTS, self.algorithm.network, about, acting)
         state = {
             "algorithm": self.algorithm.state(),
             "settings": json.dumps(self._settings()),
