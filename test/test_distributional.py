@@ -1,5 +1,6 @@
 """The study of value distributions: calibration, what is kept, its tables."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+from vpg_ros.action import Transition
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.distributional import results
-from vpg_ros.learning.distributional.calibration import LEVELS, calibration
+from vpg_ros.learning.distributional.calibration import LEVELS, Optimism, calibration, of_choices
 from vpg_ros.learning.distributional.experiment import FAMILIES, MEASURES, Matrix
 from vpg_ros.learning.kept import kept
+from vpg_ros.motion import Outcome
+from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
+from vpg_ros.policy.network import make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.sim.scenes.base import check
 
 
@@ -66,6 +74,29 @@ def test_a_piece_is_made_once(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(VpgError, match="damaged"):
         kept(path, {"size": (1, 2)}, make)
+
+
+def test_what_a_policy_chose_is_judged_by_itself() -> None:
+    """Of three picks, two its own, one of which came to an accident."""
+    heights = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
+    heights[100:120, 100:120] = 0.04
+    scene = Heightmap(np.zeros((*heights.shape, 3), np.uint8), heights, DEFAULT_WORKSPACE)
+    torch.manual_seed(0)
+    network = make_network(NetworkConfig.of_repertoire(head="categorical"))
+    policy = NetworkPolicy(network.eval(), torch.device("cpu"))
+    action = policy.restricted_to(("grasp",)).decide(scene).action
+    (expected,) = policy.distributions(scene, [action])
+
+    def pick(chosen_by: str, accidents: int) -> Transition:
+        outcome = Outcome(True, accidents=accidents)
+        own = replace(action, policy=chosen_by)
+        return Transition("one", 0, scene, own, outcome, 1.0, scene, False)
+
+    picks = [pick("network", 0), pick("network", 1), pick("random", 1)]
+    found = of_choices(policy, picks, cost=0.25)
+    assert expected is not None
+    assert found == Optimism(pytest.approx(float(expected.mean)), 0.5, 2)
+    assert of_choices(policy, picks[2:], cost=0.25) is None
 
 
 def test_every_family_takes_its_objects() -> None:
@@ -134,8 +165,11 @@ def test_results_are_written_whole(tmp_path: Path) -> None:
     row = results.summary({"risk": cells})["risk"][0]
     assert [row[risk]["accidents"]["value"] for risk in MEASURES] == [2.0, 1.0]
     assert row["p_value"] < 0.05
+    (care,) = results.summary({"risk": cells})["care"]
+    assert care["accidents"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    assert care["completion"]["value"] == 0 and "0.50 [0.50, 0.50]" in text
     learned = results.summary({"standard": cells})["standard"][0]
-    assert (learned["reached_90"], learned["actions_to_90"]["value"]) == (1, 80.0)
+    assert (learned["reached_90"], learned["actions_to_90"]["value"]) == (1, 90.0)
 
 
 def test_results_of_one_part_have_its_table_alone(tmp_path: Path) -> None:

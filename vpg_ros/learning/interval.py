@@ -75,13 +75,41 @@ def completion_difference(
     groups = [group for ours, theirs in trainings if len(group := _paired(ours, theirs))]
     if not groups:
         return None
+    return _nested(groups, lambda tables: float(tables.mean()))
+
+
+def accident_ratio(
+    trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
+) -> dict[str, float] | None:
+    """Accidents of the first runs of each training as a multiple of those of its second ones.
+
+    As ``completion_difference``; None where the second ones had none.
+    """
+    groups = [
+        np.array([[a.accidents, b.accidents] for a, b in zip(*pair, strict=True)], float)
+        for pair in trainings
+    ]
+    if not groups or not np.concatenate(groups)[:, 1].any():
+        return None
+
+    def ratio(tables: NDArray[np.float64]) -> float:
+        ours, theirs = tables.sum(axis=0)
+        return float(ours / theirs) if theirs else float("inf")
+
+    return _nested(groups, ratio)
+
+
+def _nested(
+    groups: Sequence[NDArray[np.float64]], statistic: Callable[[NDArray[np.float64]], float]
+) -> dict[str, float]:
+    """A statistic of the rows of all groups; its interval by drawing groups, then rows of each."""
     rng = np.random.default_rng(0)
 
     def resampled(chosen: NDArray[np.intp]) -> float:
-        return float(np.concatenate([rng.choice(groups[i], len(groups[i])) for i in chosen]).mean())
+        return statistic(np.concatenate([rng.choice(groups[i], len(groups[i])) for i in chosen]))
 
     low, high = bootstrap(len(groups), resampled, seed=0)
-    return {"value": float(np.concatenate(groups).mean()), "low": low, "high": high}
+    return {"value": statistic(np.concatenate(groups)), "low": low, "high": high}
 
 
 def _paired(ours: Sequence[Run], theirs: Sequence[Run]) -> NDArray[np.float64]:

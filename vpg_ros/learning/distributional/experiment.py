@@ -18,7 +18,7 @@ from vpg_ros.choices import HEADS
 from vpg_ros.errors import require
 from vpg_ros.learning.bench import compare, tables, ways_of_heads
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.distributional.calibration import of_picks
+from vpg_ros.learning.distributional.calibration import of_choices, of_picks
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.kept import Content, kept
@@ -237,8 +237,13 @@ def _calibrated(
         others = TrainingConfig(
             count, seed, warm_up=0, exploration=0.5, camera=config.camera, scenes=config.scenes
         )
-        found = of_picks(policy, held_out(others, lambda: policy), cost)
-        return {"found": None if found is None else {**asdict(found), "worst": found.worst}}
+        transitions = held_out(others, lambda: policy)
+        found = of_picks(policy, transitions, cost)
+        if found is None:
+            return {"found": None}
+        own = of_choices(policy, transitions, cost)
+        chosen = None if own is None else asdict(own)
+        return {"found": {**asdict(found), "worst": found.worst, "chosen": chosen}}
 
     settings = {"training": asdict(config), "held_out": count, "cost": cost}
     calibrated: dict[str, Any] | None = kept(folder / "calibration.json", settings, make)["found"]

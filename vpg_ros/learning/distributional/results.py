@@ -10,10 +10,10 @@ import matplotlib as mpl
 from scipy.stats import binomtest
 
 from vpg_ros.learning.distributional.calibration import LEVELS, Calibration
-from vpg_ros.learning.distributional.experiment import FAMILIES, MEASURES
+from vpg_ros.learning.distributional.experiment import CONTROL, FAMILIES, MEASURES
 from vpg_ros.learning.figures import Figure, Run, accidents, completion, over_all
-from vpg_ros.learning.interval import bootstrap_mean
-from vpg_ros.learning.tables import markdown_table, write_results
+from vpg_ros.learning.interval import accident_ratio, bootstrap_mean, completion_difference
+from vpg_ros.learning.tables import markdown_table, points, write_results
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -42,6 +42,7 @@ def summary(found: Found) -> dict[str, Any]:
             for head, cells in _by_head(risk).items()
             for family in FAMILIES
         ],
+        "care": [_care(head, cells) for head, cells in _by_head(risk).items()],
         "calibration": [
             _calibrated(part, head, cells)
             for part, of_part in (("standard", standard), ("risk", risk))
@@ -60,14 +61,17 @@ def _by_head(cells: Iterable[Content]) -> dict[str, list[Content]]:
 
 
 def _learned(head: str, cells: Sequence[Content]) -> dict[str, Any]:
-    """Learning on the standard scenes: means over seeds, with intervals where there are some."""
+    """Learning on the standard scenes: means over seeds, with intervals where there are some.
+
+    A training that never reached 90 % counts with all its actions.
+    """
     figures = [cell["figures"] for cell in cells]
-    reached = [each["actions_to_90"] for each in figures if each["actions_to_90"] is not None]
+    reached = [each["actions_to_90"] or each["actions"] for each in figures]
     return {
         "head": head,
         "seeds": len(cells),
         "actions": figures[0]["actions"],
-        "reached_90": len(reached),
+        "reached_90": sum(each["actions_to_90"] is not None for each in figures),
         "actions_to_90": _mean(reached),
         "last_100": _mean([each["grasp_success_last_100"] for each in figures]),
         "minutes": fmean(each["seconds"] / 60 for each in figures),
@@ -103,6 +107,24 @@ def _cautious(head: str, family: str, cells: Sequence[Content]) -> dict[str, Any
     return {"head": head, "family": family, "seeds": len(cells), **measured, "p_value": p_value}
 
 
+def _care(head: str, cells: Sequence[Content]) -> dict[str, Any]:
+    """CVaR against the mean where care has a way out: accidents as a multiple, and completion."""
+    families = [family for family in FAMILIES if family != CONTROL]
+    pairs = []
+    for cell in cells:
+        careful, mean = (
+            [run for family in families for run in _runs([cell], family, risk)]
+            for risk in reversed(MEASURES)
+        )
+        pairs.append((careful, mean))
+    return {
+        "head": head,
+        "seeds": len(cells),
+        "accidents": accident_ratio(pairs),
+        "completion": completion_difference(pairs),
+    }
+
+
 def _runs(cells: Sequence[Content], family: str, risk: str) -> list[Run]:
     return [Run.read(run) for cell in cells for run in cell["families"][family][risk]]
 
@@ -116,7 +138,14 @@ def _calibrated(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any
         for k in range(len(LEVELS))
     ]
     worst = Calibration(tuple(observed), samples).worst
-    return {"scenes": part, "head": head, "observed": observed, "worst": worst, "samples": samples}
+    own = [each["chosen"] for each in found if each.get("chosen")]
+    count = sum(each["samples"] for each in own)
+    chosen = {
+        name: sum(each[name] * each["samples"] for each in own) / count if own else None
+        for name in ("expected", "observed")
+    }
+    row = {"scenes": part, "head": head, "observed": observed, "worst": worst, "samples": samples}
+    return {**row, "chosen": {**chosen, "samples": count}}
 
 
 def markdown(content: Content) -> str:
@@ -124,6 +153,12 @@ def markdown(content: Content) -> str:
     parts = [
         ("Standard scenes.", _LEARNED, [_learned_line(row) for row in content["standard"]]),
         ("Scenes with accidents.", _CAUTIOUS, [_cautious_line(row) for row in content["risk"]]),
+        (
+            f"CVaR against the mean in all of them but {CONTROL}: accidents as a multiple, and "
+            "completion's difference in points.",
+            ("head", "seeds", "accidents", "completion"),
+            [_care_line(row) for row in content["care"]],
+        ),
         ("Coverage of quantiles, %.", _COVERED, [_covered(row) for row in content["calibration"]]),
         ("One decision.", _DECIDED, [_decided(row) for row in content["decision"]]),
     ]
@@ -137,7 +172,10 @@ _CAUTIOUS = (
     *("head", "scenes", "tables", "accidents, mean", "accidents, cvar", "p"),
     *("completion, mean", "completion, cvar", "efficiency, mean", "efficiency, cvar"),
 )
-_COVERED = ("scenes", "head", "picks", *(f"{100 * level:.0f}" for level in LEVELS), "worst")
+_COVERED = (
+    *("scenes", "head", "picks", *(f"{100 * level:.0f}" for level in LEVELS), "worst"),
+    *("chosen picks", "expected", "came to"),
+)
 _DECIDED = ("head", "risk", "ms", "ratio")
 
 
@@ -161,10 +199,22 @@ def _cautious_line(row: Content) -> list[str]:
     ]
 
 
+def _care_line(row: Content) -> list[str]:
+    ratio = row["accidents"]
+    return [
+        *(row["head"], str(row["seeds"])),
+        "–" if ratio is None else _interval(ratio, 1, 2),
+        points(row["completion"]),
+    ]
+
+
 def _covered(row: Content) -> list[str]:
     observed = (f"{100 * share:.0f}" for share in row["observed"])
     samples, worst = str(row["samples"]), f"{100 * row['worst']:.0f}"
-    return [row["scenes"], row["head"], samples, *observed, worst]
+    chosen = row["chosen"]
+    values = ("–" if chosen[n] is None else f"{chosen[n]:.2f}" for n in ("expected", "observed"))
+    own = (str(chosen["samples"]), *values)
+    return [row["scenes"], row["head"], samples, *observed, worst, *own]
 
 
 def _decided(row: Content) -> list[str]:
