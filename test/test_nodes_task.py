@@ -158,13 +158,14 @@ def test_another_action_is_tried_until_nothing_changes_any_more(code):
     refused = Outcome(False, error_code=code, error_msg="too far out")
     task, states, steps = run(Table(1, failures(9, refused)), max_unchanged=4)
     assert task.error.code is ErrorCode.STUCK and "too far out" in task.error.message
-    assert len(steps) == 4 and steps[-1][0].done
+    assert len(steps) == 4 and not any(step[0].done for step in steps)
     assert states[-1] is State.FAILED and task.parked
 
 
 def test_it_gives_up_after_as_many_actions_as_allowed():
-    task, states, _ = run(Table(5), max_actions=2)
+    task, states, steps = run(Table(5), max_actions=2)
     assert task.error.code is ErrorCode.ACTION_LIMIT
+    assert [step[0].done for step in steps] == [False] * 2, "three blocks are left"
     assert states[-1] is State.FAILED and task.parked
 
 
@@ -179,7 +180,7 @@ def test_objects_that_are_put_back_are_picked_again_for_as_many_actions_as_asked
     assert task.finished and not task.cleared and task.error is None and task.parked
     assert states[-1] is State.DONE and len(steps) == 6
     assert [step[0].reward for step in steps] == [1.0] * 6
-    assert [step[0].done for step in steps] == [False] * 5 + [True]
+    assert not any(step[0].done for step in steps)
 
 
 @pytest.mark.parametrize("blocks", [0, 2])
@@ -214,7 +215,7 @@ def test_a_scene_that_is_stuck_is_followed_by_another_one():
     table = Table(1, failures(3, Outcome(False)), scenes=[2])
     task, _, steps = run(table, new_scenes=True, max_unchanged=3, max_actions=5)
     assert task.finished and len(steps) == 5 and table.calls.count("reset") == 1
-    assert [step[0].done for step in steps] == [False, False, True, False, True]
+    assert [step[0].done for step in steps] == [False, False, False, False, True]
 
 
 def test_new_scenes_that_are_empty_end_the_task():

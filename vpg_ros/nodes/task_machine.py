@@ -205,9 +205,8 @@ class Task:
         gain = reward(action, self._outcome, before, after)
         self._steps += 1
         error = self._reason_to_give_up()
-        done = clear or error is not None
         number = self._steps - 1 - self._first_step
-        step = Transition(self._scene, number, before, action, self._outcome, gain, after, done)
+        step = Transition(self._scene, number, before, action, self._outcome, gain, after, clear)
         self._on_step(step, self._choice.decision_ms, time.monotonic() - self._start)
         self._before = after
         if clear:
