@@ -167,6 +167,38 @@ def test_a_killed_training_ends_as_one_that_was_not(
         assert value == expected[name] or name in ("seconds", "actions_per_minute")
 
 
+@pytest.fixture
+def unsaved(whole: Path, tmp_path: Path) -> Path:
+    """The folder of a training that was killed before its first save: transitions alone."""
+    out = tmp_path / "unsaved"
+    shutil.copytree(whole / "transitions", out / "transitions")
+    return out
+
+
+def test_recorded_transitions_are_not_begun_over(
+    settings: Path, unsaved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = recorded(unsaved)
+    assert train(settings, unsaved, "--record") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{unsaved / 'transitions'} holds {ACTIONS} transitions" in line
+    assert f"[error {ErrorCode.STORE_MISMATCH.value}]" in line
+    assert recorded(unsaved) == before
+    assert [path.name for path in unsaved.iterdir()] == ["transitions"]
+
+
+def test_a_training_that_was_never_saved_starts_over_beside_what_it_recorded(
+    settings: Path, unsaved: Path
+) -> None:
+    shutil.copytree(unsaved / "transitions", unsaved / "transitions-before-1")
+    before = recorded(unsaved)
+    assert train(settings, unsaved, "--record", "--resume", "--actions", "2") == 0
+    assert recorded(unsaved) == before[:2], "the same seed again"
+    aside = unsaved / "transitions-before-2"
+    assert [encode(each) for each in read_transitions(aside)] == before
+    assert info(unsaved).transitions == 2
+
+
 def test_tensorboard_shows_each_action_once(settings: Path, half: Path) -> None:
     assert train(settings, half, "--resume") == 0
     events = EventAccumulator(str(half / "tensorboard"))

@@ -22,7 +22,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
-from vpg_ros.learning.store import SegmentWriter
+from vpg_ros.learning.store import SegmentWriter, set_aside
 from vpg_ros.policy.checkpoint import load as load_checkpoint
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
@@ -70,9 +70,9 @@ class Trainer:
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
     other settings, STORE_UNREADABLE when it is damaged. record: whether to store every transition
-    below ``out``, each once, however often the training is killed and continued. init: weights to
-    begin with instead of random ones; raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for
-    those of another network.
+    below ``out``, each once, however often the training is killed and continued; what lies there of
+    one that was never saved is set aside. init: weights to begin with instead of random ones;
+    raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for those of another network.
     """
 
     def __init__(
@@ -134,6 +134,8 @@ class Trainer:
             yield
             return
         folder, about = self.out / TRANSITIONS, asdict(self.config)
+        if self._recorded == 0:
+            set_aside(folder)  # of a training that was killed before its first save
         with closing(SegmentWriter(folder, self._recorded, about)) as self._recorder:
             yield
 
