@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import make_folder
 from vpg_ros.choices import HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
@@ -182,7 +183,7 @@ class OnlineLearning:
     def save(self) -> None:
         """Write replay, weights and state; raises DISK_FULL, with the earlier ones still whole."""
         self._tried = len(self._learner.replay)  # not again at once where it fails
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, "out")
         self._learner.replay.save(self.out / "replay")
         self._save_weights()
         save_state(self._state_path, self._state())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import make_folder
 from vpg_ros.choices import FLAT
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -120,7 +121,7 @@ class Trainer:
 
         Writes ``curve.csv`` beside them. Raises DISK_FULL, with the last save still usable.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, "out")
         self._curve = Curve(self.out / "curve.csv", self.progress.steps)
         if self.progress.actions < self.config.actions:
             with self._recording(), closing(self._make_source(self.config, self.learner)) as source:
@@ -178,7 +179,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write replay, weights and state; a kill at any moment leaves the last save usable."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, "out")
         self.learner.replay.save(self.out / "replay")
         training = asdict(self.config) | {
             "actions_done": self.progress.actions,

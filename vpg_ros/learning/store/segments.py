@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import make_folder
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.store.reader import SET_ASIDE, Scan, keep_first
 from vpg_ros.learning.store.writer import TransitionWriter
@@ -31,11 +32,7 @@ class SegmentWriter:
         self.count = count
         segments = _segments(folder)
         _cut(folder, segments, count)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            sentence = f"store is {str(folder)!r} and cannot be made: {error.strerror}"
-            raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        make_folder(folder, "store")
         number = 1 + max((int(path.stem) for path in _segments(folder)), default=-1)
         self._writer = TransitionWriter(folder / f"{number:05d}.mcap", metadata)
 
