@@ -368,7 +368,8 @@ def test_bad_settings_are_one_sentence(
     [
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--actions", "-1"], "actions is -1"),
-        (["--json", "nowhere/figures.json"], "no folder nowhere"),
+        (["--json", "nowhere/figures.json"], "nowhere/figures.json cannot be written"),
+        (["--json", "docs"], "docs cannot be written: it is a folder"),
         (["--out", "/dev/null/training"], "/dev/null/training"),
     ],
 )

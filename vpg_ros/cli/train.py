@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.atomic import make_out
+from vpg_ros.atomic import make_out, require_writable
 from vpg_ros.choices import HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import ErrorCode, require
@@ -114,8 +114,7 @@ def _check_paths(options: argparse.Namespace) -> None:
     """Raise PARAMETER_INVALID for what could not be written after hours of training."""
     make_out(options.out)
     if options.json:
-        folder = options.json.parent
-        require(folder.is_dir(), f"--json is {str(options.json)!r}; there is no folder {folder}")
+        require_writable(options.json)
 
 
 def _make_source(options: argparse.Namespace) -> "MakeSource":
