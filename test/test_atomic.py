@@ -1,14 +1,22 @@
 """Files that are replaced whole: what a full disk leaves, and what it is called."""
 
+import errno
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import make_out, write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.learning.kept import keep
+from vpg_ros.learning.online import OnlineConfig, OnlineLearning
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.store import SegmentWriter
 
 # What writes a file, given its path as `path`.
 WRITERS = {
@@ -56,3 +64,43 @@ def test_a_path_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> None:
     with pytest.raises(VpgError, match="nowhere") as error:
         write_atomically(tmp_path / "nowhere" / "file", b"")
     assert error.value.code is ErrorCode.PARAMETER_INVALID
+
+
+def a_replay(folder: Path) -> None:
+    replay = Replay()
+    replay.add(
+        Experience(*[np.zeros(0)] * 2, "grasp", 0, 0, 0, 0.0, False, False, *[np.zeros(0)] * 2)
+    )
+    replay.save(folder)
+
+
+def a_learning(folder: Path) -> None:
+    OnlineLearning(OnlineConfig(), folder, DEFAULT_WORKSPACE).save()
+
+
+# What makes the folder that it is given.
+MAKERS = {
+    "--out": make_out,
+    "replay": a_replay,
+    "out": a_learning,
+    "store": SegmentWriter,
+    "folder": lambda folder: keep(folder / "piece.json", {}, {}),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, ErrorCode.DISK_FULL), (errno.EACCES, ErrorCode.PARAMETER_INVALID)],
+)
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int, code: ErrorCode
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(number, "refused")
+
+    make: Callable[[Path], object] = MAKERS[name]
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(VpgError, match=f"^{name} is .*new' and cannot be made: refused") as error:
+        make(tmp_path / "new")
+    assert error.value.code is code

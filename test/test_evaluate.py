@@ -376,6 +376,7 @@ def test_the_command_writes_all_figures(tmp_path: Path, capsys: pytest.CaptureFi
         (("--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
         (("--json", "runs.jsonl"), "runs.jsonl"),
         (("--json", "/proc/figures.json"), "/proc/figures.json"),
+        (("--json", "docs"), "docs cannot be written: it is a folder"),
     ],
 )
 def test_bad_input_is_answered_in_one_sentence(

@@ -31,6 +31,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import online
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
+from vpg_ros.learning.state import load_state
 from vpg_ros.learning.store import read_transitions
 from vpg_ros.motion import Outcome
 from vpg_ros.nodes.convert import heightmap_to_msg, transition_to_msg
@@ -297,6 +298,39 @@ def test_updates_and_saves_keep_pace_with_transitions(tmp_path):
     again = learning(tmp_path)
     assert again.figures.experiences == 3 and again.figures.updates == 6
     assert again.checkpoint == it.checkpoint
+
+
+def full(*_) -> None:
+    raise VpgError(ErrorCode.DISK_FULL, "state.pt cannot be written: no room")
+
+
+def test_what_a_full_disk_kept_from_being_saved_is_still_unsaved(tmp_path, monkeypatch):
+    it = learning(tmp_path, updates=0)
+    for step in range(3):
+        it.add(transition(step))
+    with monkeypatch.context() as patch:
+        patch.setattr(online, "save_state", full)
+        with pytest.raises(VpgError, match="no room"):
+            it.save()
+    assert it.unsaved == 3 and not it.save_due, "it is tried again, but not at once"
+    for step in range(3, 6):
+        it.add(transition(step))
+    assert it.save_due and it.unsaved == 6
+    it.save()
+    assert it.unsaved == 0 and learning(tmp_path).figures.experiences == 6
+
+
+def test_a_learner_saves_at_its_end_what_it_could_not_save_before(tmp_path, monkeypatch):
+    with learner_and_inference(tmp_path, hand_over=False) as (cell, _, learner):
+        cell.connect()
+        with monkeypatch.context() as patch:
+            patch.setattr(online, "save_state", full)
+            for step in range(4):
+                cell.publish(transition(step))
+            cell.until_values(experiences="4", updates="4", unsaved="4")
+            cell.until(lambda: "no room" in cell.status.message, "told of the disk")
+    learner.close()
+    assert load_state(tmp_path / "state.pt")["learner"]["experiences"] == 4
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ class Table:
         self.blocks, self.faults = blocks, faults or {}
         self.returning, self.scenes = returning, list(scenes)
         self.calls: list[str] = []
+        self.tries: list[int] = []  # how many actions each selection was told of
         self.lost = self.turns = 0
 
     def _call(self, name: str):
@@ -65,8 +66,9 @@ class Table:
         return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE, stamp)
 
     def select(self, heightmap, tried):
-        self._call("select")
         self.tried = list(tried)
+        self.tries.append(len(tried))
+        self._call("select")
         row, column = np.argwhere(heightmap.occupied)[0]
         action = primitives.get("grasp").action(int(row), int(column), 0, heightmap)
         return Choice(action, 12.5)
@@ -158,13 +160,14 @@ def test_another_action_is_tried_until_nothing_changes_any_more(code):
     refused = Outcome(False, error_code=code, error_msg="too far out")
     task, states, steps = run(Table(1, failures(9, refused)), max_unchanged=4)
     assert task.error.code is ErrorCode.STUCK and "too far out" in task.error.message
-    assert len(steps) == 4 and steps[-1][0].done
+    assert len(steps) == 4 and not any(step[0].done for step in steps)
     assert states[-1] is State.FAILED and task.parked
 
 
 def test_it_gives_up_after_as_many_actions_as_allowed():
-    task, states, _ = run(Table(5), max_actions=2)
+    task, states, steps = run(Table(5), max_actions=2)
     assert task.error.code is ErrorCode.ACTION_LIMIT
+    assert [step[0].done for step in steps] == [False] * 2, "three blocks are left"
     assert states[-1] is State.FAILED and task.parked
 
 
@@ -179,7 +182,7 @@ def test_objects_that_are_put_back_are_picked_again_for_as_many_actions_as_asked
     assert task.finished and not task.cleared and task.error is None and task.parked
     assert states[-1] is State.DONE and len(steps) == 6
     assert [step[0].reward for step in steps] == [1.0] * 6
-    assert [step[0].done for step in steps] == [False] * 5 + [True]
+    assert not any(step[0].done for step in steps)
 
 
 @pytest.mark.parametrize("blocks", [0, 2])
@@ -196,8 +199,23 @@ def test_more_failures_in_a_row_are_borne_where_objects_are_put_back():
     table = Table(1, failures(6, failed), returning=True)
     task, _, steps = run(table, return_objects=True, max_unchanged=4, max_actions=8)
     assert task.finished and len(steps) == 8
-    task, _, steps = run(Table(1, failures(99, failed)), return_objects=True, max_unchanged=4)
-    assert task.error.code is ErrorCode.STUCK and len(steps) == 20
+
+
+def test_what_was_tried_is_tried_again_where_objects_are_put_back():
+    table = Table(1, failures(99, Outcome(False)), returning=True)
+    task, states, _ = run(table, return_objects=True, max_unchanged=4, max_actions=50)
+    assert task.finished and task.error is None and states[-1] is State.DONE
+    assert table.tries == [*range(20), *range(20), *range(10)]
+
+
+def test_a_policy_that_has_tried_everything_starts_over_where_objects_are_put_back():
+    nothing = VpgError(ErrorCode.NO_ADMISSIBLE_ACTION, "nothing to do")
+    faults = failures(3, Outcome(False)) | {("select", 3): nothing}
+    table = Table(1, faults, returning=True)
+    task, _, steps = run(table, return_objects=True, max_actions=5)
+    assert task.finished and len(steps) == 5 and table.tries == [0, 1, 2, 3, 0, 0]
+    task, _, steps = run(Table(1, {("select", 0): nothing}), return_objects=True)
+    assert task.error.code is ErrorCode.STUCK and task.parked and not steps
 
 
 def test_a_clear_table_is_followed_by_another_scene():
@@ -214,7 +232,7 @@ def test_a_scene_that_is_stuck_is_followed_by_another_one():
     table = Table(1, failures(3, Outcome(False)), scenes=[2])
     task, _, steps = run(table, new_scenes=True, max_unchanged=3, max_actions=5)
     assert task.finished and len(steps) == 5 and table.calls.count("reset") == 1
-    assert [step[0].done for step in steps] == [False, False, True, False, True]
+    assert [step[0].done for step in steps] == [False, False, False, False, True]
 
 
 def test_new_scenes_that_are_empty_end_the_task():

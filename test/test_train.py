@@ -167,6 +167,38 @@ def test_a_killed_training_ends_as_one_that_was_not(
         assert value == expected[name] or name in ("seconds", "actions_per_minute")
 
 
+@pytest.fixture
+def unsaved(whole: Path, tmp_path: Path) -> Path:
+    """The folder of a training that was killed before its first save: transitions alone."""
+    out = tmp_path / "unsaved"
+    shutil.copytree(whole / "transitions", out / "transitions")
+    return out
+
+
+def test_recorded_transitions_are_not_begun_over(
+    settings: Path, unsaved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = recorded(unsaved)
+    assert train(settings, unsaved, "--record") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{unsaved / 'transitions'} holds {ACTIONS} transitions" in line
+    assert f"[error {ErrorCode.STORE_MISMATCH.value}]" in line
+    assert recorded(unsaved) == before
+    assert [path.name for path in unsaved.iterdir()] == ["transitions"]
+
+
+def test_a_training_that_was_never_saved_starts_over_beside_what_it_recorded(
+    settings: Path, unsaved: Path
+) -> None:
+    shutil.copytree(unsaved / "transitions", unsaved / "transitions-before-1")
+    before = recorded(unsaved)
+    assert train(settings, unsaved, "--record", "--resume", "--actions", "2") == 0
+    assert recorded(unsaved) == before[:2], "the same seed again"
+    aside = unsaved / "transitions-before-2"
+    assert [encode(each) for each in read_transitions(aside)] == before
+    assert info(unsaved).transitions == 2
+
+
 def test_tensorboard_shows_each_action_once(settings: Path, half: Path) -> None:
     assert train(settings, half, "--resume") == 0
     events = EventAccumulator(str(half / "tensorboard"))
@@ -284,6 +316,15 @@ def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
         ("training: {exploration: .nan}", ["exploration is nan", "in [0, 1]"]),
         ("training: {camera: x-ray}", ["camera is 'x-ray'", "perspective, ortho"]),
         ("learner: {gamma: 1}", ["gamma is 1", "in [0, 1)"]),
+        ("learner: {rate: -1.0}", ["rate is -1.0", "> 0"]),
+        ("learner: {final_rate: -1.0}", ["final_rate is -1.0", ">= 0"]),
+        ("learner: {decay_updates: 0}", ["decay_updates is 0", ">= 1"]),
+        ("learner: {clip: -1.0}", ["clip is -1.0", "> 0"]),
+        ("learner: {averaging: 2.0}", ["averaging is 2.0", "in [0, 1]"]),
+        ("learner: {weight_decay: -1}", ["weight_decay is -1", ">= 0"]),
+        ("learner: {newest: 0}", ["newest is 0", ">= 1"]),
+        ("learner: {newest_share: 3.0}", ["newest_share is 3.0", "in [0, 1]"]),
+        ("learner: {refresh_every: 0}", ["refresh_every is 0", ">= 1"]),
         ("training: {scenes: []}", ["scenes is ()", "at least one"]),
         ("training: {scenes: [{name: random}]}", ["training.scenes.0.weight", "required"]),
         (
@@ -327,7 +368,8 @@ def test_bad_settings_are_one_sentence(
     [
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--actions", "-1"], "actions is -1"),
-        (["--json", "nowhere/figures.json"], "no folder nowhere"),
+        (["--json", "nowhere/figures.json"], "nowhere/figures.json cannot be written"),
+        (["--json", "docs"], "docs cannot be written: it is a folder"),
         (["--out", "/dev/null/training"], "/dev/null/training"),
     ],
 )

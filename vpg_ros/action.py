@@ -33,7 +33,11 @@ class Action:
 
 @dataclass(frozen=True)
 class Transition:
-    """One step of an episode: heightmap before, action, outcome, reward, heightmap after."""
+    """One step of an episode: heightmap before, action, outcome, reward, heightmap after.
+
+    done: whether nothing is left to do: the table is clear, or what its scene asks for is reached.
+    An episode that is given up ends without.
+    """
 
     episode: str
     step: int

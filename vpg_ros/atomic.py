@@ -24,8 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary.is_file():
             temporary.unlink()
-        code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
-        raise VpgError(code, f"{path} cannot be written: {error.strerror}") from error
+        raise VpgError(_code(error), f"{path} cannot be written: {error.strerror}") from error
 
 
 def require_writable(path: Path) -> None:
@@ -45,10 +44,22 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def make_out(out: Path) -> None:
-    """Make the folder that ``--out`` names; raises PARAMETER_INVALID where it cannot be."""
+def make_folder(folder: Path, name: str) -> None:
+    """Make a folder, and those above it, unless it is there; ``name``: the parameter that names it.
+
+    Raises as :func:`write_atomically`.
+    """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        sentence = f"--out is {str(out)!r} and cannot be made: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        sentence = f"{name} is {str(folder)!r} and cannot be made: {error.strerror}"
+        raise VpgError(_code(error), sentence) from None
+
+
+def make_out(out: Path) -> None:
+    """Make the folder that ``--out`` names; raises as :func:`make_folder`."""
+    make_folder(out, "--out")
+
+
+def _code(error: OSError) -> ErrorCode:
+    return ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID

@@ -92,11 +92,9 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from vpg_ros.atomic import write_json
-    from vpg_ros.errors import require
     from vpg_ros.learning.evaluation import evaluate
 
-    log = options.json and options.json.with_suffix(".jsonl")
-    require(log != options.json or not log, f"--json is {str(log)!r}; it must not end in .jsonl")
+    log = _log(options.json)
     evaluation = _evaluation(options)
     console = Console()
     with progress_bar(console) as bar:
@@ -106,6 +104,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, figures)
     return 0
+
+
+def _log(target: Path | None) -> Path | None:
+    """Where the runs are kept, beside ``target``; raises PARAMETER_INVALID before any is played."""
+    from vpg_ros.atomic import make_folder, require_writable
+    from vpg_ros.errors import require
+
+    if target is None:
+        return None
+    log = target.with_suffix(".jsonl")
+    require(log != target, f"--json is {str(log)!r}; it must not end in .jsonl")
+    make_folder(target.parent, "folder of --json")
+    require_writable(target)
+    return log
 
 
 def _evaluation(options: argparse.Namespace) -> "Evaluation":

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.atomic import make_out
+from vpg_ros.atomic import make_out, require_writable
 from vpg_ros.choices import HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import ErrorCode, require
@@ -36,7 +36,8 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--resume",
         action="store_true",
         help="continue the training in --out where it was stopped or killed; the settings must be "
-        "the same. Begins one where there is none",
+        "the same. Begins one where there is none; recorded transitions of one that was never "
+        "saved are then moved to transitions-before-1",
     )
     parser.add_argument(
         "--config",
@@ -113,8 +114,7 @@ def _check_paths(options: argparse.Namespace) -> None:
     """Raise PARAMETER_INVALID for what could not be written after hours of training."""
     make_out(options.out)
     if options.json:
-        folder = options.json.parent
-        require(folder.is_dir(), f"--json is {str(options.json)!r}; there is no folder {folder}")
+        require_writable(options.json)
 
 
 def _make_source(options: argparse.Namespace) -> "MakeSource":
@@ -135,8 +135,9 @@ def _make_source(options: argparse.Namespace) -> "MakeSource":
 def _trainer(options: argparse.Namespace) -> "Trainer":
     """The training asked for, new or, with --resume only, the one in the folder."""
     from vpg_ros.learning.config_file import read_config
+    from vpg_ros.learning.store import require_empty
     from vpg_ros.learning.threads import one_thread
-    from vpg_ros.learning.train import Trainer, holds_training
+    from vpg_ros.learning.train import TRANSITIONS, Trainer, holds_training
 
     one_thread()
     names = ("actions", "seed", "camera", "head", "strategy")
@@ -151,6 +152,8 @@ def _trainer(options: argparse.Namespace) -> "Trainer":
         "or choose another folder",
         ErrorCode.STORE_MISMATCH,
     )
+    if options.record and not options.resume:
+        require_empty(options.out / TRANSITIONS)
     source = _make_source(options)
     return Trainer(training, options.out, learner, source, options.record, options.init)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.atomic import write_json
+from vpg_ros.atomic import make_folder, write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
 
 Content = dict[str, Any]
@@ -22,8 +22,8 @@ def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], Content]) -
 
 
 def keep(path: Path, settings: Mapping[str, Any], content: Content) -> None:
-    """Write a piece, its folder too if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a piece, its folder too if need be; raises as ``write_atomically``."""
+    make_folder(path.parent, "folder")
     write_json(path, {"settings": settings, **content})
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from vpg_ros.errors import require
-from vpg_ros.learning.descent import DescentConfig
+from vpg_ros.learning.descent import DescentConfig, require_in
 from vpg_ros.learning.hierarchy.meta_level import check_schedule
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import SMOOTHING, ActingConfig
@@ -17,12 +17,12 @@ class LearnerConfig(DescentConfig):
     batch: samples an update, of which newest_share come from the ``newest`` experiences. gamma:
     discount. refresh_every: updates between two re-evaluations of the oldest bootstrapped target.
     reach: m around an action within which the scene it leaves counts for its value: what waits
-    elsewhere waited there before, and would hide whether the action did any good (a primitive that
-    carries things farther has what lies as far counted). realised:
-    whether what the policy really did next within reach, and what came of it, is taken for that
-    scene's value (SARSA; Rummery & Niranjan 1994) where the policy acted at all: a maximum over a
-    hundred thousand places finds the one that is valued too high. Of experiences that are merely
-    remembered nothing is known but the scene they led to.
+    elsewhere waited there before, and would hide whether the action did any good; farther for a
+    primitive that carries things farther. realised: whether what the policy really did next within
+    reach, and what came of it, is taken for that scene's value (SARSA; Rummery & Niranjan 1994)
+    where the policy acted at all: a maximum over a hundred thousand places finds the one that is
+    valued too high. Of experiences that are merely remembered nothing is known but the scene they
+    led to.
 
     smoothing: cells a side over which values are averaged, as of Evaluator, both when the policy
     acts and when the next scene is valued. targets: name of the rule in ``targets.RULES``.
@@ -58,19 +58,18 @@ class LearnerConfig(DescentConfig):
     accident_cost: float = 0.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.gamma < 1, f"gamma is {self.gamma}; it must be in [0, 1)")
-        require(self.batch > 0, f"batch is {self.batch}; it must be > 0")
-        require(
-            self.targets in RULES,
-            f"targets is {self.targets!r}; it must be one of {', '.join(RULES)}",
-        )
+        super().__post_init__()
+        require_in(self, "gamma", 0 <= self.gamma < 1, "in [0, 1)")
+        for name in ("batch", "newest", "refresh_every"):
+            require_in(self, name, getattr(self, name) >= 1, ">= 1")
+        require_in(self, "newest_share", 0 <= self.newest_share <= 1, "in [0, 1]")
+        require_in(self, "targets", self.targets in RULES, f"one of {', '.join(RULES)}")
         check_schedule(self.schedule)
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         odd = self.smoothing > 0 and self.smoothing % 2 == 1
-        require(odd, f"smoothing is {self.smoothing}; it must be an odd number > 0")
+        require_in(self, "smoothing", odd, "an odd number > 0")
         for name in ("push_reward", "empty_table", "priority", "accident_cost"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, f"{name} is {value}; it must be >= 0")
+            require_in(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
 
     @property
     def range(self) -> float:

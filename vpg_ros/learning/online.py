@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import make_folder
 from vpg_ros.choices import HIERARCHICAL
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
@@ -103,6 +104,7 @@ class OnlineLearning:
         else:
             self._begin(start)
         self._saved = len(self._learner.replay)
+        self._tried = self._saved  # transitions at the last attempt to save
 
     @property
     def weights(self) -> Path:
@@ -169,21 +171,23 @@ class OnlineLearning:
 
     @property
     def unsaved(self) -> int:
-        """Transitions since the last save."""
+        """Transitions since the last save that succeeded."""
         return len(self._learner.replay) - self._saved
 
     @property
     def save_due(self) -> bool:
         """Whether to save: when what came is learned from, or as much again is waiting."""
-        return self.unsaved >= self.config.save_after * (2 if self.owed else 1)
+        waiting = len(self._learner.replay) - self._tried
+        return waiting >= self.config.save_after * (2 if self.owed else 1)
 
     def save(self) -> None:
         """Write replay, weights and state; raises DISK_FULL, with the earlier ones still whole."""
-        self._saved = len(self._learner.replay)  # not again at once where it fails
-        self.out.mkdir(parents=True, exist_ok=True)
+        self._tried = len(self._learner.replay)  # not again at once where it fails
+        make_folder(self.out, "out")
         self._learner.replay.save(self.out / "replay")
         self._save_weights()
         save_state(self._state_path, self._state())
+        self._saved = self._tried
         Curve(self.out / "curve.csv", self._progress.steps)
 
     def _save_weights(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Transition
-from vpg_ros.atomic import write_atomically
+from vpg_ros.atomic import make_folder, write_atomically
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
@@ -136,11 +136,14 @@ class Replay:
         return [int(i) for i in by_error[ranks]]
 
     def save(self, folder: Path) -> None:
-        """Write what is not on disk yet as one more shard; earlier shards stay as they are."""
+        """Write what is not on disk yet as one more shard; earlier shards stay as they are.
+
+        Raises as ``write_atomically``.
+        """
         start = sum(self._shards)
         if start == len(self):
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, "replay")
         write_atomically(_shard(folder, len(self._shards)), _pack(self._items[start:]))
         self._shards.append(len(self) - start)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.action import Transition
+from vpg_ros.atomic import make_folder
 from vpg_ros.choices import FLAT
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
@@ -22,7 +23,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
-from vpg_ros.learning.store import SegmentWriter
+from vpg_ros.learning.store import SegmentWriter, set_aside
 from vpg_ros.policy.checkpoint import load as load_checkpoint
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
@@ -70,9 +71,9 @@ class Trainer:
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
     other settings, STORE_UNREADABLE when it is damaged. record: whether to store every transition
-    below ``out``, each once, however often the training is killed and continued. init: weights to
-    begin with instead of random ones; raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for
-    those of another network.
+    below ``out``, each once, however often the training is killed and continued; what lies there of
+    one that was never saved is set aside. init: weights to begin with instead of random ones;
+    raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for those of another network.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Trainer:
 
         Writes ``curve.csv`` beside them. Raises DISK_FULL, with the last save still usable.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, "out")
         self._curve = Curve(self.out / "curve.csv", self.progress.steps)
         if self.progress.actions < self.config.actions:
             with self._recording(), closing(self._make_source(self.config, self.learner)) as source:
@@ -134,6 +135,8 @@ class Trainer:
             yield
             return
         folder, about = self.out / TRANSITIONS, asdict(self.config)
+        if self._recorded == 0:
+            set_aside(folder)  # of a training that was killed before its first save
         with closing(SegmentWriter(folder, self._recorded, about)) as self._recorder:
             yield
 
@@ -176,7 +179,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write replay, weights and state; a kill at any moment leaves the last save usable."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, "out")
         self.learner.replay.save(self.out / "replay")
         training = asdict(self.config) | {
             "actions_done": self.progress.actions,

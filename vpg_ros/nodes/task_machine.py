@@ -26,8 +26,8 @@ RETRIED = frozenset(
     }
 )
 
-# So many times max_unchanged actions may change nothing where objects are put back: there is no
-# other scene to turn to, and what is chosen at random often fails.
+# So many times max_unchanged actions may change nothing where objects are put back, before what was
+# tried is tried again: there is no other scene, and what is chosen at random often fails.
 PATIENCE = 5
 
 
@@ -205,9 +205,8 @@ class Task:
         gain = reward(action, self._outcome, before, after)
         self._steps += 1
         error = self._reason_to_give_up()
-        done = clear or error is not None
         number = self._steps - 1 - self._first_step
-        step = Transition(self._scene, number, before, action, self._outcome, gain, after, done)
+        step = Transition(self._scene, number, before, action, self._outcome, gain, after, clear)
         self._on_step(step, self._choice.decision_ms, time.monotonic() - self._start)
         self._before = after
         if clear:
@@ -255,11 +254,17 @@ class Task:
         return self._end(Event.GIVE_UP, VpgError(ErrorCode.OBJECTS_LOST, sentence))
 
     def _give_up(self, error: VpgError) -> Event:
-        """End because of ``error``, or have another scene; having done all actions may be well."""
+        """End because of ``error``, or go on all the same; having done all actions may be well.
+
+        Where objects are put back, being stuck is for good only when nothing is left untried.
+        """
         if error.code is ErrorCode.ACTION_LIMIT and self._parameters.endless:
             return self._finish()
         if error.code is ErrorCode.STUCK and self._parameters.new_scenes:
             return Event.NEXT
+        if error.code is ErrorCode.STUCK and self._parameters.return_objects and self._tried:
+            self._tried, self._unchanged = [], 0
+            return Event.AGAIN
         return self._end(Event.GIVE_UP, error)
 
     def _finish(self) -> Event:

@@ -3,9 +3,9 @@
 The main thread runs the state machine of :mod:`.task_table`. It ends when the table is clear, after
 ``max_unchanged`` actions that changed nothing, after ``max_actions``, on an error, on Ctrl-C or on
 ``~/stop`` (std_srvs/Trigger), and parks the arm in every case. With ``return_objects`` or
-``new_scenes`` it goes on for ``max_actions`` instead. The exit code is 0 only when the table was
-cleared, or all those actions were done. What happens is told on ``~/progress`` (JSON) and in
-events.jsonl.
+``new_scenes`` it goes on for ``max_actions`` instead, also when it is stuck. The exit code is 0
+only when the table was cleared, or all those actions were done. What happens is told on
+``~/progress`` (JSON) and in events.jsonl.
 """
 
 import json

@@ -22,7 +22,10 @@ class Parameters:
     primitives: str = parameter(PRIMITIVES + "whose value maps are recorded; '': grasp, push", "")
     max_actions: int = parameter("stop after this many actions", 100, low=1)
     max_unchanged: int = parameter(
-        "stop after this many actions in a row that changed nothing", 8, low=1
+        "stop after this many actions in a row that changed nothing; with return_objects, after 5 "
+        "times as many try again what was tried",
+        8,
+        low=1,
     )
     return_objects: bool = parameter(
         "what is picked is put back on the table (motion_node does that): go on for max_actions",

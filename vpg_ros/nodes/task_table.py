@@ -24,6 +24,7 @@ class Event(Enum):
     OK = "ok"
     CLEAR = "clear"  # nothing is left on the table
     NEXT = "next"  # nothing is left, or to be done, and another scene is wanted
+    AGAIN = "again"  # stuck, and what was tried may be tried again
     GIVE_UP = "give up"  # stuck, or as many actions as allowed
     ERROR = "error"
     STOP = "stop"  # Ctrl-C or the stop service
@@ -47,6 +48,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.CAPTURE, Event.NEXT): State.RESET,
     (State.SELECT, Event.NEXT): State.RESET,
     (State.RECORD, Event.NEXT): State.RESET,
+    (State.SELECT, Event.AGAIN): State.SELECT,
+    (State.RECORD, Event.AGAIN): State.SELECT,
     (State.RESET, Event.OK): State.CAPTURE,
     (State.PARK, Event.OK): State.DONE,
     (State.PARK, Event.ERROR): State.FAILED,

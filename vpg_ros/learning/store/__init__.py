@@ -5,7 +5,7 @@ writer, everything before stays readable, by this package and by any tool that r
 """
 
 from vpg_ros.learning.store.reader import StoreInfo, info, read_transitions, store_files
-from vpg_ros.learning.store.segments import SegmentWriter
+from vpg_ros.learning.store.segments import SegmentWriter, require_empty, set_aside
 from vpg_ros.learning.store.writer import TransitionWriter
 
 __all__ = [
@@ -14,5 +14,7 @@ __all__ = [
     "TransitionWriter",
     "info",
     "read_transitions",
+    "require_empty",
+    "set_aside",
     "store_files",
 ]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from vpg_ros.learning.store.writer import METADATA
 
 # What the MCAP library raises where a file is cut off or damaged.
 _DAMAGE = (McapError, ZstdError, ValueError, struct.error, MemoryError, OverflowError)
+SET_ASIDE = "transitions-before-"  # and a number: a folder of transitions that were set aside
 _log = logging.getLogger(__name__)
 
 
@@ -111,15 +113,24 @@ def keep_first(path: Path, count: int) -> tuple[int, int]:
 
 
 def store_files(path: str | Path) -> tuple[Path, ...]:
-    """The files of a store in order of name; raises STORE_UNREADABLE where there is none."""
+    """The files of a store in order of name; raises STORE_UNREADABLE where there is none.
+
+    Those in folders below ``path`` that were set aside are no part of it.
+    """
     path = Path(path)
     if path.is_file():
         return (path,)
-    found = tuple(sorted(path.rglob("*.mcap")))
+    found = tuple(sorted(each for each in path.rglob("*.mcap") if not _set_aside(each, path)))
     if not found:
         reason = "holds no .mcap file" if path.is_dir() else "does not exist"
         raise VpgError(ErrorCode.STORE_UNREADABLE, f"store is {str(path)!r}, which {reason}")
     return found
+
+
+def _set_aside(file: Path, store: Path) -> bool:
+    """Whether a file lies in a folder of the store that was set aside."""
+    names = (parent.name for parent in file.relative_to(store).parents)
+    return any(re.fullmatch(rf"{SET_ASIDE}\d+", name) for name in names)
 
 
 @dataclass

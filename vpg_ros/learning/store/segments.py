@@ -1,14 +1,19 @@
 """A store that several processes write, one after the other: a folder with a file of each."""
 
+import itertools
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.action import Transition
-from vpg_ros.errors import ErrorCode, VpgError
-from vpg_ros.learning.store.reader import keep_first
+from vpg_ros.atomic import make_folder
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.store.reader import SET_ASIDE, Scan, keep_first
 from vpg_ros.learning.store.writer import TransitionWriter
+
+_log = logging.getLogger(__name__)
 
 
 class SegmentWriter:
@@ -27,11 +32,7 @@ class SegmentWriter:
         self.count = count
         segments = _segments(folder)
         _cut(folder, segments, count)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            sentence = f"store is {str(folder)!r} and cannot be made: {error.strerror}"
-            raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        make_folder(folder, "store")
         number = 1 + max((int(path.stem) for path in _segments(folder)), default=-1)
         self._writer = TransitionWriter(folder / f"{number:05d}.mcap", metadata)
 
@@ -43,6 +44,33 @@ class SegmentWriter:
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
+
+
+def require_empty(folder: Path) -> None:
+    """Raise STORE_MISMATCH where the store in ``folder`` holds transitions already."""
+    count = sum(sum(1 for _ in Scan(path).stored()) for path in _segments(folder))
+    sentence = (
+        f"{folder} holds {count} transitions already; choose another folder or move them away, "
+        "or add --resume, which sets them aside"
+    )
+    require(count == 0, sentence, ErrorCode.STORE_MISMATCH)
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a store that holds transitions to SET_ASIDE and the next number; a warning says so.
+
+    As a part of its parent it is not read any more (see ``store_files``).
+    """
+    if not any(keep_first(path, 1)[0] for path in _segments(folder)):
+        return
+    names = (folder.with_name(f"{SET_ASIDE}{n}") for n in itertools.count(1))
+    free = next(path for path in names if not path.exists())
+    try:
+        folder.rename(free)
+    except OSError as error:
+        sentence = f"{folder} cannot be renamed to {free.name}: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    _log.warning("%s held transitions of before; they are now in %s", folder, free)
 
 
 def _segments(folder: Path) -> list[Path]:
