@@ -42,6 +42,8 @@ SETTINGS = {
     "training": {
         "actions": ACTIONS,
         "warm_up": 5,
+        "late": 8,
+        "late_updates": 2,
         "save_after": 1,
         "camera": "ortho",
         "scenes": [{"name": "random", "weight": 1, "fewest": 1, "most": 2}],
@@ -117,6 +119,13 @@ def recorded(out: Path) -> list[dict[str, Any]]:
 
 
 # -- a training and its files
+
+
+def test_later_actions_are_followed_by_fewer_updates(whole: Path) -> None:
+    config = TrainingConfig(ACTIONS, late=8, late_updates=2)
+    assert load_state(whole / "state.pt")["learner"]["updates"] == 8 * 3 + 4 * 2
+    assert (config.all_updates, config.half_updates) == (32, 6 * 3)
+    assert TrainingConfig().half_updates == 500 * 3 + 500 * 1
 
 
 def test_a_training_stores_what_it_learned_from(whole: Path) -> None:
