@@ -133,7 +133,7 @@ def test_a_study_is_refused_before_it_begins(
     assert "--seeds is (0, 0); each must be there once" in capsys.readouterr().err
 
 
-def cell(head: str, seed: int) -> dict[str, Any]:
+def cell(head: str, seed: int, family: str = "") -> dict[str, Any]:
     """A training that heeds care: half of the accidents."""
 
     def played(count: int) -> list[dict[str, Any]]:
@@ -151,21 +151,24 @@ def cell(head: str, seed: int) -> dict[str, Any]:
             "seconds": 60.0,
         },
         "calibration": {"observed": list(LEVELS), "samples": 5, "worst": 0.0},
-        "families": {family: {"mean": played(2), "cvar": played(1)} for family in FAMILIES},
+        "family": family,
+        "runs": {"mean": played(2), "cvar": played(1)},
     }
 
 
 def test_results_are_written_whole(tmp_path: Path) -> None:
     cells = [cell("categorical", seed) for seed in (0, 1)]
     decided = {"head": "scalar", "risk": "mean", "ms": 60.0, "ratio": 1.0}
-    text = results.write({"standard": cells, "risk": cells, "decision": [decided]}, tmp_path)
+    risky = [cell("categorical", seed, family) for seed in (0, 1) for family in FAMILIES]
+    text = results.write({"standard": cells, "risk": risky, "decision": [decided]}, tmp_path)
     assert (tmp_path / "results.png").stat().st_size > 1000
     assert (tmp_path / "results.md").read_text() == text
     assert "tangled" in text and "1.00 [" in text
-    row = results.summary({"risk": cells})["risk"][0]
+    row = results.summary({"risk": risky})["risk"][0]
     assert [row[risk]["accidents"]["value"] for risk in MEASURES] == [2.0, 1.0]
     assert row["p_value"] < 0.05
-    (care,) = results.summary({"risk": cells})["care"]
+    (care,) = results.summary({"risk": risky})["care"]
+    assert (row["seeds"], care["trainings"]) == (2, 8), "not the control's"
     assert care["accidents"] == {"value": 0.5, "low": 0.5, "high": 0.5}
     assert care["completion"]["value"] == 0 and "0.50 [0.50, 0.50]" in text
     learned = results.summary({"standard": cells})["standard"][0]

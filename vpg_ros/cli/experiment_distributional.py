@@ -29,12 +29,13 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--risk-heads", nargs="+", choices=HEADS[1:], help="on the scenes with accidents"
     )
+    parser.add_argument("--families", nargs="+", help="scenes with accidents (default all)")
     parser.add_argument("--actions", type=int, help="of a standard training (default 1000)")
     parser.add_argument(
-        "--risk-actions", type=int, help="of one on scenes with accidents (default 1500)"
+        "--risk-actions", type=int, help="of one on scenes with accidents (default 800)"
     )
     parser.add_argument("--runs", type=int, help="tables of each family (default 60)")
-    parser.add_argument("--alpha", type=float, help="of the CVaR (default 0.4)")
+    parser.add_argument("--alpha", type=float, help="of the CVaR (default 0.5)")
     parser.add_argument(
         "--held-out", type=int, help="transitions that calibration is measured on (default 300)"
     )

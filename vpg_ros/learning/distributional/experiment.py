@@ -1,13 +1,13 @@
 """The study of value distributions, resumable, in one folder.
 
-    standard/HEAD/seed-N/    training/ and cell.json: learning on the standard scenes
-    risk/HEAD/seed-N/        training/, the runs of its evaluations, and cell.json
-    decision-HEADS.json      how long decisions take
+    standard/HEAD/seed-N/       training/ and cell.json: learning on the standard scenes
+    risk/HEAD/seed-N/FAMILY/    training/, the runs of its evaluations, and cell.json
+    decision-HEADS.json         how long decisions take
 
 What is there is not done again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -47,10 +47,10 @@ class Matrix:
     """What is trained and how it is measured.
 
     parts: of the study, of PARTS. heads, actions: of the trainings on the standard scenes.
-    risk_heads, risk_actions: of those on FAMILIES together. runs: tables of each family under each
-    of MEASURES. alpha: of the CVaR. held_out: transitions that calibration is measured on.
-    repeats: rounds of timed decisions. camera: of trainings and evaluations. jobs: processes of an
-    evaluation.
+    risk_heads, families, risk_actions: of those on FAMILIES, each by itself. runs: tables of each
+    under each of MEASURES. alpha: of the CVaR. held_out: transitions that calibration is measured
+    on. repeats: rounds of timed decisions. camera: of trainings and evaluations. jobs: processes of
+    an evaluation.
     """
 
     parts: tuple[str, ...] = PARTS
@@ -58,7 +58,8 @@ class Matrix:
     risk_heads: tuple[str, ...] = tuple(head for head in HEADS if head != "scalar")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     actions: int = 1000
-    risk_actions: int = 1500
+    families: tuple[str, ...] = tuple(FAMILIES)
+    risk_actions: int = 800
     runs: int = 60
     alpha: float = 0.5
     held_out: int = 300
@@ -67,7 +68,8 @@ class Matrix:
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        for name, known in (("parts", PARTS), ("heads", HEADS), ("risk_heads", HEADS)):
+        names = {"parts": PARTS, "heads": HEADS, "risk_heads": HEADS, "families": FAMILIES}
+        for name, known in names.items():
             for each in getattr(self, name):
                 allowed = ", ".join(known)
                 require(each in known, f"{name} has {each!r}; each must be one of {allowed}")
@@ -82,7 +84,7 @@ QUICK = Matrix(
     risk_heads=("categorical",),
     seeds=(0,),
     actions=30,
-    risk_actions=60,
+    risk_actions=30,
     runs=1,
     held_out=10,
     repeats=1,
@@ -99,28 +101,19 @@ def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> Conten
 
 
 def _standard_part(matrix: Matrix, out: Path, report: Report) -> list[Content]:
-    trainings = list(product(matrix.heads, matrix.seeds))
-    return _cells("standard scenes", trainings, _standard, matrix, out / "standard", report)
+    cells = []
+    for head, seed in product(matrix.heads, matrix.seeds):
+        report(f"standard scenes, {head}, seed {seed}")
+        cells.append(_standard(head, seed, matrix, out / "standard" / head / f"seed-{seed}"))
+    return cells
 
 
 def _risk_part(matrix: Matrix, out: Path, report: Report) -> list[Content]:
-    trainings = list(product(matrix.risk_heads, matrix.seeds))
-    return _cells("scenes with accidents", trainings, _risk, matrix, out / "risk", report)
-
-
-def _cells(
-    title: str,
-    trainings: Sequence[tuple[str, int]],
-    make: Callable[[str, int, Matrix, Path], Content],
-    matrix: Matrix,
-    folder: Path,
-    report: Report,
-) -> list[Content]:
-    """What each training (head, seed) came to."""
     cells = []
-    for head, seed in trainings:
-        report(f"{title}, {head}, seed {seed}")
-        cells.append(make(head, seed, matrix, folder / head / f"seed-{seed}"))
+    for head, seed, family in product(matrix.risk_heads, matrix.seeds, matrix.families):
+        report(f"{family}, {head}, seed {seed}")
+        folder = out / "risk" / head / f"seed-{seed}" / family
+        cells.append(_risk(head, seed, family, matrix, folder))
     return cells
 
 
@@ -151,9 +144,9 @@ def _standard(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
     return kept(folder / "cell.json", settings, make)
 
 
-def _risk(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
-    """A training on all families at once, played by the mean and with care."""
-    config = risk_training(matrix.risk_actions, seed, head, matrix.camera)
+def _risk(head: str, seed: int, family: str, matrix: Matrix, folder: Path) -> Content:
+    """A training on a family, played by the mean and with care."""
+    config = risk_training(family, matrix.risk_actions, seed, head, matrix.camera)
     learner = risk_learner(config)
     names = ("runs", "alpha", "held_out")
     settings = {
@@ -165,31 +158,26 @@ def _risk(head: str, seed: int, matrix: Matrix, folder: Path) -> Content:
     def make() -> Content:
         trained = _train(config, learner, folder)
         calibrated = _calibrated(folder, config, matrix.held_out, learner.accident_cost)
-        played = {
-            family: {risk: _play(family, risk, matrix, folder) for risk in MEASURES}
-            for family in FAMILIES
-        }
-        content = {"head": head, "seed": seed, **trained}
-        return {**content, "calibration": calibrated, "families": played}
+        played = {risk: _play(family, risk, matrix, folder) for risk in MEASURES}
+        content = {"head": head, "seed": seed, "family": family, **trained}
+        return {**content, "calibration": calibrated, "runs": played}
 
     return kept(folder / "cell.json", settings, make)
 
 
-def risk_training(actions: int, seed: int, head: str, camera: str) -> TrainingConfig:
-    """All families alike, and random actions enough that pushes before picks are tried in each.
-
-    Six in ten of all actions are random, and half of those are pushes.
-    """
-    mixes = tuple(SceneMix(name, 1.0, most, most) for name, most in FAMILIES.items())
+def risk_training(family: str, actions: int, seed: int, head: str, camera: str) -> TrainingConfig:
+    """Random actions enough that pushes before picks are tried: six in ten of all, half of them."""
+    objects = FAMILIES[family]
     return TrainingConfig(
         actions,
         seed,
-        warm_up=actions // 3,
+        warm_up=3 * actions // 8,
         exploration=0.4,
-        updates=1,
+        updates=2,
+        late_updates=2,
         camera=camera,
         head=head,
-        scenes=mixes,
+        scenes=(SceneMix(family, 1.0, objects, objects),),
     )
 
 

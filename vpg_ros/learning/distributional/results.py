@@ -41,6 +41,7 @@ def summary(found: Found) -> dict[str, Any]:
             _cautious(head, family, cells)
             for head, cells in _by_head(risk).items()
             for family in FAMILIES
+            if any(cell["family"] == family for cell in cells)
         ],
         "care": [_care(head, cells) for head, cells in _by_head(risk).items()],
         "calibration": [
@@ -87,12 +88,13 @@ def _mean(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _cautious(head: str, family: str, cells: Sequence[Content]) -> dict[str, Any]:
-    """A family under each measure, the tables of all seeds together.
+    """A family under each measure, the tables of its trainings together.
 
     p_value: two-sided, that both measures have equally many accidents, given how many there were
     in all (Przyborowski & Wilenski 1940).
     """
-    runs = {risk: _runs(cells, family, risk) for risk in MEASURES}
+    own = [cell for cell in cells if cell["family"] == family]
+    runs = {risk: [run for cell in own for run in _runs(cell, risk)] for risk in MEASURES}
     counts = [sum(run.accidents for run in runs[risk]) for risk in MEASURES]
     p_value = float(binomtest(counts[0], sum(counts)).pvalue) if sum(counts) else 1.0
     measured = {
@@ -104,29 +106,23 @@ def _cautious(head: str, family: str, cells: Sequence[Content]) -> dict[str, Any
         }
         for risk, each in runs.items()
     }
-    return {"head": head, "family": family, "seeds": len(cells), **measured, "p_value": p_value}
+    return {"head": head, "family": family, "seeds": len(own), **measured, "p_value": p_value}
 
 
 def _care(head: str, cells: Sequence[Content]) -> dict[str, Any]:
     """CVaR against the mean where care has a way out: accidents as a multiple, and completion."""
-    families = [family for family in FAMILIES if family != CONTROL]
-    pairs = []
-    for cell in cells:
-        careful, mean = (
-            [run for family in families for run in _runs([cell], family, risk)]
-            for risk in reversed(MEASURES)
-        )
-        pairs.append((careful, mean))
+    own = [cell for cell in cells if cell["family"] != CONTROL]
+    pairs = [(_runs(cell, "cvar"), _runs(cell, "mean")) for cell in own]
     return {
         "head": head,
-        "seeds": len(cells),
+        "trainings": len(own),
         "accidents": accident_ratio(pairs),
         "completion": completion_difference(pairs),
     }
 
 
-def _runs(cells: Sequence[Content], family: str, risk: str) -> list[Run]:
-    return [Run.read(run) for cell in cells for run in cell["families"][family][risk]]
+def _runs(cell: Content, risk: str) -> list[Run]:
+    return [Run.read(run) for run in cell["runs"][risk]]
 
 
 def _calibrated(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:
@@ -156,7 +152,7 @@ def markdown(content: Content) -> str:
         (
             f"CVaR against the mean in all of them but {CONTROL}: accidents as a multiple, and "
             "completion's difference in points.",
-            ("head", "seeds", "accidents", "completion"),
+            ("head", "trainings", "accidents", "completion"),
             [_care_line(row) for row in content["care"]],
         ),
         ("Coverage of quantiles, %.", _COVERED, [_covered(row) for row in content["calibration"]]),
@@ -202,7 +198,7 @@ def _cautious_line(row: Content) -> list[str]:
 def _care_line(row: Content) -> list[str]:
     ratio = row["accidents"]
     return [
-        *(row["head"], str(row["seeds"])),
+        *(row["head"], str(row["trainings"])),
         "–" if ratio is None else _interval(ratio, 1, 2),
         points(row["completion"]),
     ]
