@@ -270,6 +270,16 @@ def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -
     refused(write(tmp_path / "e.mcap", ()), "no transitions", ErrorCode.STORE_UNREADABLE)
 
 
+def test_another_workspace_is_refused_in_another_file_too(tmp_path: Path) -> None:
+    shifted = replace(DEFAULT_WORKSPACE, origin_x=DEFAULT_WORKSPACE.origin_x + 0.1)
+    maps = (replace(each, workspace=shifted) for each in (BAD[0].before, BAD[0].after))
+    before, after = maps
+    (tmp_path / "set").mkdir()
+    write(tmp_path / "set" / "00000.mcap", BAD[:1])
+    write(tmp_path / "set" / "00001.mcap", (replace(BAD[0], before=before, after=after),))
+    refused(tmp_path / "set", r"00001\.mcap holds a transition of .*; it must be of ")
+
+
 def test_a_missing_field_is_refused_with_its_place(tmp_path: Path) -> None:
     definition = schema.DEFINITION.replace("float64 reward\n", "")
     with (tmp_path / "old.mcap").open("wb") as stream, Writer(stream) as writer:
