@@ -592,6 +592,32 @@ def test_synergy_is_what_pushes_add() -> None:
     assert found.difference == pytest.approx(0.7) and found.p_value < 0.05
 
 
+def test_evidence_of_synergy_counts_trainings_not_tables(tmp_path: Path) -> None:
+    """Two trainings of ten tables: 9 and 1 of them gain, where pooled tables would be sure."""
+
+    def cell(seed: int, gains: int) -> dict[str, object]:
+        free = [replace(COMPLETED, seed=i) for i in range(10)]
+        picks = [replace(each, picked=0 if i < gains else 3) for i, each in enumerate(free)]
+        shares = dict.fromkeys(("completion", "grasp_success", "action_efficiency"), 1.0)
+        return {
+            **asdict(Cell("random", 12, "dqn", "plain", seed)),
+            "random": shares,
+            "challenging": shares,
+            "runs": {"all": [asdict(r) for r in free], "picks": [asdict(r) for r in picks]},
+        }
+
+    def found(*gains: int) -> dict[str, float]:
+        (row,) = results.summary([cell(seed, each) for seed, each in enumerate(gains)])
+        evidence: dict[str, float] = row["synergy"]
+        return evidence
+
+    assert found(9, 1)["p_value"] == pytest.approx(0.430, abs=1e-3)
+    assert found(9, 1)["mcnemar_p"] is None and found(9, 1)["runs"] == 20
+    assert (found(9, 1)["completion"], found(9, 1)["picks_only"]) == (1.0, 0.5)
+    assert found(9)["p_value"] is None and found(9)["mcnemar_p"] == pytest.approx(2 / 512)
+    assert found(0, 0)["p_value"] is None and found(9, 9)["p_value"] == 0.0
+
+
 def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
     policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
     useless = step(0, "push", (110, 80, 0), ONE, ONE, episode="three")
@@ -691,7 +717,8 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     text = results.write([online, *cells], tmp_path)
     name = "random | 12 | dqn, cautious"
     assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
-    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0.5 | 50.0 | – |" in text
+    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0 | – | 50.0 | – |" in text
+    assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 1 | – | 1 |" in text
     assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
     assert "| – | – | online | 1 | – | 50.0 | 100.0 | – |" in text
     assert (tmp_path / "results.md").read_text() == text

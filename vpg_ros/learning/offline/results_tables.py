@@ -8,7 +8,10 @@ from vpg_ros.learning.tables import markdown_table, points
 Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
 _GRASPS = ("behaviour's grasps", "grasps", "completion")
-_SYNERGY = ("with pushes", "picks only", "synergy", "tables", "p", "grasps", "actions an object")
+_SYNERGY = (
+    *("with pushes", "picks only", "synergy", "tables", "p over trainings"),
+    *("p over the tables of one (McNemar)", "grasps", "actions an object"),
+)
 _CREDIT = (
     *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
     *("other pushes", "their value"),
@@ -62,7 +65,7 @@ def _worth(row: Content) -> list[str]:
         percent(found["picks_only"]),
         points(found["interval"]),
         str(found["runs"]),
-        f"{found['p_value']:.2g}",
+        *(_p(found[name]) for name in ("p_value", "mcnemar_p")),
         percent(figures["grasp_success"]),
         f"{1 / efficiency:.1f}" if efficiency else "–",
     ]
@@ -85,6 +88,10 @@ def _ranks(row: Content) -> list[list[str]]:
 
 def _rho(each: Content) -> str:
     return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
 
 
 def _value(value: float | None) -> str:

@@ -17,10 +17,10 @@ from vpg_ros.policy.network_policy import NetworkPolicy
 
 @dataclass(frozen=True)
 class Synergy:
-    """A policy's completion with all primitives, and with those alone that pick.
+    """The completion of one training's policy with all primitives, and with those alone that pick.
 
-    difference: of the two. p_value: two-sided, of McNemar's exact test on the same tables. runs:
-    tables.
+    difference: of the two. p_value: two-sided, of McNemar's exact test on the same tables: of this
+    training, whatever others come to. runs: tables.
     """
 
     completion: float
@@ -31,7 +31,7 @@ class Synergy:
 
 
 def synergy(free: Sequence[Run], picks_only: Sequence[Run]) -> Synergy:
-    """Compare runs of the same tables."""
+    """Compare runs of the same tables, all of one training."""
     shares = [completion(runs).value or 0.0 for runs in (free, picks_only)]
     p_value = mcnemar(free, picks_only)
     return Synergy(shares[0], shares[1], shares[0] - shares[1], p_value, len(free))
