@@ -19,9 +19,9 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
 from vpg_ros.learning.figures import Run
-from vpg_ros.learning.interval import bootstrap_mean
+from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU
-from vpg_ros.learning.offline import algorithms, experiment, results
+from vpg_ros.learning.offline import algorithms, estimates, experiment, results
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -42,6 +42,7 @@ from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.log_learner import LogLearner
+from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.ranking import ranking
 from vpg_ros.learning.offline.scenes import scene_values
@@ -51,6 +52,7 @@ from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
+from vpg_ros.learning.rollout import Source
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.learning.store.reader import keep_first
@@ -563,6 +565,24 @@ def test_fitted_q_evaluation_looks_to_the_end(
     assert least < estimate.value < most
 
 
+def test_all_policies_are_ranked_on_the_same_tables(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[Heightmap] = []
+
+    def look(source: Source, gamma: float, episodes: int, seed: int) -> Estimate:
+        first.append(next(iter(source.episode(0, 0))).before)
+        return Estimate(0.0, 0.0, 0.0, 1, 1.0)
+
+    monkeypatch.setattr(estimates, "fitted_q_evaluation", lambda *_: look)
+    monkeypatch.setattr(estimates, "asdict", lambda each: {})
+    monkeypatch.setattr(estimates, "true_return", look)
+    for seed in (0, 1):
+        config = OfflineConfig(seed=seed)
+        estimates.estimates(log, resource(SHIPPED_WEIGHTS), config, "ortho", 1)
+    np.testing.assert_array_equal(first[0].height, first[1].height)
+
+
 def test_ranks_are_compared() -> None:
     assert ranking([1.0, 2.0, 3.0], [0.1, 0.2, 0.9]).spearman == pytest.approx(1)
     worst = ranking([3.0, 2.0, 1.0], [0.1, 0.2, 0.9])
@@ -592,22 +612,26 @@ def test_synergy_is_what_pushes_add() -> None:
     assert found.difference == pytest.approx(0.7) and found.p_value < 0.05
 
 
-def test_evidence_of_synergy_counts_trainings_not_tables(tmp_path: Path) -> None:
+def content(cell: Cell, gains: int = 10) -> dict[str, object]:
+    """Of a training that completes ten tables, ``gains`` of them with pushes alone."""
+    free = [replace(COMPLETED, seed=i) for i in range(10)]
+    picks = [replace(each, picked=0 if i < gains else 3) for i, each in enumerate(free)]
+    shares = dict.fromkeys(("completion", "grasp_success", "action_efficiency"), 1.0)
+    return {
+        **asdict(cell),
+        **dict.fromkeys(("random", "challenging"), shares),
+        **dict.fromkeys(("behaviour_grasp_success", "training_seconds"), 0.5),
+        "credit": mean_credit([]),
+        "runs": {"all": [asdict(r) for r in free], "picks": [asdict(r) for r in picks]},
+    }
+
+
+def test_evidence_of_synergy_counts_trainings_not_tables() -> None:
     """Two trainings of ten tables: 9 and 1 of them gain, where pooled tables would be sure."""
 
-    def cell(seed: int, gains: int) -> dict[str, object]:
-        free = [replace(COMPLETED, seed=i) for i in range(10)]
-        picks = [replace(each, picked=0 if i < gains else 3) for i, each in enumerate(free)]
-        shares = dict.fromkeys(("completion", "grasp_success", "action_efficiency"), 1.0)
-        return {
-            **asdict(Cell("random", 12, "dqn", "plain", seed)),
-            "random": shares,
-            "challenging": shares,
-            "runs": {"all": [asdict(r) for r in free], "picks": [asdict(r) for r in picks]},
-        }
-
     def found(*gains: int) -> dict[str, float]:
-        (row,) = results.summary([cell(seed, each) for seed, each in enumerate(gains)])
+        cells = (Cell("random", 12, "dqn", "plain", seed) for seed in range(len(gains)))
+        (row,) = results.summary([content(*each) for each in zip(cells, gains, strict=True)])
         evidence: dict[str, float] = row["synergy"]
         return evidence
 
@@ -695,6 +719,38 @@ def test_the_experiment_makes_trains_and_plays_what_is_missing(
         experiment.run(replace(tiny, updates=3), tmp_path, Ear())
     assert error.value.code is ErrorCode.STORE_MISMATCH
     assert len(said) == 7, "it is refused before anything is done"
+
+
+def test_a_training_that_fails_stops_no_other_and_is_tried_again(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diverged = VpgError(ErrorCode.LEARNING_DIVERGED, "the loss is nan after 2 updates")
+    failing, cameras, written = {"cql"}, set[str](), list[object]()
+
+    def train(cell: Cell, log: Log, matrix: Matrix, *_: object) -> dict[str, object]:
+        cameras.add(matrix.camera)
+        if (tmp_path / "results.json").is_file():
+            written.append(json.loads((tmp_path / "results.json").read_text()))
+        if cell.algorithm in failing:
+            raise diverged
+        return content(cell)
+
+    online = content(Cell("", 0, "online", "plain", 0))
+    monkeypatch.setattr(experiment, "train_and_measure", train)
+    monkeypatch.setattr(experiment, "measured", lambda *_: {**online, "dataset": None})
+    monkeypatch.setattr(Logs, "read", lambda *_: log)
+    command = ["experiment", "offline", "--out", str(tmp_path), "--camera", "perspective"]
+    command += ["--datasets", "random", "--sizes", "7", "--algorithms", "cql", "dqn"]
+    assert main([*command, "--seeds", "0"]) == 0
+    assert cameras == {"perspective"}
+    assert [each["failed"][0]["algorithm"] for each in written] == ["cql"]  # type: ignore[index]
+    line = "| random | 7 | cql | 0 | the loss is nan after 2 updates [error 701] |"
+    assert line in (tmp_path / "results.md").read_text()
+    failing.clear()
+    assert main([*command, "--seeds", "0"]) == 0
+    results_now = json.loads((tmp_path / "results.json").read_text())
+    assert results_now["failed"] == [] and len(results_now["cells"]) == 3
+    assert len(written) == 2, "what did not fail is not trained again"
 
 
 def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:

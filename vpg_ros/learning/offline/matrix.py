@@ -13,6 +13,8 @@ from vpg_ros.learning.offline.behaviour import shipped_digest
 from vpg_ros.learning.offline.datasets import KINDS
 from vpg_ros.learning.offline.variants import PLAIN, VARIANTS
 
+EDITION = 2  # of what the figures of a cell mean; those of other editions are not read
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -82,7 +84,8 @@ class Matrix:
     def settings(self) -> dict[str, Any]:
         """What the content of a cell depends on besides itself."""
         names = ("updates", "scenes", "runs", "random_runs", "estimating", "camera")
-        return {name: getattr(self, name) for name in names} | {"weights": shipped_digest()}
+        found = {name: getattr(self, name) for name in names}
+        return found | {"weights": shipped_digest(), "edition": EDITION}
 
 
 # Minutes on two cores: little to learn from, but enough to see what comes of it.

@@ -24,14 +24,18 @@ _AXES = ("dataset", "size", "algorithm", "variant")  # of a row, besides its see
 def write(cells: Sequence[Content], out: Path) -> str:
     """Write results.json, results.md and results.png to ``out``; returns the Markdown.
 
-    cells: that of the shipped weights, which is of no data set, and those of the matrix.
+    cells: that of the shipped weights, which is of no data set, and those of the matrix, of which
+    some may have ``failed``.
     """
-    rows, ranks = summary(cells), rankings(cells)
-    text = markdown(rows, ranks)
+    measured = [cell for cell in cells if "failed" not in cell]
+    failed = [cell for cell in cells if "failed" in cell]
+    rows, ranks = summary(measured), rankings(measured)
+    text = markdown(rows, ranks, failed)
     content = {
         "rows": rows,
         "rankings": ranks,
-        "cells": [{k: v for k, v in c.items() if k != "runs"} for c in cells],
+        "cells": [{k: v for k, v in c.items() if k != "runs"} for c in measured],
+        "failed": failed,
     }
     write_results(content, text, out)
     picture(rows, out / "results.png")

@@ -17,10 +17,16 @@ _CREDIT = (
     *("other pushes", "their value"),
 )
 _RANKS = ("data", "size", "method", "policies", "Spearman", "regret")
+_FAILED = ("data", "size", "algorithm", "seed", "why")
 
 
-def markdown(rows: Sequence[Content], ranks: Sequence[Content]) -> str:
-    """All tables: clutter, synergy, credit, and rankings where there are any. Shares in %."""
+def markdown(
+    rows: Sequence[Content], ranks: Sequence[Content], failed: Sequence[Content] = ()
+) -> str:
+    """All tables: clutter, synergy, credit; rankings and what failed where there are any.
+
+    Shares in %.
+    """
     trained = [row for row in rows if "credit" in row]
     parts = [
         ("Random clutter, all grasps of all tables, in %", (*_WHO, *_GRASPS, "minutes"), _clutter),
@@ -36,6 +42,9 @@ def markdown(rows: Sequence[Content], ranks: Sequence[Content]) -> str:
     if compared:
         title = "Off-policy evaluation against simulation"
         tables.append(_section(title, _RANKS, compared))
+    if failed:
+        title = "Trainings that failed, and are in no other table"
+        tables.append(_section(title, _FAILED, [_failed(cell) for cell in failed]))
     return "\n".join(tables)
 
 
@@ -84,6 +93,10 @@ def _ranks(row: Content) -> list[list[str]]:
         for method, each in row.items()
         if isinstance(each, dict) and (regret := f"{each['regret']:.2f}")
     ]
+
+
+def _failed(cell: Content) -> list[str]:
+    return [cell["dataset"], str(cell["size"]), label(cell), str(cell["seed"]), cell["failed"]]
 
 
 def _rho(each: Content) -> str:
