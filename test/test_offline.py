@@ -250,6 +250,18 @@ def test_a_log_with_a_share_of_pushes_leaves_out_of_those_that_are_too_many(log:
     assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
+def test_a_selection_leaves_out_actions_not_what_they_came_to(tmp_path: Path) -> None:
+    """Two pushes, each with its pick, of which one is left out."""
+    again = tuple(replace(each, episode="three") for each in GOOD[:2])
+    log = read_log(write(tmp_path / "a.mcap", (*GOOD[:2], *again)), NETWORK)
+    for seed in range(6):
+        found = log.with_push_share(0.6, seed)
+        pushes = [value for i, value in enumerate(found.returns(0.8)) if not found.picks(i)]
+        assert len(pushes) == 2 and pushes == [0.8, 0.8]
+        cloned = algorithms.get("filtered-bc")(found, NETWORK, QUICK).cloned()  # type: ignore[attr-defined]
+        assert len(cloned) == len(found) == 3
+
+
 def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATCH) -> None:
     with pytest.raises(VpgError, match=sentence) as error:
         read_log(path, NETWORK)
@@ -492,6 +504,39 @@ def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
     assert gap(5.0) < gap(0.0) - 0.02
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("filtered-bc", {"gamma": 0.5, "push_reward": 0.1, "augment": False, "picks_first": 0.0}),
+        ("dqn", {"conservatism": 0.5}),
+    ],
+)
+def test_what_an_algorithm_does_not_heed_makes_no_difference(
+    log: Log, name: str, changes: dict[str, object]
+) -> None:
+    settings = (QUICK, replace(QUICK, **changes))  # type: ignore[arg-type]
+    plain, changed = (algorithms.get(name)(log, NETWORK, each) for each in settings)
+    assert not {*changes} & {*plain.heeds}
+    assert [plain.update() for _ in range(2)] == [changed.update() for _ in range(2)]
+
+
+def test_variants_are_trained_of_algorithms_that_they_concern() -> None:
+    variants = ("plain", "few-pushes", "short-sighted", "conservative", "cautious")
+    matrix = Matrix(("random",), (9,), ("bc", "dqn", "cql", "iql"), variants, (0,))
+    found = [(cell.algorithm, cell.variant) for cell in matrix.cells()]
+    of_data = [(name, variant) for name in matrix.algorithms for variant in variants[:2]]
+    of_values = [(name, "short-sighted") for name in ("dqn", "cql", "iql")]
+    others = [("cql", "conservative"), ("dqn", "cautious"), ("cql", "cautious")]
+    assert sorted(found) == sorted([*of_data, *of_values, *others])
+    assert len(found) + len(matrix.skipped()) == 20
+
+
+def test_a_pick_is_worth_more_than_a_push_before_it_in_every_variant() -> None:
+    for variant in VARIANTS.values():
+        config = variant.config(1, 0)
+        assert config.push_reward + config.gamma < 1
+
+
 def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Path) -> None:
     with pytest.raises(VpgError, match="algorithm is 'sac'; it must be one of awac, bc"):
         OfflineTrainer("sac", log, QUICK, tmp_path)
@@ -499,8 +544,8 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineConfig(expectile=1.5)
     with pytest.raises(VpgError, match=r"of which bc learns no distribution.*cql, double-dqn, dqn"):
         OfflineTrainer("bc", log, replace(QUICK, head="categorical"), tmp_path)
-    with pytest.raises(VpgError, match="awac learns no distribution"):
-        Matrix(algorithms=("dqn", "awac"), variants=("plain", "cautious"))
+    with pytest.raises(VpgError, match="variants is cautious; of awac it must be one that changes"):
+        Matrix(algorithms=("awac",), variants=("cautious",))
     OfflineTrainer("dqn", log, QUICK, tmp_path).save()
     with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
         OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
@@ -770,7 +815,8 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
         for seed, truth in enumerate(truths)
     ]
     online = {name: cells[0][name] for name in (*names, "runs")} | {"algorithm": "online"}
-    text = results.write([online, *cells], tmp_path)
+    text = results.write([online, *cells], tmp_path, [("bc", "cautious"), ("iql", "cautious")])
+    assert text.endswith("the variant changes nothing there: cautious (bc, iql).\n")
     name = "random | 12 | dqn, cautious"
     assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
     assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0 | – | 50.0 | – |" in text

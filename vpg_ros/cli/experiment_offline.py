@@ -33,7 +33,8 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--variants",
         nargs="+",
         choices=OFFLINE_VARIANTS,
-        help="what is changed of each training, one thing in each, to see what decides",
+        help="what is changed of each training that it makes a difference to, one thing in each, "
+        "to see what decides",
     )
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
     parser.add_argument(
@@ -79,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
     check_out(options.out)
 
     def written() -> str:
-        return results.write(experiment.collect(matrix, options.out), options.out)
+        cells = experiment.collect(matrix, options.out)
+        return results.write(cells, options.out, matrix.skipped())
 
     with watching(console) as watch:
         _complete(options, matrix, watch, written)

@@ -3,14 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import exp
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.offline.actor import Actor
-from vpg_ros.learning.offline.algorithm import Algorithm
+from vpg_ros.learning.offline.algorithm import VALUES, Algorithm
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.critic import action_values
 from vpg_ros.learning.offline.log import Log
@@ -27,6 +27,8 @@ class ActorCritic(Algorithm):
     The actor's loss weighs ln π(a|s) with exp(β A(s, a)), A = Q(s, a) − V(s, x) the advantage over
     what is done within reach of where a was, and β the sharpness. What V is, the algorithm says.
     """
+
+    heeds: ClassVar[tuple[str, ...]] = VALUES
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)

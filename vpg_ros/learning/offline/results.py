@@ -21,21 +21,22 @@ Content = Mapping[str, Any]
 _AXES = ("dataset", "size", "algorithm", "variant")  # of a row, besides its seeds
 
 
-def write(cells: Sequence[Content], out: Path) -> str:
+def write(cells: Sequence[Content], out: Path, skipped: Sequence[tuple[str, str]] = ()) -> str:
     """Write results.json, results.md and results.png to ``out``; returns the Markdown.
 
     cells: that of the shipped weights, which is of no data set, and those of the matrix, of which
-    some may have ``failed``.
+    some may have ``failed``. skipped: as of Matrix.
     """
     measured = [cell for cell in cells if "failed" not in cell]
     failed = [cell for cell in cells if "failed" in cell]
     rows, ranks = summary(measured), rankings(measured)
-    text = markdown(rows, ranks, failed)
+    text = markdown(rows, ranks, failed, skipped)
     content = {
         "rows": rows,
         "rankings": ranks,
         "cells": [{k: v for k, v in c.items() if k != "runs"} for c in measured],
         "failed": failed,
+        "skipped": list(skipped),
     }
     write_results(content, text, out)
     picture(rows, out / "results.png")

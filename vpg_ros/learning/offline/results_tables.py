@@ -21,11 +21,14 @@ _FAILED = ("data", "size", "algorithm", "seed", "why")
 
 
 def markdown(
-    rows: Sequence[Content], ranks: Sequence[Content], failed: Sequence[Content] = ()
+    rows: Sequence[Content],
+    ranks: Sequence[Content],
+    failed: Sequence[Content] = (),
+    skipped: Sequence[tuple[str, str]] = (),
 ) -> str:
     """All tables: clutter, synergy, credit; rankings and what failed where there are any.
 
-    Shares in %.
+    Shares in %. A sentence says what was skipped, as of Matrix.
     """
     trained = [row for row in rows if "credit" in row]
     parts = [
@@ -45,7 +48,16 @@ def markdown(
     if failed:
         title = "Trainings that failed, and are in no other table"
         tables.append(_section(title, _FAILED, [_failed(cell) for cell in failed]))
+    if skipped:
+        tables.append(_skipped(skipped))
     return "\n".join(tables)
+
+
+def _skipped(pairs: Sequence[tuple[str, str]]) -> str:
+    """One sentence with the algorithms of each variant."""
+    variants = dict.fromkeys(variant for _, variant in pairs)
+    each = (f"{name} ({', '.join(a for a, v in pairs if v == name)})" for name in variants)
+    return f"Not trained, because the variant changes nothing there: {'; '.join(each)}.\n"
 
 
 def label(row: Content) -> str:

@@ -25,6 +25,7 @@ class CQL(DoubleDQN):
     """
 
     name: ClassVar[str] = "cql"
+    heeds: ClassVar[tuple[str, ...]] = (*DoubleDQN.heeds, "conservatism")
 
     def make_learner(self, network: NetworkConfig, log: Log) -> LogLearner:
         """Double, with the conservative penalty on the first scenes of each batch."""

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from vpg_ros.learning.offline.algorithm import Algorithm, register
+from vpg_ros.learning.offline.algorithm import VALUES, Algorithm, register
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.offline.log_learner import LogLearner
@@ -15,7 +15,7 @@ class DQN(Algorithm):
     """y = r + γ max_a Q⁻(s', a), Q⁻ the averaged weights, where the target rule bootstraps."""
 
     name: ClassVar[str] = "dqn"
-    distributional: ClassVar[bool] = True
+    heeds: ClassVar[tuple[str, ...]] = (*VALUES, "head")
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
