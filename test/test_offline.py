@@ -18,6 +18,8 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU
@@ -752,18 +754,22 @@ def test_the_experiment_makes_trains_and_plays_what_is_missing(
     online, found = experiment.run(tiny, tmp_path, Ear())
     cell = "random, 6, dqn, cautious, seed 0"
     training = [f"{cell}: training", f"{cell}: playing"]
-    assert said == ["the shipped weights: playing", "data set random", *training]
+    compared = ["the shipped weights: playing", "who acts in random: playing"]
+    assert said == [*compared, "data set random", *training]
     assert online["algorithm"] == "online" and found["variant"] == "cautious"
     assert 0 <= found["random"]["completion"] <= 1
     assert [run["case"] for run in found["runs"]["all"]] == ["challenging-06"]
-    assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 4
+    chance = evaluate(Evaluation(Player("random"), "random", runs=1, camera="ortho"))
+    shares = {name: each["value"] for name, each in chance["all_runs"].items()}
+    assert found["behaviour"] == shares, "who acts in the data plays the same tables"
+    assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 5
     (*_, larger) = experiment.run(replace(tiny, sizes=(6, 9)), tmp_path, Ear())
-    assert said[4] == "data set random" and stored(tmp_path / "data" / "random") == 9
+    assert said[5] == "data set random" and stored(tmp_path / "data" / "random") == 9
     assert larger["size"] == 9
     with pytest.raises(VpgError, match="choose another folder") as error:
         experiment.run(replace(tiny, updates=3), tmp_path, Ear())
     assert error.value.code is ErrorCode.STORE_MISMATCH
-    assert len(said) == 7, "it is refused before anything is done"
+    assert len(said) == 8, "it is refused before anything is done"
 
 
 def test_a_training_that_fails_stops_no_other_and_is_tried_again(
@@ -783,6 +789,7 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     online = content(Cell("", 0, "online", "plain", 0))
     monkeypatch.setattr(experiment, "train_and_measure", train)
     monkeypatch.setattr(experiment, "measured", lambda *_: {**online, "dataset": None})
+    monkeypatch.setattr(experiment, "behaved", lambda *_: {"random": online["random"]})
     monkeypatch.setattr(Logs, "read", lambda *_: log)
     command = ["experiment", "offline", "--out", str(tmp_path), "--camera", "perspective"]
     command += ["--datasets", "random", "--sizes", "7", "--algorithms", "cql", "dqn"]
@@ -807,6 +814,7 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
             **asdict(Cell("random", 12, "dqn", "cautious", seed)),
             **dict.fromkeys(names, shares),
             "behaviour_grasp_success": 0.3,
+            "behaviour": {**shares, "grasp_success": 0.4},
             "training_seconds": 60.0,
             "runs": {"all": [asdict(COMPLETED)], "picks": [asdict(replace(COMPLETED, picked=0))]},
             "credit": mean_credit([Credit(True, 0.5, 0.25, 0.75, 0.5)]),
@@ -818,11 +826,13 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     text = results.write([online, *cells], tmp_path, [("bc", "cautious"), ("iql", "cautious")])
     assert text.endswith("the variant changes nothing there: cautious (bc, iql).\n")
     name = "random | 12 | dqn, cautious"
-    assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
+    assert f"| {name} | 2 | 30.0 | 40.0 | 100.0 | 50.0 | 100.0 | 1.0 |" in text
     assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0 | – | 50.0 | – |" in text
     assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 1 | – | 1 |" in text
     assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
-    assert "| – | – | online | 1 | – | 50.0 | 100.0 | – |" in text
+    assert "| – | – | online | 1 | – | – | – | 50.0 | 100.0 | – |" in text
+    (other,) = results.summary([{**cells[0], "behaviour": None}])
+    assert "behaviour" not in other, "of a training's own transitions nobody else acted"
     assert (tmp_path / "results.md").read_text() == text
     assert "| random | 12 | fqe | 2 | +1.00 | 0.00 |" in text and "wis" not in text
     content = json.loads((tmp_path / "results.json").read_text())

@@ -2,6 +2,7 @@
 
     data/KIND/                               the data set, of the largest size
     online/                                  the evaluations of the shipped weights
+    behaviour/KIND/                          that of who acts in a data set
     KIND/SIZE/ALGORITHM/VARIANT/seed-N/      training/, the runs of its evaluations, and cell.json
 
 What is there is not done again, so that several processes can share a folder by their seeds.
@@ -16,9 +17,10 @@ from typing import Any
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.kept import keep, read_kept
+from vpg_ros.learning.offline.behaviour import BEHAVIOURS
 from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
-from vpg_ros.learning.offline.measure import measured
+from vpg_ros.learning.offline.measure import behaved, measured
 from vpg_ros.learning.offline.training import train_and_measure
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
@@ -26,6 +28,7 @@ from vpg_ros.resources import resource
 
 CELL = "cell.json"
 FAILED = "failed.json"  # instead of it, where a training or its measures failed
+BEHAVIOUR = "behaviour"
 ONLINE = "online"  # folder of the policy that learned by acting, and what the results call it
 
 
@@ -37,12 +40,11 @@ def run(
 ) -> list[dict[str, Any]]:
     """Everything of the matrix that is not there yet, one by one; returns ``collect``.
 
-    Begins with the shipped weights, which learned online, for comparison. done: called after each
-    cell.
+    Begins with what the others are compared with. done: called after each cell.
     """
     watch = watch or Watch()
     cells = pending(matrix, out)
-    complete_online(matrix, out, watch)
+    complete_compared(matrix, out, watch)
     logs = Logs(matrix, out, watch)
     for cell in cells:
         complete(cell, matrix, out, logs)
@@ -59,17 +61,21 @@ def pending(matrix: Matrix, out: Path) -> list[Cell]:
     return [cell for cell in matrix.cells() if not _is_kept(cell.folder(out), matrix)]
 
 
-def complete_online(matrix: Matrix, out: Path, watch: Watch) -> None:
-    """Measure the shipped weights, and keep what came of it, unless it is there.
+def complete_compared(matrix: Matrix, out: Path, watch: Watch) -> None:
+    """Measure the shipped weights, which learned online, and who acts in the data.
 
-    Raises STORE_MISMATCH where it is there with other settings.
+    Keeps what came of it; what is there is not done again. Raises STORE_MISMATCH where it is there
+    with other settings.
     """
-    folder = out / ONLINE
-    if _is_kept(folder, matrix):
-        return
-    player = Player("network", resource(SHIPPED_WEIGHTS))
-    found = measured(player, folder, matrix, "the shipped weights", watch)
-    keep(folder / CELL, matrix.settings(), {"algorithm": ONLINE, **found})
+    settings = matrix.settings()
+    if not _is_kept(out / ONLINE, matrix):
+        player = Player("network", resource(SHIPPED_WEIGHTS))
+        found = measured(player, out / ONLINE, matrix, "the shipped weights", watch)
+        keep(out / ONLINE / CELL, settings, {"algorithm": ONLINE, **found})
+    for kind in matrix.datasets:
+        folder = out / BEHAVIOUR / kind
+        if kind in BEHAVIOURS and not _is_kept(folder, matrix):
+            keep(folder / CELL, settings, behaved(kind, folder, matrix, watch))
 
 
 def _is_kept(folder: Path, matrix: Matrix) -> bool:
@@ -102,11 +108,15 @@ def complete(cell: Cell, matrix: Matrix, out: Path, logs: Logs) -> None:
 def collect(matrix: Matrix, out: Path) -> list[dict[str, Any]]:
     """The contents of all cells that are there, and first of the shipped weights' one.
 
-    Of a cell that failed its axes, and ``failed``, a sentence. Raises STORE_MISMATCH for a cell
+    Each has the figures of who acts in its data, None where nobody does. Of a cell that failed its
+    axes, and ``failed``, a sentence. Raises STORE_MISMATCH for a cell
     that has other settings.
     """
-    folders = [out / ONLINE, *(cell.folder(out) for cell in matrix.cells())]
-    found = (_content(folder, matrix) for folder in folders)
+    found = [_content(out / ONLINE, matrix)]
+    for cell in matrix.cells():
+        content = _content(cell.folder(out), matrix)
+        acted = _content(out / BEHAVIOUR / cell.dataset, matrix)
+        found.append(content and content | {"behaviour": acted and acted["random"]})
     return [content for content in found if content is not None]
 
 

@@ -9,7 +9,7 @@ from vpg_ros.errors import require
 from vpg_ros.learning.offline.experiment import (
     collect,
     complete,
-    complete_online,
+    complete_compared,
     pending,
 )
 from vpg_ros.learning.offline.logs import Logs
@@ -34,7 +34,7 @@ def run_on_workers(
     """
     require(count >= 1, f"workers is {count}; it must be >= 1")
     cells, folder = pending(matrix, out), out.resolve()
-    complete_online(replace(matrix, jobs=count), out, watch)
+    complete_compared(replace(matrix, jobs=count), out, watch)
     matrix = replace(matrix, jobs=1)  # each worker plays by itself
     if not cells:
         return collect(matrix, out)

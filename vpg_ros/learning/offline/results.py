@@ -73,7 +73,7 @@ def _key(cell: Content) -> tuple[Any, ...]:
 
 def _row(cells: Sequence[Content]) -> dict[str, Any]:
     first = cells[0]
-    parts = ("random", "challenging", "credit")
+    parts = ("random", "challenging", "credit", "behaviour")
     return {
         **{name: first.get(name) for name in _AXES},
         "seeds": len(cells),
@@ -84,7 +84,7 @@ def _row(cells: Sequence[Content]) -> dict[str, Any]:
         **{
             part: {name: _mean(cell[part][name] for cell in cells) for name in first[part]}
             for part in parts
-            if part in first
+            if first.get(part) is not None
         },
         "synergy": _synergy(cells),
     }

@@ -7,7 +7,14 @@ from vpg_ros.learning.tables import markdown_table, points
 
 Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
-_GRASPS = ("behaviour's grasps", "grasps", "completion")
+_GRASPS = (
+    *("grasps in its data", "behaviour's grasps here", "behaviour's completion here"),
+    *("grasps", "completion", "minutes"),
+)
+_CLUTTER = (
+    "Random clutter, all grasps of all tables, in %; here: on the same tables, by who acts in the "
+    "data, whose own tables are others"
+)
 _SYNERGY = (
     *("with pushes", "picks only", "synergy", "tables", "p over trainings"),
     *("p over the tables of one (McNemar)", "grasps", "actions an object"),
@@ -32,7 +39,7 @@ def markdown(
     """
     trained = [row for row in rows if "credit" in row]
     parts = [
-        ("Random clutter, all grasps of all tables, in %", (*_WHO, *_GRASPS, "minutes"), _clutter),
+        (_CLUTTER, (*_WHO, *_GRASPS), _clutter),
         ("Challenging cases: completion with pushes and without, in %", (*_WHO, *_SYNERGY), _worth),
     ]
     tables = [
@@ -72,7 +79,11 @@ def _who(row: Content) -> list[str]:
 
 def _clutter(row: Content) -> list[str]:
     seconds, random = row["training_seconds"], row["random"]
-    shares = (row["behaviour_grasp_success"], random["grasp_success"], random["completion"])
+    acted = row.get("behaviour", {})
+    shares = (
+        *(row["behaviour_grasp_success"], acted.get("grasp_success"), acted.get("completion")),
+        *(random["grasp_success"], random["completion"]),
+    )
     minutes = "–" if seconds is None else f"{seconds / 60:.1f}"
     return [*_who(row), *(percent(each) for each in shares), minutes]
 
