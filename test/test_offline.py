@@ -472,6 +472,36 @@ def test_pushes_are_learned_from_once_picks_have_been(log: Log) -> None:
     assert len(held(LogLearner(log, NETWORK, replace(settings, picks_first=0.0)))) == 7
 
 
+def test_places_are_valued_by_picks_until_pushes_are(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+
+    def look(critic: PlaceCritic, drawn: Sequence[Experience], *_: object) -> float:
+        seen.append({each.primitive for each in drawn})
+        return 0.0
+
+    monkeypatch.setattr(PlaceCritic, "update", look)
+    settings = replace(QUICK, updates=4, batch=32, picks_first=0.5)
+    algorithm = algorithms.get("iql")(log, NETWORK, settings)
+    for _ in range(4):
+        algorithm.update()
+    assert seen == [{"grasp"}] * 3 + [{"grasp", "push"}], "the critic knows pushes after the third"
+
+
+def test_conservatism_leaves_pushes_alone_until_they_are_valued(log: Log) -> None:
+    def pushes(conservatism: float, picks_first: float) -> torch.Tensor:
+        """The weights that only values of pushes are made with."""
+        config = replace(QUICK, conservatism=conservatism, picks_first=picks_first)
+        algorithm = algorithms.get("cql")(log, NETWORK, config)
+        algorithm.update()
+        found = [p for p in algorithm.network.parameters() if len(p) == NETWORK.outputs]
+        return torch.cat([p.detach()[NETWORK.channels("push")].flatten() for p in found])
+
+    torch.testing.assert_close(pushes(5.0, 0.9), pushes(0.0, 0.9), rtol=0, atol=0)
+    assert not torch.equal(pushes(5.0, 0.0), pushes(0.0, 0.0))
+
+
 def held(learner: LogLearner) -> list[Experience]:
     return [learner.replay[i] for i in range(len(learner.replay))]
 

@@ -47,9 +47,12 @@ class ActorCritic(Algorithm):
         As long as the critic learns of picks alone, the actor does: it knows no others' value.
         """
         self.critic.update()
-        known = range(len(self.log)) if self.critic.knows_all else self._picks
-        indices = self.actor.draw(known)
+        indices = self.actor.draw(self.known())
         return self.actor.update(indices, [self._weight(i) for i in indices])
+
+    def known(self) -> Sequence[int]:
+        """Indices of the actions whose values the critic learns by now."""
+        return range(len(self.log)) if self.critic.knows_all else self._picks
 
     def _weight(self, index: int) -> float:
         each = self.log.experiences[index]
