@@ -32,6 +32,7 @@ from vpg_ros.learning.offline.boltzmann import (
     log_probabilities,
 )
 from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.credit import Credit, credits, mean_credit
 from vpg_ros.learning.offline.critic import PlaceCritic
 from vpg_ros.learning.offline.datasets import (
     KINDS,
@@ -48,7 +49,7 @@ from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.ranking import ranking
 from vpg_ros.learning.offline.scenes import scene_values
-from vpg_ros.learning.offline.synergy import Credit, credits, mean_credit, synergy
+from vpg_ros.learning.offline.synergy import synergy
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
@@ -65,6 +66,7 @@ from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import ValueMaps
+from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.resources import resource
 
@@ -725,10 +727,43 @@ def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
     credit, other = credits([GOOD, BAD, (useless, step(1, "grasp", (101, 101, 0)))], policy)
     assert credit.opened and not other.opened
     assert mean_credit([credit, other])["other_push"] == other.push
-    before, after = (policy.maps(GOOD[0].before), policy.maps(GOOD[0].after))
+    before = policy.maps(GOOD[0].before)
     assert credit.push == before.values["push"][0, 55, 40]
-    assert credit.pick_before == before.values["grasp"][before.admissible["grasp"]].max()
-    assert credit.pick_after == after.values["grasp"][after.admissible["grasp"]].max()
+    assert (credit.pick_before, credit.pick_after) == best_picks(policy, GOOD[0])
+
+
+def best_picks(policy: NetworkPolicy, push: Transition) -> tuple[float, float]:
+    """The highest values of grasps at most 0.15 m from a push, before and after it."""
+    rows, columns = np.mgrid[0 : SHAPE[0] : 2, 0 : SHAPE[1] : 2] + 1
+    off = np.hypot(rows - push.action.row, columns - push.action.column) * 0.002
+    looked = [policy.maps(each) for each in (push.before, push.after)]
+    before, after = (m.values["grasp"][m.admissible["grasp"] & (off <= 0.15)] for m in looked)
+    return float(before.max()), float(after.max())
+
+
+def test_credit_is_of_what_lies_within_reach_of_a_push() -> None:
+    """Beside the pair there is a block that can be grasped before and after, 0.2 m away."""
+    policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
+    before, after = scene((40, 100), (40, 121), (140, 110)), scene((40, 90), (40, 131), (140, 110))
+    push = step(0, "push", (40, 80, 0), before, after, success=True)
+    near = step(1, "grasp", (40, 91, 0), after, scene((40, 131), (140, 110)), success=True)
+    far = step(1, "grasp", (141, 111, 0), after, scene((40, 90), (40, 131)), success=True)
+    (credit,) = credits([(push, near), (push, far)], policy)
+    assert (credit.pick_before, credit.pick_after) == best_picks(policy, push)
+    whole = policy.maps(before)
+    assert credit.pick_before < whole.values["grasp"][whole.admissible["grasp"]].max()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("bc", False), ("filtered-bc", False), ("iql", True), ("awac", True)]
+)
+def test_credit_is_of_values_not_of_what_is_likely(log: Log, name: str, known: bool) -> None:
+    algorithm = algorithms.get(name)(log, NETWORK, QUICK)
+    assert (algorithm.valuing is not None) is known
+    assert algorithm.valuing is not algorithm.network
+    cell = content(Cell("random", 7, name, "plain", 0))
+    (row,) = results.summary([cell | {"credit": mean_credit([]) if known else None}])
+    assert ("credit" in row) is known
 
 
 # -- commands

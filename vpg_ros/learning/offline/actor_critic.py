@@ -70,6 +70,11 @@ class ActorCritic(Algorithm):
         """The actor."""
         return self.actor.network
 
+    @property
+    def valuing(self) -> Network:
+        """The critic: the actor's outputs are no values."""
+        return self.critic.network
+
     def state(self) -> dict[str, Any]:
         """Both."""
         rng = self._rng.bit_generator.state

@@ -33,7 +33,12 @@ class Algorithm(ABC):
     @property
     @abstractmethod
     def network(self) -> Network:
-        """The averaged weights, whose highest value chooses the action."""
+        """The averaged weights, whose highest output chooses the action."""
+
+    @property
+    @abstractmethod
+    def valuing(self) -> Network | None:
+        """The averaged weights whose outputs are values of actions; None where there are none."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

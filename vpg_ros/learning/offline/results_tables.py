@@ -46,7 +46,10 @@ def markdown(
         _section(title, columns, [line(row) for row in rows]) for title, columns, line in parts
     ]
     credit = [_credit(row) for row in trained]
-    title = "Values of pushes of the data after which a grasp succeeded, or else (other) failed"
+    title = (
+        "Values of pushes of the data after which a grasp within reach succeeded, or else (other) "
+        "failed, and of the best grasps within reach; of algorithms that learn values"
+    )
     tables.append(_section(title, _CREDIT, credit))
     compared = [line for row in ranks for line in _ranks(row)]
     if compared:

@@ -34,6 +34,11 @@ class DQN(Algorithm):
         """Its averaged weights."""
         return self._learner.network
 
+    @property
+    def valuing(self) -> Network:
+        """The same."""
+        return self.network
+
     def state(self) -> dict[str, Any]:
         """The learner's."""
         return self._learner.state()
