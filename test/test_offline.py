@@ -18,10 +18,12 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
-from vpg_ros.learning.interval import bootstrap_mean
+from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU
-from vpg_ros.learning.offline import algorithms, experiment, results
+from vpg_ros.learning.offline import algorithms, estimates, experiment, results
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -30,6 +32,7 @@ from vpg_ros.learning.offline.boltzmann import (
     log_probabilities,
 )
 from vpg_ros.learning.offline.config import OfflineConfig
+from vpg_ros.learning.offline.credit import Credit, credits, mean_credit
 from vpg_ros.learning.offline.critic import PlaceCritic
 from vpg_ros.learning.offline.datasets import (
     KINDS,
@@ -42,15 +45,17 @@ from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.log_learner import LogLearner
+from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.ranking import ranking
 from vpg_ros.learning.offline.scenes import scene_values
-from vpg_ros.learning.offline.synergy import Credit, credits, mean_credit, synergy
+from vpg_ros.learning.offline.synergy import synergy
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
+from vpg_ros.learning.rollout import Source
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.learning.store.reader import keep_first
@@ -61,6 +66,7 @@ from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import ValueMaps
+from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.resources import resource
 
@@ -248,6 +254,18 @@ def test_a_log_with_a_share_of_pushes_leaves_out_of_those_that_are_too_many(log:
     assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
+def test_a_selection_leaves_out_actions_not_what_they_came_to(tmp_path: Path) -> None:
+    """Two pushes, each with its pick, of which one is left out."""
+    again = tuple(replace(each, episode="three") for each in GOOD[:2])
+    log = read_log(write(tmp_path / "a.mcap", (*GOOD[:2], *again)), NETWORK)
+    for seed in range(6):
+        found = log.with_push_share(0.6, seed)
+        pushes = [value for i, value in enumerate(found.returns(0.8)) if not found.picks(i)]
+        assert len(pushes) == 2 and pushes == [0.8, 0.8]
+        cloned = algorithms.get("filtered-bc")(found, NETWORK, QUICK).cloned()  # type: ignore[attr-defined]
+        assert len(cloned) == len(found) == 3
+
+
 def refused(path: Path, sentence: str, code: ErrorCode = ErrorCode.STORE_MISMATCH) -> None:
     with pytest.raises(VpgError, match=sentence) as error:
         read_log(path, NETWORK)
@@ -268,6 +286,16 @@ def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -
     other = replace(BAD[0], before=before, after=after)
     refused(write(tmp_path / "d.mcap", (other,)), r"0\.004 m a pixel; .* 0\.002")
     refused(write(tmp_path / "e.mcap", ()), "no transitions", ErrorCode.STORE_UNREADABLE)
+
+
+def test_another_workspace_is_refused_in_another_file_too(tmp_path: Path) -> None:
+    shifted = replace(DEFAULT_WORKSPACE, origin_x=DEFAULT_WORKSPACE.origin_x + 0.1)
+    maps = (replace(each, workspace=shifted) for each in (BAD[0].before, BAD[0].after))
+    before, after = maps
+    (tmp_path / "set").mkdir()
+    write(tmp_path / "set" / "00000.mcap", BAD[:1])
+    write(tmp_path / "set" / "00001.mcap", (replace(BAD[0], before=before, after=after),))
+    refused(tmp_path / "set", r"00001\.mcap holds a transition of .*; it must be of ")
 
 
 def test_a_missing_field_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -446,6 +474,36 @@ def test_pushes_are_learned_from_once_picks_have_been(log: Log) -> None:
     assert len(held(LogLearner(log, NETWORK, replace(settings, picks_first=0.0)))) == 7
 
 
+def test_places_are_valued_by_picks_until_pushes_are(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+
+    def look(critic: PlaceCritic, drawn: Sequence[Experience], *_: object) -> float:
+        seen.append({each.primitive for each in drawn})
+        return 0.0
+
+    monkeypatch.setattr(PlaceCritic, "update", look)
+    settings = replace(QUICK, updates=4, batch=32, picks_first=0.5)
+    algorithm = algorithms.get("iql")(log, NETWORK, settings)
+    for _ in range(4):
+        algorithm.update()
+    assert seen == [{"grasp"}] * 3 + [{"grasp", "push"}], "the critic knows pushes after the third"
+
+
+def test_conservatism_leaves_pushes_alone_until_they_are_valued(log: Log) -> None:
+    def pushes(conservatism: float, picks_first: float) -> torch.Tensor:
+        """The weights that only values of pushes are made with."""
+        config = replace(QUICK, conservatism=conservatism, picks_first=picks_first)
+        algorithm = algorithms.get("cql")(log, NETWORK, config)
+        algorithm.update()
+        found = [p for p in algorithm.network.parameters() if len(p) == NETWORK.outputs]
+        return torch.cat([p.detach()[NETWORK.channels("push")].flatten() for p in found])
+
+    torch.testing.assert_close(pushes(5.0, 0.9), pushes(0.0, 0.9), rtol=0, atol=0)
+    assert not torch.equal(pushes(5.0, 0.0), pushes(0.0, 0.0))
+
+
 def held(learner: LogLearner) -> list[Experience]:
     return [learner.replay[i] for i in range(len(learner.replay))]
 
@@ -480,6 +538,39 @@ def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
     assert gap(5.0) < gap(0.0) - 0.02
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("filtered-bc", {"gamma": 0.5, "push_reward": 0.1, "augment": False, "picks_first": 0.0}),
+        ("dqn", {"conservatism": 0.5}),
+    ],
+)
+def test_what_an_algorithm_does_not_heed_makes_no_difference(
+    log: Log, name: str, changes: dict[str, object]
+) -> None:
+    settings = (QUICK, replace(QUICK, **changes))  # type: ignore[arg-type]
+    plain, changed = (algorithms.get(name)(log, NETWORK, each) for each in settings)
+    assert not {*changes} & {*plain.heeds}
+    assert [plain.update() for _ in range(2)] == [changed.update() for _ in range(2)]
+
+
+def test_variants_are_trained_of_algorithms_that_they_concern() -> None:
+    variants = ("plain", "few-pushes", "short-sighted", "conservative", "cautious")
+    matrix = Matrix(("random",), (9,), ("bc", "dqn", "cql", "iql"), variants, (0,))
+    found = [(cell.algorithm, cell.variant) for cell in matrix.cells()]
+    of_data = [(name, variant) for name in matrix.algorithms for variant in variants[:2]]
+    of_values = [(name, "short-sighted") for name in ("dqn", "cql", "iql")]
+    others = [("cql", "conservative"), ("dqn", "cautious"), ("cql", "cautious")]
+    assert sorted(found) == sorted([*of_data, *of_values, *others])
+    assert len(found) + len(matrix.skipped()) == 20
+
+
+def test_a_pick_is_worth_more_than_a_push_before_it_in_every_variant() -> None:
+    for variant in VARIANTS.values():
+        config = variant.config(1, 0)
+        assert config.push_reward + config.gamma < 1
+
+
 def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Path) -> None:
     with pytest.raises(VpgError, match="algorithm is 'sac'; it must be one of awac, bc"):
         OfflineTrainer("sac", log, QUICK, tmp_path)
@@ -487,8 +578,8 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineConfig(expectile=1.5)
     with pytest.raises(VpgError, match=r"of which bc learns no distribution.*cql, double-dqn, dqn"):
         OfflineTrainer("bc", log, replace(QUICK, head="categorical"), tmp_path)
-    with pytest.raises(VpgError, match="awac learns no distribution"):
-        Matrix(algorithms=("dqn", "awac"), variants=("plain", "cautious"))
+    with pytest.raises(VpgError, match="variants is cautious; of awac it must be one that changes"):
+        Matrix(algorithms=("awac",), variants=("cautious",))
     OfflineTrainer("dqn", log, QUICK, tmp_path).save()
     with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
         OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
@@ -553,6 +644,24 @@ def test_fitted_q_evaluation_looks_to_the_end(
     assert least < estimate.value < most
 
 
+def test_all_policies_are_ranked_on_the_same_tables(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[Heightmap] = []
+
+    def look(source: Source, gamma: float, episodes: int, seed: int) -> Estimate:
+        first.append(next(iter(source.episode(0, 0))).before)
+        return Estimate(0.0, 0.0, 0.0, 1, 1.0)
+
+    monkeypatch.setattr(estimates, "fitted_q_evaluation", lambda *_: look)
+    monkeypatch.setattr(estimates, "asdict", lambda each: {})
+    monkeypatch.setattr(estimates, "true_return", look)
+    for seed in (0, 1):
+        config = OfflineConfig(seed=seed)
+        estimates.estimates(log, resource(SHIPPED_WEIGHTS), config, "ortho", 1)
+    np.testing.assert_array_equal(first[0].height, first[1].height)
+
+
 def test_ranks_are_compared() -> None:
     assert ranking([1.0, 2.0, 3.0], [0.1, 0.2, 0.9]).spearman == pytest.approx(1)
     worst = ranking([3.0, 2.0, 1.0], [0.1, 0.2, 0.9])
@@ -582,16 +691,79 @@ def test_synergy_is_what_pushes_add() -> None:
     assert found.difference == pytest.approx(0.7) and found.p_value < 0.05
 
 
+def content(cell: Cell, gains: int = 10) -> dict[str, object]:
+    """Of a training that completes ten tables, ``gains`` of them with pushes alone."""
+    free = [replace(COMPLETED, seed=i) for i in range(10)]
+    picks = [replace(each, picked=0 if i < gains else 3) for i, each in enumerate(free)]
+    shares = dict.fromkeys(("completion", "grasp_success", "action_efficiency"), 1.0)
+    return {
+        **asdict(cell),
+        **dict.fromkeys(("random", "challenging"), shares),
+        **dict.fromkeys(("behaviour_grasp_success", "training_seconds"), 0.5),
+        "credit": mean_credit([]),
+        "runs": {"all": [asdict(r) for r in free], "picks": [asdict(r) for r in picks]},
+    }
+
+
+def test_evidence_of_synergy_counts_trainings_not_tables() -> None:
+    """Two trainings of ten tables: 9 and 1 of them gain, where pooled tables would be sure."""
+
+    def found(*gains: int) -> dict[str, float]:
+        cells = (Cell("random", 12, "dqn", "plain", seed) for seed in range(len(gains)))
+        (row,) = results.summary([content(*each) for each in zip(cells, gains, strict=True)])
+        evidence: dict[str, float] = row["synergy"]
+        return evidence
+
+    assert found(9, 1)["p_value"] == pytest.approx(0.430, abs=1e-3)
+    assert found(9, 1)["mcnemar_p"] is None and found(9, 1)["runs"] == 20
+    assert (found(9, 1)["completion"], found(9, 1)["picks_only"]) == (1.0, 0.5)
+    assert found(9)["p_value"] is None and found(9)["mcnemar_p"] == pytest.approx(2 / 512)
+    assert found(0, 0)["p_value"] is None and found(9, 9)["p_value"] == 0.0
+
+
 def test_credit_is_given_for_the_push_that_a_pick_followed() -> None:
     policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
     useless = step(0, "push", (110, 80, 0), ONE, ONE, episode="three")
     credit, other = credits([GOOD, BAD, (useless, step(1, "grasp", (101, 101, 0)))], policy)
     assert credit.opened and not other.opened
     assert mean_credit([credit, other])["other_push"] == other.push
-    before, after = (policy.maps(GOOD[0].before), policy.maps(GOOD[0].after))
+    before = policy.maps(GOOD[0].before)
     assert credit.push == before.values["push"][0, 55, 40]
-    assert credit.pick_before == before.values["grasp"][before.admissible["grasp"]].max()
-    assert credit.pick_after == after.values["grasp"][after.admissible["grasp"]].max()
+    assert (credit.pick_before, credit.pick_after) == best_picks(policy, GOOD[0])
+
+
+def best_picks(policy: NetworkPolicy, push: Transition) -> tuple[float, float]:
+    """The highest values of grasps at most 0.15 m from a push, before and after it."""
+    rows, columns = np.mgrid[0 : SHAPE[0] : 2, 0 : SHAPE[1] : 2] + 1
+    off = np.hypot(rows - push.action.row, columns - push.action.column) * 0.002
+    looked = [policy.maps(each) for each in (push.before, push.after)]
+    before, after = (m.values["grasp"][m.admissible["grasp"] & (off <= 0.15)] for m in looked)
+    return float(before.max()), float(after.max())
+
+
+def test_credit_is_of_what_lies_within_reach_of_a_push() -> None:
+    """Beside the pair there is a block that can be grasped before and after, 0.2 m away."""
+    policy = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
+    before, after = scene((40, 100), (40, 121), (140, 110)), scene((40, 90), (40, 131), (140, 110))
+    push = step(0, "push", (40, 80, 0), before, after, success=True)
+    near = step(1, "grasp", (40, 91, 0), after, scene((40, 131), (140, 110)), success=True)
+    far = step(1, "grasp", (141, 111, 0), after, scene((40, 90), (40, 131)), success=True)
+    (credit,) = credits([(push, near), (push, far)], policy)
+    assert (credit.pick_before, credit.pick_after) == best_picks(policy, push)
+    whole = policy.maps(before)
+    assert credit.pick_before < whole.values["grasp"][whole.admissible["grasp"]].max()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("bc", False), ("filtered-bc", False), ("iql", True), ("awac", True)]
+)
+def test_credit_is_of_values_not_of_what_is_likely(log: Log, name: str, known: bool) -> None:
+    algorithm = algorithms.get(name)(log, NETWORK, QUICK)
+    assert (algorithm.valuing is not None) is known
+    assert algorithm.valuing is not algorithm.network
+    cell = content(Cell("random", 7, name, "plain", 0))
+    (row,) = results.summary([cell | {"credit": mean_credit([]) if known else None}])
+    assert ("credit" in row) is known
 
 
 # -- commands
@@ -647,18 +819,55 @@ def test_the_experiment_makes_trains_and_plays_what_is_missing(
     online, found = experiment.run(tiny, tmp_path, Ear())
     cell = "random, 6, dqn, cautious, seed 0"
     training = [f"{cell}: training", f"{cell}: playing"]
-    assert said == ["the shipped weights: playing", "data set random", *training]
+    compared = ["the shipped weights: playing", "who acts in random: playing"]
+    assert said == [*compared, "data set random", *training]
     assert online["algorithm"] == "online" and found["variant"] == "cautious"
     assert 0 <= found["random"]["completion"] <= 1
     assert [run["case"] for run in found["runs"]["all"]] == ["challenging-06"]
-    assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 4
+    chance = evaluate(Evaluation(Player("random"), "random", runs=1, camera="ortho"))
+    shares = {name: each["value"] for name, each in chance["all_runs"].items()}
+    assert found["behaviour"] == shares, "who acts in the data plays the same tables"
+    assert experiment.run(tiny, tmp_path, Ear()) == [online, found] and len(said) == 5
     (*_, larger) = experiment.run(replace(tiny, sizes=(6, 9)), tmp_path, Ear())
-    assert said[4] == "data set random" and stored(tmp_path / "data" / "random") == 9
+    assert said[5] == "data set random" and stored(tmp_path / "data" / "random") == 9
     assert larger["size"] == 9
     with pytest.raises(VpgError, match="choose another folder") as error:
         experiment.run(replace(tiny, updates=3), tmp_path, Ear())
     assert error.value.code is ErrorCode.STORE_MISMATCH
-    assert len(said) == 7, "it is refused before anything is done"
+    assert len(said) == 8, "it is refused before anything is done"
+
+
+def test_a_training_that_fails_stops_no_other_and_is_tried_again(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diverged = VpgError(ErrorCode.LEARNING_DIVERGED, "the loss is nan after 2 updates")
+    failing, cameras, written = {"cql"}, set[str](), list[object]()
+
+    def train(cell: Cell, log: Log, matrix: Matrix, *_: object) -> dict[str, object]:
+        cameras.add(matrix.camera)
+        if (tmp_path / "results.json").is_file():
+            written.append(json.loads((tmp_path / "results.json").read_text()))
+        if cell.algorithm in failing:
+            raise diverged
+        return content(cell)
+
+    online = content(Cell("", 0, "online", "plain", 0))
+    monkeypatch.setattr(experiment, "train_and_measure", train)
+    monkeypatch.setattr(experiment, "measured", lambda *_: {**online, "dataset": None})
+    monkeypatch.setattr(experiment, "behaved", lambda *_: {"random": online["random"]})
+    monkeypatch.setattr(Logs, "read", lambda *_: log)
+    command = ["experiment", "offline", "--out", str(tmp_path), "--camera", "perspective"]
+    command += ["--datasets", "random", "--sizes", "7", "--algorithms", "cql", "dqn"]
+    assert main([*command, "--seeds", "0"]) == 0
+    assert cameras == {"perspective"}
+    assert [each["failed"][0]["algorithm"] for each in written] == ["cql"]  # type: ignore[index]
+    line = "| random | 7 | cql | 0 | the loss is nan after 2 updates [error 701] |"
+    assert line in (tmp_path / "results.md").read_text()
+    failing.clear()
+    assert main([*command, "--seeds", "0"]) == 0
+    results_now = json.loads((tmp_path / "results.json").read_text())
+    assert results_now["failed"] == [] and len(results_now["cells"]) == 3
+    assert len(written) == 2, "what did not fail is not trained again"
 
 
 def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
@@ -670,6 +879,7 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
             **asdict(Cell("random", 12, "dqn", "cautious", seed)),
             **dict.fromkeys(names, shares),
             "behaviour_grasp_success": 0.3,
+            "behaviour": {**shares, "grasp_success": 0.4},
             "training_seconds": 60.0,
             "runs": {"all": [asdict(COMPLETED)], "picks": [asdict(replace(COMPLETED, picked=0))]},
             "credit": mean_credit([Credit(True, 0.5, 0.25, 0.75, 0.5)]),
@@ -678,12 +888,16 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
         for seed, truth in enumerate(truths)
     ]
     online = {name: cells[0][name] for name in (*names, "runs")} | {"algorithm": "online"}
-    text = results.write([online, *cells], tmp_path)
+    text = results.write([online, *cells], tmp_path, [("bc", "cautious"), ("iql", "cautious")])
+    assert text.endswith("the variant changes nothing there: cautious (bc, iql).\n")
     name = "random | 12 | dqn, cautious"
-    assert f"| {name} | 2 | 30.0 | 50.0 | 100.0 | 1.0 |" in text
-    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0.5 | 50.0 | – |" in text
+    assert f"| {name} | 2 | 30.0 | 40.0 | 100.0 | 50.0 | 100.0 | 1.0 |" in text
+    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | 0 | – | 50.0 | – |" in text
+    assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 1 | – | 1 |" in text
     assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
-    assert "| – | – | online | 1 | – | 50.0 | 100.0 | – |" in text
+    assert "| – | – | online | 1 | – | – | – | 50.0 | 100.0 | – |" in text
+    (other,) = results.summary([{**cells[0], "behaviour": None}])
+    assert "behaviour" not in other, "of a training's own transitions nobody else acted"
     assert (tmp_path / "results.md").read_text() == text
     assert "| random | 12 | fqe | 2 | +1.00 | 0.00 |" in text and "wis" not in text
     content = json.loads((tmp_path / "results.json").read_text())

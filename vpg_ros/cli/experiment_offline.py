@@ -2,14 +2,14 @@
 
 import argparse
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.cli.study import add_study, asked, check_out, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _DESCRIPTION = """Make data sets, train algorithms on them, and play the policies with and without
-pushes. The folder --out gets results.json, results.md and results.png; the same command continues
-where it was stopped."""
+pushes. The folder --out gets results.json, results.md and results.png, written anew after every
+training; the same command continues where it was stopped, and tries again what failed."""
 
 
 def add_parser(subparsers: "Subparsers") -> None:
@@ -33,7 +33,8 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--variants",
         nargs="+",
         choices=OFFLINE_VARIANTS,
-        help="what is changed of each training, one thing in each, to see what decides",
+        help="what is changed of each training that it makes a difference to, one thing in each, "
+        "to see what decides",
     )
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
     parser.add_argument(
@@ -45,6 +46,12 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--random-runs", type=int, help="tables of random clutter (default 20)")
     parser.add_argument(
         "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
+    )
+    parser.add_argument(
+        "--camera",
+        choices=("ortho", "perspective"),
+        help="of data and evaluation: exact maps (default), or a noisy camera and fusion as on the "
+        "robot",
     )
     parser.add_argument(
         "--workers",
@@ -64,16 +71,21 @@ def run(options: argparse.Namespace) -> int:
     """Run the study; prints what begins, and the tables at the end."""
     from rich.console import Console
 
-    from vpg_ros.learning.offline import results
+    from vpg_ros.learning.offline import experiment, results
     from vpg_ros.learning.threads import one_thread
 
     one_thread()
     console = Console()
     matrix = _matrix(options)
     check_out(options.out)
+
+    def written() -> str:
+        cells = experiment.collect(matrix, options.out)
+        return results.write(cells, options.out, matrix.skipped())
+
     with watching(console) as watch:
-        cells = _cells(options, matrix, watch)
-    show(console, results.write(cells, options.out), options.out)
+        _complete(options, matrix, watch, written)
+    show(console, written(), options.out)
     return 0
 
 
@@ -101,8 +113,10 @@ def watching(console: "Console") -> "Iterator[Watch]":
         yield Bar()
 
 
-def _cells(options: argparse.Namespace, matrix: "Matrix", watch: "Watch") -> list[dict[str, Any]]:
-    """All cells, done here or by workers."""
+def _complete(
+    options: argparse.Namespace, matrix: "Matrix", watch: "Watch", done: "Callable[[], object]"
+) -> None:
+    """Do all cells here or by workers."""
     from vpg_ros.errors import require
     from vpg_ros.learning.offline import experiment
 
@@ -110,10 +124,11 @@ def _cells(options: argparse.Namespace, matrix: "Matrix", watch: "Watch") -> lis
     require(count >= 0, f"--workers is {count}; it must be >= 0")
     require(count > 0 or not address, f"--ray-address is {address!r}; it takes --workers N, N > 0")
     if count == 0:
-        return experiment.run(matrix, options.out, watch)
+        experiment.run(matrix, options.out, watch, done)
+        return
     from vpg_ros.learning.offline.experiment_workers import run_on_workers
 
-    return run_on_workers(matrix, options.out, count, address, watch)
+    run_on_workers(matrix, options.out, count, address, watch, done)
 
 
 def _matrix(options: argparse.Namespace) -> "Matrix":

@@ -1,4 +1,4 @@
-"""Bootstrap intervals (Efron 1979)."""
+"""Bootstrap intervals (Efron 1979), and tests over trainings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, ttest_1samp
 
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion
@@ -110,6 +110,22 @@ def _nested(
 
     low, high = bootstrap(len(groups), resampled, seed=0)
     return {"value": statistic(np.concatenate(groups)), "low": low, "high": high}
+
+
+def completion_p(trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]]) -> float | None:
+    """Two-sided p-value that the first runs of trainings complete as many tables as the second.
+
+    Of a paired t-test over the trainings' differences, as of ``completion_difference``: a training
+    counts once, however many tables it played. None for fewer than two trainings, and where no
+    training has a difference.
+    """
+    groups = [group for ours, theirs in trainings if len(group := _paired(ours, theirs))]
+    found = np.array([group.mean() for group in groups])
+    if len(found) < 2 or not found.any():
+        return None
+    if np.ptp(found) == 0:
+        return 0.0
+    return float(ttest_1samp(found, 0.0).pvalue)
 
 
 def _paired(ours: Sequence[Run], theirs: Sequence[Run]) -> NDArray[np.float64]:

@@ -3,14 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import exp
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.offline.actor import Actor
-from vpg_ros.learning.offline.algorithm import Algorithm
+from vpg_ros.learning.offline.algorithm import VALUES, Algorithm
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.critic import action_values
 from vpg_ros.learning.offline.log import Log
@@ -27,6 +27,8 @@ class ActorCritic(Algorithm):
     The actor's loss weighs ln π(a|s) with exp(β A(s, a)), A = Q(s, a) − V(s, x) the advantage over
     what is done within reach of where a was, and β the sharpness. What V is, the algorithm says.
     """
+
+    heeds: ClassVar[tuple[str, ...]] = VALUES
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
@@ -45,9 +47,12 @@ class ActorCritic(Algorithm):
         As long as the critic learns of picks alone, the actor does: it knows no others' value.
         """
         self.critic.update()
-        known = range(len(self.log)) if self.critic.knows_all else self._picks
-        indices = self.actor.draw(known)
+        indices = self.actor.draw(self.known())
         return self.actor.update(indices, [self._weight(i) for i in indices])
+
+    def known(self) -> Sequence[int]:
+        """Indices of the actions whose values the critic learns by now."""
+        return range(len(self.log)) if self.critic.knows_all else self._picks
 
     def _weight(self, index: int) -> float:
         each = self.log.experiences[index]
@@ -64,6 +69,11 @@ class ActorCritic(Algorithm):
     def network(self) -> Network:
         """The actor."""
         return self.actor.network
+
+    @property
+    def valuing(self) -> Network:
+        """The critic: the actor's outputs are no values."""
+        return self.critic.network
 
     def state(self) -> dict[str, Any]:
         """Both."""

@@ -14,12 +14,14 @@ from vpg_ros.policy.network import Network
 class Algorithm(ABC):
     """Learns a policy from a log, one ``update`` at a time; deterministic for a seed on one thread.
 
-    name: registry key. distributional: whether the network can learn distributions of returns; the
-    outputs of one that imitates are no returns. The policy is the greedy one of ``network``.
+    name: registry key. heeds: the fields of OfflineConfig that make a difference to it, of those
+    that say what values are learned and how; "head" where the network can learn distributions of
+    returns, which the outputs of one that imitates are not. The policy is the greedy one of
+    ``network``.
     """
 
     name: ClassVar[str]
-    distributional: ClassVar[bool] = False
+    heeds: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         self.log, self.config = log, config
@@ -31,7 +33,12 @@ class Algorithm(ABC):
     @property
     @abstractmethod
     def network(self) -> Network:
-        """The averaged weights, whose highest value chooses the action."""
+        """The averaged weights, whose highest output chooses the action."""
+
+    @property
+    @abstractmethod
+    def valuing(self) -> Network | None:
+        """The averaged weights whose outputs are values of actions; None where there are none."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -41,6 +48,9 @@ class Algorithm(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where ``state`` was taken."""
 
+
+# What all that learn values heed.
+VALUES = ("gamma", "push_reward", "augment", "picks_first")
 
 _REGISTRY: dict[str, type[Algorithm]] = {}
 
@@ -59,9 +69,9 @@ def get(name: str) -> type[Algorithm]:
 
 def check_head(name: str, head: str) -> None:
     """Raise PARAMETER_INVALID for a head of distributions that an algorithm cannot learn."""
-    able = [other for other in names() if get(other).distributional]
+    able = [other for other in names() if "head" in get(other).heeds]
     require(
-        head == SCALAR or get(name).distributional,
+        head == SCALAR or "head" in get(name).heeds,
         f"head is {head!r}, of which {name} learns no distribution; with it the algorithm must be "
         f"one of {', '.join(able)}",
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from vpg_ros.errors import VpgError
 from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.interval import Estimate
 from vpg_ros.learning.offline.boltzmann import Boltzmann, BoltzmannPolicy
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import SCENES
@@ -21,7 +22,7 @@ from vpg_ros.policy.checkpoint import load, load_policy
 
 METHODS = ("fqe", "wis")  # fitted Q evaluation, weighted importance sampling
 TRUTH = "true"
-_UNSEEN = 2000  # beyond the seeds of data sets
+_UNSEEN = 2000  # seed of the tables that tell the truth, the same ones of every policy
 
 
 def estimates(
@@ -35,8 +36,8 @@ def estimates(
     """The discounted return of the Boltzmann policy of ``weights``: method → Estimate as JSON.
 
     None for a method that the log does not allow. For TRUTH, ``episodes`` other tables of the
-    scenes that data sets are made of are played, at the temperature that the methods evaluate;
-    unlike what these look at, it repeats no action in vain. report: as of
+    scenes that data sets are made of, the same for every policy, are played at the temperature that
+    the methods evaluate; unlike what these look at, it repeats no action in vain. report: as of
     ``fitted_q_evaluation``.
     """
     network, _ = load(weights)
@@ -44,12 +45,16 @@ def estimates(
     found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config, report)), "wis": None}
     if all(chance > 0 for chance in log.probabilities):
         found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))
-    policy = BoltzmannPolicy(load_policy(weights, "cpu"), config.seed)
-    seed = _UNSEEN + config.seed
-    playing = TrainingConfig(warm_up=0, exploration=0.0, seed=seed, camera=camera, scenes=SCENES)
-    with closing(Rollout(playing, lambda: policy)) as source:
-        truth = true_return(source, config.gamma, episodes, config.seed)
+    truth = _truth(weights, config, camera, episodes)
     return {**found, TRUTH: asdict(truth)}
+
+
+def _truth(weights: Path, config: OfflineConfig, camera: str, episodes: int) -> Estimate:
+    """What the policy earns on the tables of ``_UNSEEN``, which lies beyond data sets' seeds."""
+    policy = BoltzmannPolicy(load_policy(weights, "cpu"), config.seed)
+    playing = TrainingConfig(warm_up=0, exploration=0.0, seed=_UNSEEN, camera=camera, scenes=SCENES)
+    with closing(Rollout(playing, lambda: policy)) as source:
+        return true_return(source, config.gamma, episodes, config.seed)
 
 
 def ranked(found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """The offline experiment by Ray tasks: as many cells at a time as there are workers."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.errors import require
 from vpg_ros.learning.offline.experiment import (
-    Logs,
     collect,
     complete,
-    complete_online,
+    complete_compared,
     pending,
 )
+from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.ray_cluster import connect, import_ray
@@ -19,17 +20,22 @@ from vpg_ros.learning.threads import one_thread
 
 
 def run_on_workers(
-    matrix: Matrix, out: Path, count: int, address: str | None, watch: Watch
+    matrix: Matrix,
+    out: Path,
+    count: int,
+    address: str | None,
+    watch: Watch,
+    done: Callable[[], object] = lambda: None,
 ) -> list[dict[str, Any]]:
     """As ``experiment.run``, ``count`` cells at a time, on this machine or a cluster.
 
     Every worker must see the folder ``out``. What a worker that died had not kept is done again by
-    another one, from its last save. Raises as ``ray_cluster.connect``, and what a cell raises.
+    another one, from its last save. Raises as ``ray_cluster.connect`` and ``complete``.
     """
     require(count >= 1, f"workers is {count}; it must be >= 1")
-    complete_online(replace(matrix, jobs=count), out, watch)
-    matrix = replace(matrix, jobs=1)  # each worker plays by itself
     cells, folder = pending(matrix, out), out.resolve()
+    complete_compared(replace(matrix, jobs=count), out, watch)
+    matrix = replace(matrix, jobs=1)  # each worker plays by itself
     if not cells:
         return collect(matrix, out)
     ray = import_ray()
@@ -43,9 +49,10 @@ def run_on_workers(
         waiting = [work.remote(cell, matrix, folder) for cell in cells]
         watch.begin("trainings", len(cells))
         while waiting:
-            (done,), waiting = ray.wait(waiting)
-            ray.get(done)
+            (ready,), waiting = ray.wait(waiting)
+            ray.get(ready)
             watch.advance(len(cells) - len(waiting))
+            done()
     finally:
         ray.shutdown()
     return collect(matrix, out)

@@ -22,7 +22,8 @@ class Log:
 
     experiences: N. episodes: name of each one's episode, N. steps: its index there, N.
     probabilities: of each action under the policy that chose it, 0 where not known, N. successes:
-    N. workspace: of all.
+    N. led_to: (actions later, reward) of the pick that each action led to, N, as of the whole
+    store: a selection leaves out actions, not what they came to. workspace: of all.
     """
 
     experiences: tuple[Experience, ...]
@@ -30,6 +31,7 @@ class Log:
     steps: tuple[int, ...]
     probabilities: tuple[float, ...]
     successes: tuple[bool, ...]
+    led_to: tuple[tuple[int, float], ...]
     workspace: Workspace
 
     def __len__(self) -> int:
@@ -46,6 +48,7 @@ class Log:
             tuple(self.steps[i] for i in indices),
             tuple(self.probabilities[i] for i in indices),
             tuple(self.successes[i] for i in indices),
+            tuple(self.led_to[i] for i in indices),
             self.workspace,
         )
 
@@ -84,14 +87,7 @@ class Log:
         1 for a pick and 0 for an attempt that failed; gamma times the return of the next action of
         the episode for any other that changed the scene. A Monte-Carlo return of who acted.
         """
-        found = [0.0] * len(self)
-        for i in reversed(range(len(self))):
-            each = self.experiences[i]
-            if self.picks(i):
-                found[i] = each.reward
-            elif each.changed and self.follows(i + 1):
-                found[i] = gamma * found[i + 1]
-        return found
+        return [gamma**later * reward for later, reward in self.led_to]
 
     def follows(self, index: int) -> bool:
         """Whether an action is the next one of the same episode as the one before it."""
@@ -159,8 +155,28 @@ class _Reader:
         """What was collected."""
         assert self._last is not None
         episodes, steps, probabilities, successes = zip(*self._rows, strict=True)
+        led_to = _led_to(self._experiences, list(zip(episodes, steps, strict=True)))
         workspace = self._last.before.workspace
-        return Log(tuple(self._experiences), episodes, steps, probabilities, successes, workspace)
+        known = (tuple(self._experiences), episodes, steps, probabilities, successes)
+        return Log(*known, tuple(led_to), workspace)
+
+
+def _led_to(
+    experiences: Sequence[Experience], places: Sequence[tuple[str, int]]
+) -> list[tuple[int, float]]:
+    """The picks that actions led to, as of Log, N; (0, 0.0) for none.
+
+    places: (episode, step) of each, N. A pick leads to itself.
+    """
+    found = [(0, 0.0)] * len(experiences)
+    for i, each in reversed(list(enumerate(experiences))):
+        episode, step = places[i]
+        if primitives.get(each.primitive).picks:
+            found[i] = (0, each.reward)
+        elif each.changed and places[i + 1 : i + 2] == [(episode, step + 1)]:
+            later, reward = found[i + 1]
+            found[i] = (later + 1, reward)
+    return found
 
 
 def _continues(last: Transition, transition: Transition) -> bool:

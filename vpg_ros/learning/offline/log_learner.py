@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vpg_ros import primitives
 from vpg_ros.learning.learner import Learner, NextValue, Penalty
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
@@ -45,6 +46,12 @@ class LogLearner(Learner):
     def knows_all(self) -> bool:
         """Whether it learns from the whole log by now."""
         return not self._later
+
+    @property
+    def valued(self) -> tuple[str, ...]:
+        """The primitives that it learns the values of by now."""
+        names = self.network.config.names
+        return names if self.knows_all else tuple(n for n in names if primitives.get(n).picks)
 
     def _complete(self) -> None:
         """Remember what is learned from later, when it is time."""

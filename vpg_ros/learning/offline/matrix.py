@@ -13,6 +13,8 @@ from vpg_ros.learning.offline.behaviour import shipped_digest
 from vpg_ros.learning.offline.datasets import KINDS
 from vpg_ros.learning.offline.variants import PLAIN, VARIANTS
 
+EDITION = 2  # of what the figures of a cell mean; those of other editions are not read
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -38,10 +40,10 @@ class Cell:
 class Matrix:
     """What is trained and how it is measured.
 
-    variants: of every training, of VARIANTS. updates: gradient steps of each training. scenes: the
-    cases on which synergy is measured, as of ``find_cases``. runs: tables of each of them.
-    random_runs: tables of random clutter. estimating: gradient steps of off-policy evaluation, 0
-    for none. camera: of data and evaluation. jobs: processes of an evaluation.
+    variants: of every training that they concern, of VARIANTS. updates: gradient steps of each.
+    scenes: the cases on which synergy is measured, as of ``find_cases``. runs: tables of each of
+    them. random_runs: tables of random clutter. estimating: gradient steps of off-policy
+    evaluation, 0 for none. camera: of data and evaluation. jobs: processes of an evaluation.
     """
 
     datasets: tuple[str, ...] = ("random", "scripted", "mixed")
@@ -66,8 +68,11 @@ class Matrix:
             for name in getattr(self, axis):
                 allowed = f"it must be one of {', '.join(known)}"
                 require(name in known, f"{axis.removesuffix('s')} is {name!r}; {allowed}")
-        for algorithm, variant in product(self.algorithms, self.variants):
-            algorithms.check_head(algorithm, VARIANTS[variant].config(1, 0).head)
+        require(
+            any(self._pairs(True)) or not self.algorithms or not self.variants,
+            f"variants is {', '.join(self.variants)}; of {', '.join(self.algorithms)} it must be "
+            f"one that changes anything, such as {PLAIN}",
+        )
         require(all(size > 0 for size in self.sizes), f"sizes is {self.sizes}; each must be > 0")
         require(self.estimating >= 0, f"estimating is {self.estimating}; it must be >= 0")
         for name in ("updates", "runs", "random_runs", "jobs"):
@@ -76,13 +81,23 @@ class Matrix:
 
     def cells(self) -> Iterator[Cell]:
         """Every training; those of one data set and size in a row, which is then read once."""
-        axes = (self.datasets, self.sizes, self.algorithms, self.variants, self.seeds)
-        return (Cell(*each) for each in product(*axes))
+        axes = (self.datasets, self.sizes, self._pairs(True), self.seeds)
+        return (Cell(kind, size, *pair, seed) for kind, size, pair, seed in product(*axes))
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Algorithm and variant of what is not trained: the variant changes nothing for it."""
+        return self._pairs(False)
+
+    def _pairs(self, concerned: bool) -> list[tuple[str, str]]:
+        """Algorithm and variant, of those that the variant concerns, or of the others."""
+        every = product(self.algorithms, self.variants)
+        return [pair for pair in every if VARIANTS[pair[1]].concerns(pair[0]) is concerned]
 
     def settings(self) -> dict[str, Any]:
         """What the content of a cell depends on besides itself."""
         names = ("updates", "scenes", "runs", "random_runs", "estimating", "camera")
-        return {name: getattr(self, name) for name in names} | {"weights": shipped_digest()}
+        found = {name: getattr(self, name) for name in names}
+        return found | {"weights": shipped_digest(), "edition": EDITION}
 
 
 # Minutes on two cores: little to learn from, but enough to see what comes of it.

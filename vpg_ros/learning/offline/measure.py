@@ -8,6 +8,7 @@ from typing import Any
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.offline.behaviour_player import BehaviourPlayer
 from vpg_ros.learning.offline.matrix import Matrix
 from vpg_ros.learning.offline.synergy import measure, synergy
 from vpg_ros.learning.offline.watch import Watch
@@ -20,7 +21,7 @@ def measured(
 
     folder: keeps the runs. name: what the watch hears of.
     """
-    clutter = Evaluation(player, "random", runs=matrix.random_runs, camera=matrix.camera)
+    clutter = _clutter(player, matrix)
     cases = Evaluation(player, matrix.scenes, runs=matrix.runs, camera=matrix.camera)
     played = count(1)
 
@@ -36,6 +37,22 @@ def measured(
         "synergy": asdict(synergy(free, without)),
         "runs": {"all": _plain(free), "picks": _plain(without)},
     }
+
+
+def behaved(kind: str, folder: Path, matrix: Matrix, watch: Watch) -> dict[str, Any]:
+    """Figures of who acts in a kind of data set, on the random clutter of ``measured``; JSON types.
+
+    folder: keeps the runs.
+    """
+    clutter, played = _clutter(BehaviourPlayer(kind), matrix), count(1)
+    watch.begin(f"who acts in {kind}: playing", len(clutter.tasks()))
+    log = folder / "random.jsonl"
+    found = evaluate(clutter, log, matrix.jobs, lambda run: watch.advance(next(played)))
+    return {"dataset": kind, "random": _shares(found)}
+
+
+def _clutter(player: Player, matrix: Matrix) -> Evaluation:
+    return Evaluation(player, "random", runs=matrix.random_runs, camera=matrix.camera)
 
 
 def _shares(figures: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from vpg_ros.learning.figures import Run
-from vpg_ros.learning.interval import completion_difference
+from vpg_ros.learning.interval import completion_difference, completion_p
 from vpg_ros.learning.offline.estimates import ranked
 from vpg_ros.learning.offline.results_picture import picture
 from vpg_ros.learning.offline.results_tables import markdown
@@ -20,17 +21,22 @@ Content = Mapping[str, Any]
 _AXES = ("dataset", "size", "algorithm", "variant")  # of a row, besides its seeds
 
 
-def write(cells: Sequence[Content], out: Path) -> str:
+def write(cells: Sequence[Content], out: Path, skipped: Sequence[tuple[str, str]] = ()) -> str:
     """Write results.json, results.md and results.png to ``out``; returns the Markdown.
 
-    cells: that of the shipped weights, which is of no data set, and those of the matrix.
+    cells: that of the shipped weights, which is of no data set, and those of the matrix, of which
+    some may have ``failed``. skipped: as of Matrix.
     """
-    rows, ranks = summary(cells), rankings(cells)
-    text = markdown(rows, ranks)
+    measured = [cell for cell in cells if "failed" not in cell]
+    failed = [cell for cell in cells if "failed" in cell]
+    rows, ranks = summary(measured), rankings(measured)
+    text = markdown(rows, ranks, failed, skipped)
     content = {
         "rows": rows,
         "rankings": ranks,
-        "cells": [{k: v for k, v in c.items() if k != "runs"} for c in cells],
+        "cells": [{k: v for k, v in c.items() if k != "runs"} for c in measured],
+        "failed": failed,
+        "skipped": list(skipped),
     }
     write_results(content, text, out)
     picture(rows, out / "results.png")
@@ -40,8 +46,9 @@ def write(cells: Sequence[Content], out: Path) -> str:
 def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
     """A row for each data set, size, algorithm and variant: means over its seeds, JSON types.
 
-    Synergy pools the tables of all seeds; the ``interval`` of its difference counts what the tables
-    of one training have in common once. In the order of the cells.
+    Synergy has the ``interval`` of its difference and its ``p_value``, None for one training, which
+    count what the tables of one training have in common once; ``mcnemar_p`` is of the tables of one
+    training, None for several. In the order of the cells.
     """
     keys = dict.fromkeys(_key(cell) for cell in cells)
     return [_row([cell for cell in cells if _key(cell) == key]) for key in keys]
@@ -66,7 +73,7 @@ def _key(cell: Content) -> tuple[Any, ...]:
 
 def _row(cells: Sequence[Content]) -> dict[str, Any]:
     first = cells[0]
-    parts = ("random", "challenging", "credit")
+    parts = ("random", "challenging", "credit", "behaviour")
     return {
         **{name: first.get(name) for name in _AXES},
         "seeds": len(cells),
@@ -77,14 +84,24 @@ def _row(cells: Sequence[Content]) -> dict[str, Any]:
         **{
             part: {name: _mean(cell[part][name] for cell in cells) for name in first[part]}
             for part in parts
-            if part in first
+            if first.get(part) is not None
         },
-        "synergy": {
-            **asdict(synergy(_pooled(cells, "all"), _pooled(cells, "picks"))),
-            "interval": completion_difference(
-                [(_pooled([cell], "all"), _pooled([cell], "picks")) for cell in cells]
-            ),
-        },
+        "synergy": _synergy(cells),
+    }
+
+
+def _synergy(cells: Sequence[Content]) -> dict[str, Any]:
+    """What pushes add, over the tables of all trainings."""
+    trainings = [(_runs(cell, "all"), _runs(cell, "picks")) for cell in cells]
+    found = [synergy(*each) for each in trainings]
+    tables = [each.runs for each in found]
+    return {
+        "completion": float(np.average([each.completion for each in found], weights=tables)),
+        "picks_only": float(np.average([each.picks_only for each in found], weights=tables)),
+        "runs": sum(tables),
+        "interval": completion_difference(trainings),
+        "p_value": completion_p(trainings),
+        "mcnemar_p": found[0].p_value if len(found) == 1 else None,
     }
 
 
@@ -94,10 +111,5 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _pooled(cells: Sequence[Content], choice: str) -> list[Run]:
-    """The runs of all seeds, each a case of its own."""
-    return [
-        Run.read(run, case=f"{run['case']}, training {cell.get('seed')}")
-        for cell in cells
-        for run in cell["runs"][choice]
-    ]
+def _runs(cell: Content, choice: str) -> list[Run]:
+    return [Run.read(run) for run in cell["runs"][choice]]

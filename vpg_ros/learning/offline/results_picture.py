@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Content = Mapping[str, Any]
 _ROW = 0.32  # inch: height of a policy's line
-_BEHAVIOUR, _BEFORE, _AFTER = "black", "tab:gray", "tab:blue"
+_BEHAVIOUR, _DATA, _BEFORE, _AFTER = "black", "tab:red", "tab:gray", "tab:blue"
 
 
 def picture(rows: Sequence[Content], path: Path) -> None:
@@ -38,13 +38,22 @@ def _name(row: Content) -> str:
 
 
 def _grasps(axes: "Axes", rows: Sequence[Content]) -> None:
-    """Grasp success in clutter as bars, that of who acted in the data as marks."""
+    """Grasp success in clutter as bars, that of who acted in the data, and in the data, as marks.
+
+    The bars and who acted are of the same tables, the data of others.
+    """
     axes.barh(range(len(rows)), [_percent(row["random"]["grasp_success"]) for row in rows], 0.6)
-    acted = [(i, row["behaviour_grasp_success"]) for i, row in enumerate(rows) if row["dataset"]]
-    places, shares = zip(*acted, strict=True) if acted else ((), ())
-    values = [_percent(share) for share in shares]
-    axes.scatter(values, places, marker="|", s=150, color=_BEHAVIOUR, label="in the data", zorder=3)
+    acted = [row.get("behaviour", {}).get("grasp_success") for row in rows]
+    _marks(axes, acted, _BEHAVIOUR, "behaviour policy")
+    _marks(axes, [row["behaviour_grasp_success"] for row in rows], _DATA, "in the data")
     axes.set(xlabel="grasps that succeed, random clutter, %", xlim=(0, 100))
+
+
+def _marks(axes: "Axes", shares: Sequence[float | None], colour: str, name: str) -> None:
+    """A mark on the line of each row whose share is known."""
+    known = [(i, share) for i, share in enumerate(shares) if share is not None]
+    values, places = [_percent(share) for _, share in known], [i for i, _ in known]
+    axes.scatter(values, places, marker="|", s=150, color=colour, label=name, zorder=3)
 
 
 def _synergy(axes: "Axes", rows: Sequence[Content]) -> None:

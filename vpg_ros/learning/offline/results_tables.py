@@ -7,33 +7,67 @@ from vpg_ros.learning.tables import markdown_table, points
 
 Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
-_GRASPS = ("behaviour's grasps", "grasps", "completion")
-_SYNERGY = ("with pushes", "picks only", "synergy", "tables", "p", "grasps", "actions an object")
+_GRASPS = (
+    *("grasps in its data", "behaviour's grasps here", "behaviour's completion here"),
+    *("grasps", "completion", "minutes"),
+)
+_CLUTTER = (
+    "Random clutter, all grasps of all tables, in %; here: on the same tables, by who acts in the "
+    "data, whose own tables are others"
+)
+_SYNERGY = (
+    *("with pushes", "picks only", "synergy", "tables", "p over trainings"),
+    *("p over the tables of one (McNemar)", "grasps", "actions an object"),
+)
 _CREDIT = (
     *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
     *("other pushes", "their value"),
 )
 _RANKS = ("data", "size", "method", "policies", "Spearman", "regret")
+_FAILED = ("data", "size", "algorithm", "seed", "why")
 
 
-def markdown(rows: Sequence[Content], ranks: Sequence[Content]) -> str:
-    """All tables: clutter, synergy, credit, and rankings where there are any. Shares in %."""
+def markdown(
+    rows: Sequence[Content],
+    ranks: Sequence[Content],
+    failed: Sequence[Content] = (),
+    skipped: Sequence[tuple[str, str]] = (),
+) -> str:
+    """All tables: clutter, synergy, credit; rankings and what failed where there are any.
+
+    Shares in %. A sentence says what was skipped, as of Matrix.
+    """
     trained = [row for row in rows if "credit" in row]
     parts = [
-        ("Random clutter, all grasps of all tables, in %", (*_WHO, *_GRASPS, "minutes"), _clutter),
+        (_CLUTTER, (*_WHO, *_GRASPS), _clutter),
         ("Challenging cases: completion with pushes and without, in %", (*_WHO, *_SYNERGY), _worth),
     ]
     tables = [
         _section(title, columns, [line(row) for row in rows]) for title, columns, line in parts
     ]
     credit = [_credit(row) for row in trained]
-    title = "Values of pushes of the data after which a grasp succeeded, or else (other) failed"
+    title = (
+        "Values of pushes of the data after which a grasp within reach succeeded, or else (other) "
+        "failed, and of the best grasps within reach; of algorithms that learn values"
+    )
     tables.append(_section(title, _CREDIT, credit))
     compared = [line for row in ranks for line in _ranks(row)]
     if compared:
         title = "Off-policy evaluation against simulation"
         tables.append(_section(title, _RANKS, compared))
+    if failed:
+        title = "Trainings that failed, and are in no other table"
+        tables.append(_section(title, _FAILED, [_failed(cell) for cell in failed]))
+    if skipped:
+        tables.append(_skipped(skipped))
     return "\n".join(tables)
+
+
+def _skipped(pairs: Sequence[tuple[str, str]]) -> str:
+    """One sentence with the algorithms of each variant."""
+    variants = dict.fromkeys(variant for _, variant in pairs)
+    each = (f"{name} ({', '.join(a for a, v in pairs if v == name)})" for name in variants)
+    return f"Not trained, because the variant changes nothing there: {'; '.join(each)}.\n"
 
 
 def label(row: Content) -> str:
@@ -48,7 +82,11 @@ def _who(row: Content) -> list[str]:
 
 def _clutter(row: Content) -> list[str]:
     seconds, random = row["training_seconds"], row["random"]
-    shares = (row["behaviour_grasp_success"], random["grasp_success"], random["completion"])
+    acted = row.get("behaviour", {})
+    shares = (
+        *(row["behaviour_grasp_success"], acted.get("grasp_success"), acted.get("completion")),
+        *(random["grasp_success"], random["completion"]),
+    )
     minutes = "–" if seconds is None else f"{seconds / 60:.1f}"
     return [*_who(row), *(percent(each) for each in shares), minutes]
 
@@ -62,7 +100,7 @@ def _worth(row: Content) -> list[str]:
         percent(found["picks_only"]),
         points(found["interval"]),
         str(found["runs"]),
-        f"{found['p_value']:.2g}",
+        *(_p(found[name]) for name in ("p_value", "mcnemar_p")),
         percent(figures["grasp_success"]),
         f"{1 / efficiency:.1f}" if efficiency else "–",
     ]
@@ -83,8 +121,16 @@ def _ranks(row: Content) -> list[list[str]]:
     ]
 
 
+def _failed(cell: Content) -> list[str]:
+    return [cell["dataset"], str(cell["size"]), label(cell), str(cell["seed"]), cell["failed"]]
+
+
 def _rho(each: Content) -> str:
     return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
 
 
 def _value(value: float | None) -> str:

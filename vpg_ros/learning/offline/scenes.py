@@ -38,21 +38,27 @@ class SceneValues:
         return (self.at_action - self.soft_maximum(temperature)) / temperature
 
 
-def scene_values(network: Network, experience: Experience, scene: Heightmap) -> SceneValues:
+def scene_values(
+    network: Network,
+    experience: Experience,
+    scene: Heightmap,
+    names: tuple[str, ...] | None = None,
+) -> SceneValues:
     """The values of the scene that an experience acted on; differentiable.
 
-    The action that was done counts as admissible. Raises STORE_MISMATCH for a scene with nothing
-    on it.
+    names: primitives whose actions there are, among them the experience's; all if None. The action
+    that was done counts as admissible. Raises STORE_MISMATCH for a scene with nothing on it.
     """
     config = network.config
-    allowed = admissible_cells(scene, config.names, config.cell)
+    names = config.names if names is None else names
+    allowed = admissible_cells(scene, names, config.cell)
     place = (
         experience.rotation,
         *pixel_to_cell(experience.row, experience.column, config.cell),
     )
     allowed[experience.primitive][place] = True
     maps = _maps(network, scene)
-    values = torch.cat([maps[n][torch.from_numpy(allowed[n])] for n in config.names])
+    values = torch.cat([maps[n][torch.from_numpy(allowed[n])] for n in names])
     return SceneValues(values, maps[experience.primitive][place])
 
 

@@ -109,4 +109,4 @@ class OfflineTrainer:
 def _digest(log: Log) -> str:
     """Twelve hexadecimal digits that name the log's actions and what came of them."""
     rows = [(e.primitive, e.rotation, e.row, e.column, e.reward) for e in log.experiences]
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((rows, log.led_to)).encode()).hexdigest()[:12]

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN
+
+_OF_DATA = ("push_share",)  # what every algorithm heeds
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class Variant:
     def config(self, updates: int, seed: int) -> OfflineConfig:
         """The settings of one training."""
         return OfflineConfig(updates=updates, seed=seed, **self.changes)
+
+    def concerns(self, algorithm: str) -> bool:
+        """Whether a training of the algorithm becomes another one."""
+        heeded = {*_OF_DATA, *algorithms.get(algorithm).heeds}
+        return not self.changes or any(name in heeded for name in self.changes)
 
 
 PLAIN = "plain"  # the variant without changes
@@ -34,8 +42,8 @@ VARIANTS: dict[str, Variant] = {
     # Conservatism, of CQL.
     "not-conservative": Variant({"conservatism": 0.0}),
     "conservative": Variant({"conservatism": 0.5}),
-    # Reward for change.
-    "push-reward": Variant({"push_reward": 0.4}),
+    # Reward for change: below 1 − γ, so that a push before a pick is worth less than the pick.
+    "push-reward": Variant({"push_reward": 0.1}),
     # Augmentation.
     "no-augmentation": Variant({"augment": False}),
     # Pushes are learned from before picks are valued.

@@ -58,12 +58,15 @@ def read_transitions(
 
     A file that was cut off, or is still being written, ends with its last whole transition; a
     warning that is logged says so, and how many bytes follow. Raises STORE_UNREADABLE when there is
-    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``. whole:
-    raise STORE_UNREADABLE instead of that warning where bytes are lost.
+    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``, that of
+    the first one if None. whole: raise STORE_UNREADABLE instead of that warning where bytes are
+    lost.
     """
     for file in store_files(path):
         scan = Scan(file)
-        yield from scan.transitions(workspace)
+        for transition in scan.transitions(workspace):
+            workspace = transition.before.workspace
+            yield transition
         if whole and scan.unreadable:
             raise VpgError(ErrorCode.STORE_UNREADABLE, scan.lost)
 

@@ -36,6 +36,11 @@ class BehaviourCloning(Algorithm):
         """The clone."""
         return self._actor.network
 
+    @property
+    def valuing(self) -> None:
+        """None: a clone's outputs say what is likely, not what it is worth."""
+        return
+
     def state(self) -> dict[str, Any]:
         """The actor's."""
         return self._actor.state()

@@ -21,10 +21,12 @@ class CQL(DoubleDQN):
     """CQL(H), equation 4: the loss of Double DQN plus α E[T ln Σ_a exp(Q(s, a)/T) − Q(s, a_log)].
 
     With T = 1 the paper's own; T weighs the entropy of the maximisation that equation 3 is solved
-    for, and fits it to values in [0, 1] over tens of thousands of actions. The sum is exact.
+    for, and fits it to values in [0, 1] over tens of thousands of actions. The sum is exact. As
+    long as the learner values picks alone, it is of picks: other values would but be drawn down.
     """
 
     name: ClassVar[str] = "cql"
+    heeds: ClassVar[tuple[str, ...]] = (*DoubleDQN.heeds, "conservatism")
 
     def make_learner(self, network: NetworkConfig, log: Log) -> LogLearner:
         """Double, with the conservative penalty on the first scenes of each batch."""
@@ -32,11 +34,11 @@ class CQL(DoubleDQN):
 
     def _penalty(self, network: Network, batch: Sequence[Experience]) -> Tensor:
         scenes = batch[: self.config.scenes]
-        gap = torch.zeros(())
+        names, gap = self._learner.valued, torch.zeros(())
         # With the statistics that it acts with: whole scenes have others than the batch's patches.
         network.eval()
         for each in scenes:
-            values = scene_values(network, each, each.before(self.log.workspace))
+            values = scene_values(network, each, each.before(self.log.workspace), names)
             gap = gap + values.soft_maximum(self.config.temperature) - values.at_action
         network.train()
         return self.config.conservatism * gap / len(scenes)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from vpg_ros.learning.offline.algorithm import Algorithm, register
+from vpg_ros.learning.offline.algorithm import VALUES, Algorithm, register
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.offline.log_learner import LogLearner
@@ -15,7 +15,7 @@ class DQN(Algorithm):
     """y = r + γ max_a Q⁻(s', a), Q⁻ the averaged weights, where the target rule bootstraps."""
 
     name: ClassVar[str] = "dqn"
-    distributional: ClassVar[bool] = True
+    heeds: ClassVar[tuple[str, ...]] = (*VALUES, "head")
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
@@ -33,6 +33,11 @@ class DQN(Algorithm):
     def network(self) -> Network:
         """Its averaged weights."""
         return self._learner.network
+
+    @property
+    def valuing(self) -> Network:
+        """The same."""
+        return self.network
 
     def state(self) -> dict[str, Any]:
         """The learner's."""

@@ -32,9 +32,9 @@ class IQL(ActorCritic):
         return self._places.value(scene, row, column)
 
     def update(self) -> float:
-        """One step of V, Q and the actor."""
-        drawn = self._rng.integers(0, len(self.log), self.config.batch)
-        indices = [int(i) for i in drawn]
+        """One step of V, Q and the actor; V learns of what Q knows."""
+        known = self.known()
+        indices = [known[int(i)] for i in self._rng.integers(0, len(known), self.config.batch)]
         experiences = [self.log.experiences[i] for i in indices]
         self._places.update(experiences, self.values(indices), self.config.expectile)
         return super().update()
