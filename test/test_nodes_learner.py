@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.duration import Duration
 from rclpy.node import Node
 from ros_fixtures import CONFIG, call, ros, spinning
 from vpg_msgs.msg import Transition as TransitionMsg
@@ -84,7 +85,8 @@ class Cell(Node):
     def publish(self, made: Transition | TransitionMsg) -> None:
         message = made if isinstance(made, TransitionMsg) else transition_to_msg(made)
         self._publisher.publish(message)
-        time.sleep(0.05)  # the topic keeps one message only
+        # The topic keeps one message only.
+        assert self._publisher.wait_for_all_acked(Duration(seconds=PATIENCE))
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         deadline = time.monotonic() + PATIENCE
