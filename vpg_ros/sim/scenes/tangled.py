@@ -12,8 +12,8 @@ from vpg_ros.sim.scenes.base import coloured, pairs, scene, upright
 from vpg_ros.sim.world import World
 
 _TANGLED = 0.35  # share of pairs with a thread
-_SIDES = (0.034, 0.042)  # m
-_GAP = 0.024  # m between the two: wider than the fingers, which else take both at their joint
+_SIDES = (0.026, 0.030)  # m: small, so that whoever looks at one sees the twin
+_GAP = 0.022  # m between the two: wider than the fingers, which else take both at their joint
 _SLACK = 0.025  # m of thread
 _APART = 0.13  # m between pairs
 
