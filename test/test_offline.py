@@ -1,6 +1,8 @@
 """Learning offline: data sets, the exact softmax, the algorithms, estimates, the commands."""
 
 import json
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +25,8 @@ from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU
-from vpg_ros.learning.offline import algorithms, estimates, experiment, results
+from vpg_ros.learning.lock import alone
+from vpg_ros.learning.offline import algorithms, datasets, estimates, experiment, logs, results
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -45,7 +48,6 @@ from vpg_ros.learning.offline.fqe import fitted_q_evaluation
 from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.log_learner import LogLearner
-from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.ranking import ranking
 from vpg_ros.learning.offline.scenes import scene_values
@@ -175,6 +177,49 @@ def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(
     with pytest.raises(VpgError, match="kind 'mixed', not 'random'") as error:
         make_dataset(DatasetSpec("random", 12, seed=5), tmp_path / "whole")
     assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_training_and_other_data_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "acted").mkdir()
+    with TransitionWriter(tmp_path / "acted" / "00000.mcap", {"kind": "random"}) as writer:
+        writer.write(GOOD[0])
+    (tmp_path / "trained" / "training").mkdir(parents=True)
+    for folder, kind, found in (("acted", "replay", "random"), ("trained", "random", "replay")):
+        with pytest.raises(VpgError, match=f"kind '{found}', not '{kind}'; .* folder") as error:
+            make_dataset(DatasetSpec(kind, 5), tmp_path / folder)
+        assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_replay_of_each_size_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, int, str]] = []
+
+    def make(spec: DatasetSpec, folder: Path, report: object) -> None:
+        made.append((spec.kind, spec.actions, str(folder.relative_to(tmp_path / "data"))))
+
+    monkeypatch.setattr(logs, "make_dataset", make)
+    matrix = Matrix(("random", "replay"), (5, 9))
+    found = logs.Logs(matrix, tmp_path, Watch())
+    for kind, size in (("random", 5), ("replay", 5), ("replay", 9)):
+        found.make(kind, size)
+    assert made == [("random", 9, "random"), ("replay", 5, "replay/5"), ("replay", 9, "replay/9")]
+
+
+def test_a_data_set_that_another_one_makes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+    monkeypatch.setattr(datasets, "_act", lambda *_: begun.set())
+    write(tmp_path / "a.mcap")
+    make = threading.Thread(target=make_dataset, args=(DatasetSpec("random", 5), tmp_path))
+    with alone(tmp_path):
+        make.start()
+        assert not begun.wait(0.3)
+    make.join(30.0)
+    assert begun.is_set() and stored(tmp_path) == 7
+    with alone(tmp_path, reading=True), alone(tmp_path, reading=True):
+        pass  # readers do not wait for each other
 
 
 def test_without_help_keeps_no_push_that_a_pick_followed() -> None:
@@ -855,7 +900,7 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     monkeypatch.setattr(experiment, "train_and_measure", train)
     monkeypatch.setattr(experiment, "measured", lambda *_: {**online, "dataset": None})
     monkeypatch.setattr(experiment, "behaved", lambda *_: {"random": online["random"]})
-    monkeypatch.setattr(Logs, "read", lambda *_: log)
+    monkeypatch.setattr(logs.Logs, "read", lambda *_: log)
     command = ["experiment", "offline", "--out", str(tmp_path), "--camera", "perspective"]
     command += ["--datasets", "random", "--sizes", "7", "--algorithms", "cql", "dqn"]
     assert main([*command, "--seeds", "0"]) == 0
@@ -868,6 +913,30 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     results_now = json.loads((tmp_path / "results.json").read_text())
     assert results_now["failed"] == [] and len(results_now["cells"]) == 3
     assert len(written) == 2, "what did not fail is not trained again"
+
+
+def test_two_that_share_a_folder_make_a_cell_once(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Cell] = []
+
+    def train(cell: Cell, *_: object) -> dict[str, object]:
+        trained.append(cell)
+        time.sleep(0.3)
+        return content(cell)
+
+    monkeypatch.setattr(experiment, "train_and_measure", train)
+    monkeypatch.setattr(logs.Logs, "read", lambda *_: log)
+    matrix = Matrix(("random",), (7,), ("dqn",), ("plain",), (0,))
+    (cell,) = matrix.cells()
+    found = logs.Logs(matrix, tmp_path, Watch())
+    arguments = (cell, matrix, tmp_path, found)
+    both = [threading.Thread(target=experiment.complete, args=arguments) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(30.0)
+    assert trained == [cell] and experiment.pending(matrix, tmp_path) == []
 
 
 def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from vpg_ros.atomic import write_json
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.env import CAMERAS
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.behaviour import BEHAVIOURS, weights_of
 from vpg_ros.learning.offline.card import DataCard
 from vpg_ros.learning.rollout import Rollout
@@ -27,6 +28,7 @@ REPLAY = "replay"
 WITHOUT_HELP = "expert-no-push"
 KINDS = (*BEHAVIOURS, REPLAY)
 CARD = "card.json"
+TRAINING = "training"  # folder of a replay's training
 # Half clutter, half tight groups: what the shares of scripted behaviour are tuned for.
 SCENES = (SceneMix("random", 0.5, 4, 14), SceneMix("tight", 0.5, 3, 10))
 _SCENES = 1_000_000  # Rollout's seeds of scenes are this times seed + 1, and the episode's number
@@ -59,19 +61,29 @@ class DatasetSpec:
 def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: None) -> DataCard:
     """Write a data set to the folder ``out`` and its card to card.json there.
 
-    Continues one that was stopped or killed, from the beginning of its last episode. report: hears
-    how many transitions are stored, of every one. Raises STORE_MISMATCH where ``out`` holds another
-    data set, and DISK_FULL.
+    Continues one that was stopped or killed, from the beginning of its last episode, and waits for
+    another process that makes or reads it. report: hears how many transitions are stored, of every
+    one. Raises STORE_MISMATCH where ``out`` holds another data set, and DISK_FULL.
     """
-    if spec.kind == REPLAY:
-        _train(spec, out, report)
-    else:
-        _act(spec, out, report)
-    card = DataCard()
-    info(out, card.add)
-    content = {"spec": asdict(spec), **card.figures()}
-    write_json(out / CARD, content)
+    with alone(out):
+        _require_kind(spec, out)
+        make = _train if spec.kind == REPLAY else _act
+        make(spec, out, report)
+        card = DataCard()
+        info(out, card.add)
+        content = {"spec": asdict(spec), **card.figures()}
+        write_json(out / CARD, content)
     return card
+
+
+def _require_kind(spec: DatasetSpec, out: Path) -> None:
+    """Raise STORE_MISMATCH where transitions of a training would lie beside others."""
+    found: Any = spec.kind
+    if spec.kind != REPLAY and (out / TRAINING).exists():
+        found = REPLAY
+    elif spec.kind == REPLAY and any(out.glob("*.mcap")):
+        found = info(out).metadata.get("kind")
+    _require_found("kind", found, spec.kind, out)
 
 
 def stored(folder: Path) -> int:
@@ -83,7 +95,7 @@ def stored(folder: Path) -> int:
 def _train(spec: DatasetSpec, out: Path, report: Report) -> None:
     """A whole training's transitions, in the order it met them."""
     config = TrainingConfig(actions=spec.actions, seed=spec.seed, camera=spec.camera, ahead=False)
-    Trainer(config, out / "training", record=True).run(lambda progress: report(progress.actions))
+    Trainer(config, out / TRAINING, record=True).run(lambda progress: report(progress.actions))
 
 
 def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
@@ -170,12 +182,16 @@ def _identity(spec: DatasetSpec) -> dict[str, Any]:
 
 def _require_same(spec: DatasetSpec, found: dict[str, Any], out: Path) -> None:
     for name, wanted in _identity(spec).items():
-        require(
-            found.get(name) == wanted,
-            f"{out} holds a data set of {name} {found.get(name)!r}, not {wanted!r}; "
-            "continue that one or choose another folder",
-            ErrorCode.STORE_MISMATCH,
-        )
+        _require_found(name, found.get(name), wanted, out)
+
+
+def _require_found(name: str, found: Any, wanted: Any, out: Path) -> None:
+    require(
+        found == wanted,
+        f"{out} holds a data set of {name} {found!r}, not {wanted!r}; "
+        "continue that one or choose another folder",
+        ErrorCode.STORE_MISMATCH,
+    )
 
 
 def episodes(transitions: Iterator[Transition]) -> Iterator[list[Transition]]:

@@ -1,22 +1,26 @@
 """The offline experiment: data set × size × algorithm × variant × seeds, resumable, in one folder.
 
-    data/KIND/                               the data set, of the largest size
+    data/KIND/                               the data set, of the largest size; data/replay/SIZE/
     online/                                  the evaluations of the shipped weights
     behaviour/KIND/                          that of who acts in a data set
     KIND/SIZE/ALGORITHM/VARIANT/seed-N/      training/, the runs of its evaluations, and cell.json
 
-What is there is not done again, so that several processes can share a folder by their seeds.
+What is there is not done again. Processes can share a folder: what one of them makes, others that
+need it wait for and then find there, so that they do best with seeds of their own. The results are
+those of the process that wrote last.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.kept import keep, read_kept
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.behaviour import BEHAVIOURS
 from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
@@ -67,23 +71,20 @@ def complete_compared(matrix: Matrix, out: Path, watch: Watch) -> None:
     Keeps what came of it; what is there is not done again. Raises STORE_MISMATCH where it is there
     with other settings.
     """
-    settings = matrix.settings()
-    if not _is_kept(out / ONLINE, matrix):
-        player = Player("network", resource(SHIPPED_WEIGHTS))
-        found = measured(player, out / ONLINE, matrix, "the shipped weights", watch)
-        keep(out / ONLINE / CELL, settings, {"algorithm": ONLINE, **found})
+    _complete_piece(out / ONLINE, matrix, partial(_online, matrix, watch))
     for kind in matrix.datasets:
-        folder = out / BEHAVIOUR / kind
-        if kind in BEHAVIOURS and not _is_kept(folder, matrix):
-            keep(folder / CELL, settings, behaved(kind, folder, matrix, watch))
+        if kind in BEHAVIOURS:
+            _complete_piece(out / BEHAVIOUR / kind, matrix, partial(_acted, kind, matrix, watch))
 
 
-def _is_kept(folder: Path, matrix: Matrix) -> bool:
-    """Whether a piece is there; raises STORE_MISMATCH for one with other settings."""
-    if not (folder / CELL).is_file():
-        return False
-    read_kept(folder / CELL, matrix.settings())
-    return True
+def _online(matrix: Matrix, watch: Watch, folder: Path) -> None:
+    player = Player("network", resource(SHIPPED_WEIGHTS))
+    found = measured(player, folder, matrix, "the shipped weights", watch)
+    keep(folder / CELL, matrix.settings(), {"algorithm": ONLINE, **found})
+
+
+def _acted(kind: str, matrix: Matrix, watch: Watch, folder: Path) -> None:
+    keep(folder / CELL, matrix.settings(), behaved(kind, folder, matrix, watch))
 
 
 def complete(cell: Cell, matrix: Matrix, out: Path, logs: Logs) -> None:
@@ -91,7 +92,10 @@ def complete(cell: Cell, matrix: Matrix, out: Path, logs: Logs) -> None:
 
     Raises what making and reading its data set raises, and DISK_FULL.
     """
-    folder = cell.folder(out)
+    _complete_piece(cell.folder(out), matrix, partial(_train, cell, matrix, out, logs))
+
+
+def _train(cell: Cell, matrix: Matrix, out: Path, logs: Logs, folder: Path) -> None:
     log = logs.read(cell.dataset, cell.size)
     try:
         content = train_and_measure(cell, log, matrix, out, logs)
@@ -105,12 +109,28 @@ def complete(cell: Cell, matrix: Matrix, out: Path, logs: Logs) -> None:
     (folder / FAILED).unlink(missing_ok=True)
 
 
+def _complete_piece(folder: Path, matrix: Matrix, make: Callable[[Path], None]) -> None:
+    """Have a piece made in its folder, unless it is there by then."""
+    if _is_kept(folder, matrix):
+        return
+    with alone(folder):
+        if not _is_kept(folder, matrix):
+            make(folder)
+
+
+def _is_kept(folder: Path, matrix: Matrix) -> bool:
+    """Whether a piece is there; raises STORE_MISMATCH for one with other settings."""
+    if not (folder / CELL).is_file():
+        return False
+    read_kept(folder / CELL, matrix.settings())
+    return True
+
+
 def collect(matrix: Matrix, out: Path) -> list[dict[str, Any]]:
     """The contents of all cells that are there, and first of the shipped weights' one.
 
     Each has the figures of who acts in its data, None where nobody does. Of a cell that failed its
-    axes, and ``failed``, a sentence. Raises STORE_MISMATCH for a cell
-    that has other settings.
+    axes, and ``failed``, a sentence. Raises STORE_MISMATCH for a cell that has other settings.
     """
     found = [_content(out / ONLINE, matrix)]
     for cell in matrix.cells():

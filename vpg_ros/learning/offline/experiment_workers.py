@@ -42,9 +42,10 @@ def run_on_workers(
     connect(ray, count, address)
     try:
         make = ray.remote(num_cpus=1, max_retries=2)(_make)
-        kinds = dict.fromkeys(cell.dataset for cell in cells)
-        watch.begin("data sets", len(kinds))
-        ray.get([make.remote(kind, matrix, folder) for kind in kinds])
+        logs = Logs(matrix, folder, watch)
+        sets = {logs.folder(cell.dataset, cell.size): cell for cell in cells}
+        watch.begin("data sets", len(sets))
+        ray.get([make.remote(cell, matrix, folder) for cell in sets.values()])
         work = ray.remote(num_cpus=1, max_retries=2)(_complete)
         waiting = [work.remote(cell, matrix, folder) for cell in cells]
         watch.begin("trainings", len(cells))
@@ -58,10 +59,10 @@ def run_on_workers(
     return collect(matrix, out)
 
 
-def _make(kind: str, matrix: Matrix, out: Path) -> None:
-    """In a worker: a data set."""
+def _make(cell: Cell, matrix: Matrix, out: Path) -> None:
+    """In a worker: a cell's data set."""
     one_thread()
-    Logs(matrix, out, Watch()).make(kind)
+    Logs(matrix, out, Watch()).make(cell.dataset, cell.size)
 
 
 def _complete(cell: Cell, matrix: Matrix, out: Path) -> None:

@@ -1,7 +1,6 @@
 """One training of the offline experiment, and what it is measured by."""
 
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from vpg_ros.learning.learner import CPU, greedy_policy
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.credit import credits, mean_credit
-from vpg_ros.learning.offline.datasets import episodes
 from vpg_ros.learning.offline.estimates import estimates
 from vpg_ros.learning.offline.log import Log
 from vpg_ros.learning.offline.logs import Logs
@@ -19,7 +17,6 @@ from vpg_ros.learning.offline.measure import measured
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
-from vpg_ros.learning.store import read_transitions
 from vpg_ros.policy.network import Network
 
 CREDITED = 200  # transitions of a data set in which pushes before a pick are looked for
@@ -44,7 +41,7 @@ def train_and_measure(
         "behaviour_grasp_success": log.grasp_success(),
         "training_seconds": trainer.seconds,
         **measured(player, folder, matrix, str(cell), watch),
-        "credit": _credited(trainer.algorithm.valuing, logs.folder(cell.dataset)),
+        "credit": _credited(trainer.algorithm.valuing, cell, logs),
         "estimates": _estimated(weights, log, cell, matrix, watch),
     }
 
@@ -61,10 +58,9 @@ def _estimated(
     return estimates(known, weights, config, matrix.camera, matrix.random_runs, watch.advance)
 
 
-def _credited(network: Network | None, dataset: Path) -> dict[str, Any] | None:
+def _credited(network: Network | None, cell: Cell, logs: Logs) -> dict[str, Any] | None:
     """What values say of the pushes of the data set that a pick followed; None without values."""
     if network is None:
         return None
-    transitions = islice(read_transitions(dataset), CREDITED)
     policy = greedy_policy(network, CPU, LearnerConfig())
-    return mean_credit(credits(list(episodes(transitions)), policy))
+    return mean_credit(credits(logs.first(cell.dataset, cell.size, CREDITED), policy))

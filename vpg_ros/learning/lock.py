@@ -1,0 +1,34 @@
+"""Folders that several processes share."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vpg_ros.atomic import make_out
+from vpg_ros.errors import ErrorCode, VpgError
+
+_FILE = ".lock"
+
+
+@contextmanager
+def alone(folder: Path, reading: bool = False) -> Iterator[None]:
+    """Have a folder to oneself, made if need be; waits for the process that has it.
+
+    reading: share it with others that read. The lock is the kernel's, on a file in the folder, so
+    that it ends with this process however that ends. Raises PARAMETER_INVALID where the folder
+    cannot be written.
+    """
+    make_out(folder)
+    path = folder / _FILE
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        sentence = f"{path} cannot be written: {error.strerror}"
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if reading else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
