@@ -18,6 +18,7 @@ from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.bench import tables, ways_of_designs
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.figures import Run, completion
@@ -309,6 +310,13 @@ def test_a_row_for_every_strategy_and_repertoire(tmp_path: Path) -> None:
     assert flops["flat-separate", 3] == pytest.approx(1.5 * flops["flat-separate", 2], rel=0.05)
     assert flops["hierarchical", 3] == pytest.approx(flops["hierarchical", 2], rel=0.05)
     assert all(row["ms"] > 0 and row["memory_mb"] > 1 for row in rows)
+
+
+def test_every_primitive_of_a_hierarchy_has_its_turn_on_every_table() -> None:
+    (way,) = ways_of_designs(["hierarchical"], [2])
+    (table,) = tables(3, 1)
+    looked_at = [set(policy.decide(table).maps.values) for policy in way.policies]
+    assert looked_at == [{"grasp"}, {"push"}]
 
 
 @pytest.mark.parametrize(

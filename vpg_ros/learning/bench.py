@@ -106,10 +106,15 @@ def ways_of_designs(
                 first_primitives(count), trunks=trunks, strategy=strategy
             )
             network = make_network(config).eval()
-            flat = (NetworkPolicy(network, target),)
-            policies = flat if strategy == FLAT else _each_preferred(network, target)
-            result.append(Way({"strategy": design, "primitives": count}, policies))
+            make = _alone if strategy == FLAT else _each_preferred
+            labels = {"strategy": design, "primitives": count}
+            result.append(Way(labels, make(network, target)))
     return result
+
+
+def _alone(network: Network, device: torch.device) -> tuple[Policy, ...]:
+    """A flat policy."""
+    return (NetworkPolicy(network, device),)
 
 
 def _each_preferred(network: Network, device: torch.device) -> tuple[Policy, ...]:
