@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.scripted import SCRIPTS
 from vpg_ros.action import Action
-from vpg_ros.atomic import make_out, require_writable, write_json
+from vpg_ros.atomic import make_folder, require_writable, write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import CAMERAS, TableEnv
@@ -131,7 +131,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     require(options.runs > 0, f"--runs is {options.runs}; it must be > 0")
     if options.json:
-        make_out(options.json.parent)
+        make_folder(options.json.parent, "folder of --json")
         require_writable(options.json)
     return options
 

@@ -111,3 +111,8 @@ def require(condition: bool, message: str, code: ErrorCode = ErrorCode.PARAMETER
     """Raise :class:`VpgError` with ``message`` unless ``condition`` holds."""
     if not condition:
         raise VpgError(code, message)
+
+
+def require_setting(settings: object, name: str, fine: bool, allowed: str) -> None:
+    """Raise PARAMETER_INVALID with a setting's value and what is allowed unless it is ``fine``."""
+    require(fine, f"{name} is {getattr(settings, name)!r}; it must be {allowed}")

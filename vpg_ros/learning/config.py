@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from vpg_ros.choices import FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
-from vpg_ros.errors import require
+from vpg_ros.errors import require, require_setting
 from vpg_ros.learning.env import CAMERAS
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
@@ -77,18 +77,22 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("late", 0)):
-            self._require(name, getattr(self, name) >= least, f">= {least}")
+            require_setting(self, name, getattr(self, name) >= least, f">= {least}")
         for name in ("updates", "late_updates", "save_after"):
-            self._require(name, getattr(self, name) >= 1, ">= 1")
-        self._require("exploration", 0 <= self.exploration <= 1, "in [0, 1]")
-        self._require("other_share", 0 <= self.other_share <= 1, "in [0, 1]")
+            require_setting(self, name, getattr(self, name) >= 1, ">= 1")
+        require_setting(self, "exploration", 0 <= self.exploration <= 1, "in [0, 1]")
+        require_setting(self, "other_share", 0 <= self.other_share <= 1, "in [0, 1]")
         repertoire(self.primitives)
-        self._require("camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
+        require_setting(self, "camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
         words = (("trunks", TRUNKS), ("head", HEADS), ("strategy", STRATEGIES), ("task", TASKS))
         for name, allowed in words:
-            self._require(name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}")
+            require_setting(
+                self, name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}"
+            )
         begins = any(mix.after == 0 for mix in self.scenes)
-        self._require("scenes", begins, "a list of scenes, at least one of them with after 0")
+        require_setting(
+            self, "scenes", begins, "a list of scenes, at least one of them with after 0"
+        )
 
     @property
     def all_updates(self) -> int:
@@ -107,6 +111,3 @@ class TrainingConfig:
     def _updates_until(self, actions: int) -> int:
         early = min(actions, self.late)
         return early * self.updates + (actions - early) * self.late_updates
-
-    def _require(self, name: str, condition: bool, allowed: str) -> None:
-        require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")

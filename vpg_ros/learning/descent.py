@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vpg_ros.errors import require
+from vpg_ros.errors import require_setting
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network, channels_last, make_network
 
@@ -29,17 +29,12 @@ class DescentConfig:
     weight_decay: float = 1e-2
 
     def __post_init__(self) -> None:
-        require_in(self, "rate", 0 < self.rate < math.inf, "> 0")
+        require_setting(self, "rate", 0 < self.rate < math.inf, "> 0")
         for name in ("final_rate", "weight_decay"):
-            require_in(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
-        require_in(self, "decay_updates", self.decay_updates >= 1, ">= 1")
-        require_in(self, "clip", self.clip > 0, "> 0")
-        require_in(self, "averaging", 0 <= self.averaging <= 1, "in [0, 1]")
-
-
-def require_in(config: DescentConfig, name: str, fine: bool, allowed: str) -> None:
-    """Raise PARAMETER_INVALID with a setting's value and what is allowed unless it is ``fine``."""
-    require(fine, f"{name} is {getattr(config, name)!r}; it must be {allowed}")
+            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
+        require_setting(self, "decay_updates", self.decay_updates >= 1, ">= 1")
+        require_setting(self, "clip", self.clip > 0, "> 0")
+        require_setting(self, "averaging", 0 <= self.averaging <= 1, "in [0, 1]")
 
 
 class Descent:

@@ -16,6 +16,7 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.policy.strategy import check_chooser
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.resources import resource
 
@@ -63,10 +64,7 @@ class Player:
             self.kind == "network" or self.risk == MEAN.name,
             f"risk is {self.risk!r}; the {self.kind} policy knows no risk, leave it at {MEAN.name}",
         )
-        require(
-            self.kind == "network" or not self.strategy,
-            f"strategy is {self.strategy!r}; the {self.kind} policy knows none, leave it out",
-        )
+        check_chooser(self.kind, self.strategy)
         return loaders[self.kind]()
 
     def _network(self) -> Contestant:

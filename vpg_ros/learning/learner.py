@@ -215,7 +215,7 @@ class Learner:
             return Returns.certain(value)
         valuing = self._average if self.config.target_network else self._network
         choosing = self._network if self.config.double else valuing
-        reach = max(self.config.reach, primitives.get(experience.primitive).carries)
+        reach = self.config.reach_of(experience.primitive)
         near = cells_within(reach, experience.row, experience.column, scene, 1)
         best = best_within_reach(scene, near, valuing, choosing, self.config, self._device)
         return Returns.certain(self._nothing) if best is None else best

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from vpg_ros.errors import require
-from vpg_ros.learning.descent import DescentConfig, require_in
+from vpg_ros import primitives
+from vpg_ros.errors import require, require_setting
+from vpg_ros.learning.descent import DescentConfig
 from vpg_ros.learning.hierarchy.meta_level import check_schedule
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import SMOOTHING, ActingConfig
@@ -59,17 +60,21 @@ class LearnerConfig(DescentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_in(self, "gamma", 0 <= self.gamma < 1, "in [0, 1)")
+        require_setting(self, "gamma", 0 <= self.gamma < 1, "in [0, 1)")
         for name in ("batch", "newest", "refresh_every"):
-            require_in(self, name, getattr(self, name) >= 1, ">= 1")
-        require_in(self, "newest_share", 0 <= self.newest_share <= 1, "in [0, 1]")
-        require_in(self, "targets", self.targets in RULES, f"one of {', '.join(RULES)}")
+            require_setting(self, name, getattr(self, name) >= 1, ">= 1")
+        require_setting(self, "newest_share", 0 <= self.newest_share <= 1, "in [0, 1]")
+        require_setting(self, "targets", self.targets in RULES, f"one of {', '.join(RULES)}")
         check_schedule(self.schedule)
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         odd = self.smoothing > 0 and self.smoothing % 2 == 1
-        require_in(self, "smoothing", odd, "an odd number > 0")
+        require_setting(self, "smoothing", odd, "an odd number > 0")
         for name in ("push_reward", "empty_table", "priority", "accident_cost"):
-            require_in(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
+            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
+
+    def reach_of(self, primitive: str) -> float:
+        """M around an action of a primitive within which the scene it leaves counts."""
+        return max(self.reach, primitives.get(primitive).carries)
 
     @property
     def range(self) -> float:

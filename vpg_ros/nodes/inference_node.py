@@ -45,6 +45,7 @@ from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.exploration import Exploration
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, RiskMeasure, make_risk
+from vpg_ros.policy.strategy import check_chooser
 from vpg_ros.primitives import parse_repertoire
 from vpg_ros.resources import resource
 from vpg_ros.viz.overlay import action_overlay
@@ -140,11 +141,7 @@ class InferenceNode(VpgNode):
     def _first_policy(self) -> Policy:
         """The policy that the parameters name; raises the checkpoint errors."""
         seed, checkpoint = self._settings.seed, self._settings.checkpoint
-        kind, strategy = self._settings.policy, self._settings.strategy
-        require(
-            kind == "network" or not strategy,
-            f"strategy is {strategy!r}; the {kind} policy knows none, leave it out",
-        )
+        check_chooser(self._settings.policy, self._settings.strategy)
         makers: dict[str, Callable[[], Policy]] = {
             "heuristic": HeuristicPolicy,
             "random": lambda: RandomPolicy(seed, parse_repertoire(self._settings.primitives)),
@@ -152,7 +149,7 @@ class InferenceNode(VpgNode):
                 Path(checkpoint) if checkpoint else resource(SHIPPED_WEIGHTS)
             ),
         }
-        return makers[kind]()
+        return makers[self._settings.policy]()
 
     def _warm_up(self) -> None:
         """Take the working memory that there will be, and plan the convolutions."""

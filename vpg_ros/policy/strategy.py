@@ -37,6 +37,14 @@ def hierarchical(values: Mapping[str, float], tried: Sequence[Action]) -> Groups
         yield (name,)
 
 
+def check_chooser(policy: str, strategy: str) -> None:
+    """Raise PARAMETER_INVALID for a strategy of a policy that is not the network."""
+    require(
+        policy == "network" or not strategy,
+        f"strategy is {strategy!r}; the {policy} policy knows none, leave it out",
+    )
+
+
 def check_strategy(name: str, has_meta: bool) -> None:
     """Raise PARAMETER_INVALID for an unknown strategy, or one that lacks its meta-policy."""
     require(name in STRATEGIES, f"strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")

@@ -37,6 +37,7 @@ FAMILIES = {
     "tight": 4,
     "random": 5,
 }
+_CELL = "cell.json"
 _WARM_UP, _EXPLORATION, _OTHER_SHARE = 0.3, 0.1, 0.8  # shares of all actions, and of random ones
 _REFRESH_EVERY = 8  # updates: with separate networks a new look at a target costs as much as four
 
@@ -121,21 +122,24 @@ def run(
 ) -> None:
     """All cells of the matrix, made where they are not there yet; see ``bench_of`` for the rest.
 
-    report: hears in a word what begins. done: called after each. Raises STORE_MISMATCH for what has
-    other settings.
+    report: hears in a word what begins. done: called after each that was made. Raises
+    STORE_MISMATCH for what has other settings.
     """
     for seed in matrix.seeds:
         for variant in matrix.variants:
+            folder = out / variant / f"seed-{seed}"
+            is_new = not (folder / _CELL).is_file()
             report(f"{variant}, seed {seed}")
-            _cell(variant, seed, matrix, out)
-            done()
+            _cell(variant, seed, matrix, folder)
+            if is_new:
+                done()
 
 
 def cells(matrix: Matrix, out: Path) -> list[Content]:
     """Every cell in the folder made as the matrix says, those of other seeds and variants too."""
     found = []
     for name in VARIANTS:
-        for path in sorted((out / name).glob("seed-*/cell.json")):
+        for path in sorted((out / name).glob(f"seed-*/{_CELL}")):
             seed = int(path.parent.name.removeprefix("seed-"))
             with suppress(VpgError):
                 found.append(read_kept(path, _settings(name, seed, matrix)))
@@ -157,9 +161,8 @@ def bench_of(matrix: Matrix, out: Path) -> list[Content]:
     return rows
 
 
-def _cell(name: str, seed: int, matrix: Matrix, out: Path) -> Content:
+def _cell(name: str, seed: int, matrix: Matrix, folder: Path) -> None:
     """One training and what it solves, done or kept."""
-    folder = out / name / f"seed-{seed}"
     training, learner = settings_of(VARIANTS[name], seed, matrix)
 
     def make() -> Content:
@@ -176,7 +179,7 @@ def _cell(name: str, seed: int, matrix: Matrix, out: Path) -> Content:
             "runs": played,
         }
 
-    return kept(folder / "cell.json", _settings(name, seed, matrix), make)
+    kept(folder / _CELL, _settings(name, seed, matrix), make)
 
 
 def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:

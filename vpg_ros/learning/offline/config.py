@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vpg_ros.choices import HEADS
-from vpg_ros.errors import require
+from vpg_ros.errors import require_setting
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
 from vpg_ros.policy.config import NetworkConfig
@@ -44,19 +44,16 @@ class OfflineConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
-            self._require(name, getattr(self, name) >= least, f">= {least}")
+            require_setting(self, name, getattr(self, name) >= least, f">= {least}")
         for name in ("temperature", "rate"):
-            self._require(name, getattr(self, name) > 0, "> 0")
+            require_setting(self, name, getattr(self, name) > 0, "> 0")
         for name in ("conservatism", "sharpness"):
-            self._require(name, getattr(self, name) >= 0, ">= 0")
-        self._require("expectile", 0 < self.expectile < 1, "in (0, 1)")
+            require_setting(self, name, getattr(self, name) >= 0, ">= 0")
+        require_setting(self, "expectile", 0 < self.expectile < 1, "in (0, 1)")
         for name in ("picks_first", "push_share"):
-            self._require(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
-        self._require("head", self.head in HEADS, f"one of {', '.join(HEADS)}")
+            require_setting(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
+        require_setting(self, "head", self.head in HEADS, f"one of {', '.join(HEADS)}")
         repertoire(self.primitives)
-
-    def _require(self, name: str, condition: bool, allowed: str) -> None:
-        require(condition, f"{name} is {getattr(self, name)!r}; it must be {allowed}")
 
     @property
     def network(self) -> NetworkConfig:

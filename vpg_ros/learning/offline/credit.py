@@ -72,7 +72,7 @@ def _picks(transition: Transition) -> bool:
 
 def _reach(action: Action) -> float:
     """m: as far as the learner looks for what an action is worth."""
-    return max(LearnerConfig().reach, primitives.get(action.primitive).carries)
+    return LearnerConfig().reach_of(action.primitive)
 
 
 def _reaches(transition: Transition, other: Action) -> bool:
