@@ -34,8 +34,9 @@ LIFTED = 0.020  # m that an object must have risen to count as held
 # What is round stops rolling and spinning as wood on wood does; PyBullet's defaults let it roll for
 # ever. Flat faces stop by themselves, at a third less work for the solver.
 _ROLLING, _SPINNING, _DAMPING = 5e-4, 5e-4, 0.05
-# A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it.
-_SLEEP_THRESHOLD = 1e-4
+# A body below this motion (m²/s² + rad²/s²) for 2 s is skipped until something touches it. A hull
+# that rests on a face rocks at up to 0.1 rad/s, and one that is awake keeps all within 10 cm awake.
+_SLEEP_THRESHOLD = 0.09
 _TALLY_STEPS = 25  # between two counts of what lies in the bin or beside the tray
 _STIR = 0.6  # rad/s of a stirred object
 _AWAY = 5.0  # m from everything
