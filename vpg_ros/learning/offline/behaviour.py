@@ -16,7 +16,7 @@ from vpg_ros.resources import resource
 
 # Shares of the heuristic's grasp, a random push and a random grasp in the scripted policy: about 45 %
 # of its grasps succeed.
-FRESH = (0.4, 0.1, 0.5)
+FRESH = (0.22, 0.13, 0.65)
 STUCK = (0.1, 0.8, 0.1)  # while a failure is remembered
 # Chances of an episode of the random, the scripted and the expert policy in mixed data: better ones
 # need fewer actions for a table, so that these make about as many actions of each.
