@@ -31,6 +31,7 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.targets import RULES
+from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import cells_within
@@ -73,6 +74,7 @@ class Learner:
         self._rng = np.random.default_rng(seed)
         self._descent = Descent(network_config, config, device)
         self._network, self._average = self._descent.network, self._descent.average
+        self._evaluators: dict[Network, Evaluator] = {}
         self._next_returns: dict[int, Returns] = {}  # oldest evaluation first
         self._follow_ups: dict[int, int] = {}  # bootstrapped experience → what the policy did next
         self._last: Transition | None = None
@@ -213,12 +215,19 @@ class Learner:
         if self._next_value is not None:
             value = self._next_value(scene, experience.row, experience.column)
             return Returns.certain(value)
-        valuing = self._average if self.config.target_network else self._network
-        choosing = self._network if self.config.double else valuing
+        valuing = self._evaluator(self._average if self.config.target_network else self._network)
+        choosing = self._evaluator(self._network) if self.config.double else valuing
         reach = self.config.reach_of(experience.primitive)
         near = cells_within(reach, experience.row, experience.column, scene, 1)
-        best = best_within_reach(scene, near, valuing, choosing, self.config, self._device)
+        best = best_within_reach(scene, near, valuing, choosing, self.config.mask)
         return Returns.certain(self._nothing) if best is None else best
+
+    def _evaluator(self, network: Network) -> Evaluator:
+        """Of a network as it is now."""
+        if network not in self._evaluators:
+            self._evaluators[network] = Evaluator(network, self._device, self.config.smoothing)
+        self._evaluators[network].follow(network)
+        return self._evaluators[network]
 
     def _refresh(self) -> None:
         """Evaluate anew the bootstrapped target that has not been for longest."""

@@ -25,6 +25,7 @@ from vpg_ros.policy.network import (
     ValueNetwork,
     channels_last,
     fold_batch_norm,
+    folded_weights,
 )
 from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbours, read
 from vpg_ros.policy.risk import MEAN, RiskMeasure
@@ -68,6 +69,10 @@ class Evaluator:
                 # Sums over many outcomes need all their digits, and the meta-policy has time.
                 if not isinstance(layer, DistributionalHead | MetaNetwork):
                     layer.to(self._dtype)
+
+    def follow(self, network: Network) -> None:
+        """Take over the weights of the network as they are now: making another one is slower."""
+        self._network.load_state_dict(folded_weights(network))
 
     @property
     def has_meta(self) -> bool:

@@ -116,17 +116,41 @@ def fold_batch_norm(network: Network) -> Network:
     folded = copy.deepcopy(network).eval()
     for layers in folded.modules():
         if isinstance(layers, nn.Sequential):
-            _fold_block(layers)
+            for i in range(0, len(layers), 3):
+                convolution = layers[i]
+                assert isinstance(convolution, nn.Conv2d)
+                convolution.bias = nn.Parameter(
+                    convolution.weight.new_zeros(convolution.out_channels)
+                )
+                layers[i + 1] = nn.Identity()
+    folded.load_state_dict(folded_weights(network))
     return folded
 
 
-def _fold_block(layers: nn.Sequential) -> None:
-    for i in range(0, len(layers), 3):
-        convolution, norm = layers[i], layers[i + 1]
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        layers[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
-        layers[i + 1] = nn.Identity()
+def folded_weights(network: Network) -> dict[str, Tensor]:
+    """What ``fold_batch_norm`` of a network has for its state."""
+    state = dict(network.state_dict())
+    for name, layers in network.named_modules():
+        if isinstance(layers, nn.Sequential):
+            for i in range(0, len(layers), 3):
+                for key in layers[i + 1].state_dict():
+                    del state[f"{name}.{i + 1}.{key}"]
+                weight, bias = _fused(layers[i], layers[i + 1])
+                state[f"{name}.{i}.weight"], state[f"{name}.{i}.bias"] = weight, bias
+    return state
+
+
+def _fused(convolution: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution without a bias and the batch norm after it."""
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    with torch.no_grad():
+        return torch.nn.utils.fusion.fuse_conv_bn_weights(
+            convolution.weight, None, mean, variance, norm.eps, norm.weight, norm.bias
+        )
 
 
 def channels_last(network: Network) -> Network:

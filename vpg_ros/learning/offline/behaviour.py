@@ -14,8 +14,8 @@ from vpg_ros.policy.baselines import uniform_probability
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.resources import resource
 
-# Shares of the heuristic's grasp, a random push and a random grasp in the scripted policy: about 45 %
-# of its grasps succeed.
+# Shares of the heuristic's grasp, a random push and a random grasp in the scripted policy: about
+# 45 % of its grasps succeed.
 FRESH = (0.22, 0.13, 0.65)
 STUCK = (0.1, 0.8, 0.1)  # while a failure is remembered
 # Chances of an episode of the random, the scripted and the expert policy in mixed data: better ones
