@@ -519,6 +519,20 @@ def test_pushes_are_learned_from_once_picks_have_been(log: Log) -> None:
     assert len(held(LogLearner(log, NETWORK, replace(settings, picks_first=0.0)))) == 7
 
 
+def test_an_accident_in_a_log_costs_what_it_is_told_to(tmp_path: Path) -> None:
+    broke = replace(GOOD[1], outcome=replace(GOOD[1].outcome, accidents=1))
+    log = read_log(write(tmp_path / "a.mcap", (GOOD[0], broke, GOOD[2], *BAD)), NETWORK)
+
+    def returns(cost: float) -> dict[float, int]:
+        settings = replace(QUICK, accident_cost=cost, picks_first=0.5)
+        learner = LogLearner(log, NETWORK, settings)
+        means = [round(learner.target(i).mean, 3) for i in range(len(learner.replay))]
+        return {mean: means.count(mean) for mean in means}
+
+    assert returns(0.0) == {1.0: 2, 0.0: 4}
+    assert returns(0.25) == {1.0: 1, 0.0: 1, 0.2: 4}  # fractions of the way from −0.25 to 1
+
+
 def test_places_are_valued_by_picks_until_pushes_are(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -621,8 +635,12 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineTrainer("sac", log, QUICK, tmp_path)
     with pytest.raises(VpgError, match=r"expectile is 1.5; it must be in \(0, 1\)"):
         OfflineConfig(expectile=1.5)
-    with pytest.raises(VpgError, match=r"of which bc learns no distribution.*cql, double-dqn, dqn"):
+    with pytest.raises(VpgError, match=r"head is 'categorical', of which bc learns nothing.*cql"):
         OfflineTrainer("bc", log, replace(QUICK, head="categorical"), tmp_path)
+    with pytest.raises(VpgError, match=r"accident_cost is 0\.5, of which iql learns nothing"):
+        OfflineTrainer("iql", log, replace(QUICK, accident_cost=0.5), tmp_path)
+    with pytest.raises(VpgError, match="accident_cost is -1; it must be >= 0"):
+        OfflineConfig(accident_cost=-1)
     with pytest.raises(VpgError, match="variants is cautious; of awac it must be one that changes"):
         Matrix(algorithms=("awac",), variants=("cautious",))
     OfflineTrainer("dqn", log, QUICK, tmp_path).save()

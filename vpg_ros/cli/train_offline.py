@@ -34,6 +34,7 @@ _SETTINGS: dict[str, tuple[type, str]] = {
     "expectile": (float, "of IQL (default 0.8)"),
     "sharpness": (float, "of the advantage in IQL and AWAC (default 5)"),
     "picks_first": (float, "share of the updates that value picks alone (default 0.25)"),
+    "accident_cost": (float, "what an accident costs, in picks (default 0)"),
     "push_share": (float, "share of pushes in the data, others left out (default: as it is)"),
 }
 
@@ -87,17 +88,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> "OfflineConfig":
-    from vpg_ros.learning.offline.algorithms import check_head
+    from vpg_ros.learning.offline.algorithms import check_config
     from vpg_ros.learning.offline.config import OfflineConfig
-
-    check_head(options.algorithm, options.head)  # before a log is read
 
     given = {name: getattr(options, name) for name in _SETTINGS}
     chosen = {name: value for name, value in given.items() if value is not None}
     names = tuple(options.primitives)
-    return OfflineConfig(
+    config = OfflineConfig(
         **chosen, augment=not options.no_augment, head=options.head, primitives=names
     )
+    check_config(options.algorithm, config)  # before a log is read
+    return config
 
 
 def _read(console: "Console", dataset: Path, config: "OfflineConfig") -> "Log":

@@ -15,8 +15,8 @@ class Algorithm(ABC):
     """Learns a policy from a log, one ``update`` at a time; deterministic for a seed on one thread.
 
     name: registry key. heeds: the fields of OfflineConfig that make a difference to it, of those
-    that say what values are learned and how; "head" where the network can learn distributions of
-    returns, which the outputs of one that imitates are not. The policy is the greedy one of
+    that say what values are learned and how; "head" and "accident_cost" where the outputs are
+    values of actions, which those of one that imitates are not. The policy is the greedy one of
     ``network``.
     """
 
@@ -67,14 +67,16 @@ def get(name: str) -> type[Algorithm]:
     return _REGISTRY[name]
 
 
-def check_head(name: str, head: str) -> None:
-    """Raise PARAMETER_INVALID for a head of distributions that an algorithm cannot learn."""
-    able = [other for other in names() if "head" in get(other).heeds]
-    require(
-        head == SCALAR or "head" in get(name).heeds,
-        f"head is {head!r}, of which {name} learns no distribution; with it the algorithm must be "
-        f"one of {', '.join(able)}",
-    )
+def check_config(name: str, config: OfflineConfig) -> None:
+    """Raise PARAMETER_INVALID for distributions or accidents where an algorithm learns of none."""
+    for field, without in (("head", SCALAR), ("accident_cost", 0.0)):
+        value = getattr(config, field)
+        able = [other for other in names() if field in get(other).heeds]
+        require(
+            value == without or field in get(name).heeds,
+            f"{field} is {value!r}, of which {name} learns nothing; with it the algorithm must be "
+            f"one of {', '.join(able)}",
+        )
 
 
 def names() -> tuple[str, ...]:

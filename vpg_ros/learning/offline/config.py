@@ -14,14 +14,14 @@ from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 class OfflineConfig:
     """What an offline training depends on, besides its data and algorithm.
 
-    updates: gradient steps. gamma, push_reward, augment, batch, rate: as of LearnerConfig. scenes:
-    whole scenes an update, where an algorithm looks at whole ones. temperature: of the Boltzmann
-    policy over all actions. conservatism: CQL's alpha. expectile: IQL's tau. sharpness: IQL's beta
-    and the inverse of AWAC's lambda. picks_first: share of the updates for which values are learned
-    of picks alone. limit: transitions learned from, 0 for all. push_share: share of the actions
-    that do not pick among these, 0 for as it is; the others are left out at random. head: of
-    choices.HEADS; one of distributions can be decided by with a risk measure. primitives: the
-    repertoire, in the order of the network's outputs.
+    updates: gradient steps. gamma, push_reward, augment, batch, rate, accident_cost: as of
+    LearnerConfig. scenes: whole scenes an update, where an algorithm looks at whole ones.
+    temperature: of the Boltzmann policy over all actions. conservatism: CQL's alpha. expectile:
+    IQL's tau. sharpness: IQL's beta and the inverse of AWAC's lambda. picks_first: share of the
+    updates for which values are learned of picks alone. limit: transitions learned from, 0 for all.
+    push_share: share of the actions that do not pick among these, 0 for as it is; the others are
+    left out at random. head: of choices.HEADS; one of distributions can be decided by with a risk
+    measure. primitives: the repertoire, in the order of the network's outputs.
     """
 
     updates: int = 2000
@@ -41,6 +41,7 @@ class OfflineConfig:
     push_share: float = 0.0
     head: str = "scalar"
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
+    accident_cost: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
@@ -54,6 +55,7 @@ class OfflineConfig:
             require_setting(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         require_setting(self, "head", self.head in HEADS, f"one of {', '.join(HEADS)}")
         repertoire(self.primitives)
+        self.learner()  # checks the settings that it shares
 
     @property
     def network(self) -> NetworkConfig:
@@ -75,4 +77,5 @@ class OfflineConfig:
             augment=self.augment,
             double=double,
             priority=0.0,
+            accident_cost=self.accident_cost,
         )

@@ -38,7 +38,7 @@ class OfflineTrainer:
         self._data = _digest(log)
         if config.push_share > 0:
             log = log.with_push_share(config.push_share, config.seed)
-        algorithms.check_head(name, config.head)
+        algorithms.check_config(name, config)
         self.algorithm = algorithms.get(name)(log, config.network, config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
@@ -99,7 +99,8 @@ class OfflineTrainer:
             f"{self.out} holds another kind of training; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        earlier = {"primitives": list(DEFAULT_REPERTOIRE)}  # of trainings that name none
+        # Of trainings that name none.
+        earlier = {"primitives": list(DEFAULT_REPERTOIRE), "accident_cost": 0.0}
         require_same(self.out, earlier | json.loads(state["settings"]), self._settings())
         self.algorithm.restore(state["algorithm"])
         self.updates, self.seconds = state["updates"], state["seconds"]

@@ -15,7 +15,7 @@ class DQN(Algorithm):
     """y = r + γ max_a Q⁻(s', a), Q⁻ the averaged weights, where the target rule bootstraps."""
 
     name: ClassVar[str] = "dqn"
-    heeds: ClassVar[tuple[str, ...]] = (*VALUES, "head")
+    heeds: ClassVar[tuple[str, ...]] = (*VALUES, "head", "accident_cost")
 
     def __init__(self, log: Log, network: NetworkConfig, config: OfflineConfig) -> None:
         super().__init__(log, network, config)
