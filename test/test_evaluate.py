@@ -242,6 +242,11 @@ def test_a_folder_of_cases_is_played(env: TableEnv, tmp_path: Path) -> None:
     assert np.array_equal(tables[0], tables[1])
     assert not np.array_equal(tables[0], tables[2])
     assert evaluate_run(env, Player("heuristic").load().policy(0), cases[0], 0).completed
+    for case in find_cases(str(tmp_path), jitter=False):
+        first, second = (case.reset(env, seed).filled for seed in (0, 1))
+        assert np.array_equal(first, second), "no seed moves what stands where the case says"
+    with pytest.raises(VpgError, match="jitter is False; tables of 'random' are drawn anew"):
+        find_cases("random", jitter=False)
 
 
 def test_the_shipped_weights_clear_a_table(env: TableEnv) -> None:

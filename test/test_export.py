@@ -129,6 +129,14 @@ def test_a_cut_off_store_exports_what_is_readable(tmp_path: Path) -> None:
     assert_exported(dataset, [steps[: dataset.total_steps]])
 
 
+def test_a_relative_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    episodes = [episode("a", 2, True)]
+    write(tmp_path / "a.mcap", episodes[0])
+    monkeypatch.chdir(tmp_path)
+    export_minari(Path("a.mcap"), Path("sets/table-v0"))
+    assert_exported(minari.MinariDataset(tmp_path / "sets" / "table-v0" / "data"), episodes)
+
+
 def test_what_exists_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "a.mcap", episode("a", 1, True))
     (tmp_path / "out").mkdir()

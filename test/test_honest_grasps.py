@@ -24,7 +24,7 @@ from vpg_ros.sim import cases
 # m, of a finger as urdf/rg2.xacro describes it: along the closing axis, and across.
 THICKNESS, WIDTH = 0.010, 0.020
 GRAZE = 0.003  # m of a finger's rim, and of an object's top, that may not matter
-ATTEMPTS = 8  # at each table
+ATTEMPTS = 20  # at each table
 CHALLENGING = cases.challenging()
 TIGHT = [FamilyCase("tight", objects) for objects in (4, 8, 12)]
 
@@ -120,7 +120,7 @@ def test_the_oracle_knows_a_free_block_from_one_among_others(env):
 
 
 def test_no_grasp_clears_a_challenging_case_from_its_start(env):
-    """Eight grasps at each: as good as none is possible, as good as none succeeds."""
+    """Many grasps at each: as good as none is possible, as good as none succeeds."""
     tried = [
         each
         for case in CHALLENGING
@@ -141,7 +141,7 @@ def test_grasps_at_tight_tables_succeed_only_where_fingers_have_room(env):
     ]
     allowed = [success for possible, success in tried if possible]
     forbidden = [success for possible, success in tried if not possible]
-    assert len(forbidden) >= 10
+    assert len(forbidden) >= 30
     assert sum(forbidden) <= 0.02 * len(forbidden)
     assert sum(allowed) > 0
 

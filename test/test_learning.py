@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,6 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
-from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.patches import make_batch, patch_size
@@ -412,8 +412,9 @@ def test_bad_settings_are_named() -> None:
 
 
 def test_the_gymnasium_environment_keeps_its_contract() -> None:
-    table = TableGym(objects=2, camera="ortho", render_mode="rgb_array")
-    check_env(table, skip_render_check=True)
+    name = "vpg_ros.learning.gym_env:vpg_ros/Table-v0"
+    table = gymnasium.make(name, objects=2, camera="ortho", render_mode="rgb_array")
+    check_env(table.unwrapped, skip_render_check=True)
     first, second = (table.reset(seed=5)[0]["height"] for _ in range(2))
     assert (first == second).all()
     assert table.render().shape == (224, 224, 3)

@@ -1,5 +1,7 @@
 """The simulated cell: its description, its physics, and what becomes of objects in it."""
 
+import errno
+import tempfile
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from vpg_ros.devices.description import expand, fixed_frames
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES, UR5
-from vpg_ros.errors import VpgError
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.sim.camera import CAMERA_POSE
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
@@ -44,6 +46,16 @@ def cube(world, x=-0.5, y=0.0, seed=1):
 
 def over(x, y, z):
     return UR5.inverse(tool_down(x, y, z, 0.0), HOME_JOINTS)
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    with pytest.raises(VpgError, match="temporary files cannot be written to: No space") as error:
+        World()
+    assert error.value.code is ErrorCode.DISK_FULL
 
 
 # -- description

@@ -24,7 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary.is_file():
             temporary.unlink()
-        raise VpgError(_code(error), f"{path} cannot be written: {error.strerror}") from error
+        raise VpgError(code_of(error), f"{path} cannot be written: {error.strerror}") from error
 
 
 def require_writable(path: Path) -> None:
@@ -53,7 +53,7 @@ def make_folder(folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sentence = f"{name} is {str(folder)!r} and cannot be made: {error.strerror}"
-        raise VpgError(_code(error), sentence) from None
+        raise VpgError(code_of(error), sentence) from None
 
 
 def make_out(out: Path) -> None:
@@ -61,5 +61,6 @@ def make_out(out: Path) -> None:
     make_folder(out, "--out")
 
 
-def _code(error: OSError) -> ErrorCode:
+def code_of(error: OSError) -> ErrorCode:
+    """DISK_FULL where there is no room, PARAMETER_INVALID where something else is the matter."""
     return ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID

@@ -70,6 +70,12 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--objects", type=int, help="objects on the tables of a scene family (default 10)"
     )
+    parser.add_argument(
+        "--no-jitter",
+        action="store_true",
+        help="put the objects of test cases exactly where they say (default: each run moves them "
+        "by up to 5 mm and 5°)",
+    )
     parser.add_argument("--runs", type=int, default=30, help="tables of each case (default 30)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first (default 0)")
     parser.add_argument(
@@ -137,6 +143,7 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
         ),
         scenes=options.scenes,
         objects=options.objects,
+        jitter=not options.no_jitter,
         runs=options.runs,
         seed=options.seed,
         camera=options.camera,

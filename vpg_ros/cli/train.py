@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vpg_ros.learning.learner_config import LearnerConfig
     from vpg_ros.learning.progress import Progress
-    from vpg_ros.learning.train import MakeSource, Trainer
+    from vpg_ros.learning.train import MakeSource, Trainer, TrainingConfig
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -98,9 +99,10 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.atomic import write_json
     from vpg_ros.learning.progress import figures
 
+    settings = _settings(options)
     _check_paths(options)
     console = Console()
-    trainer = _trainer(options)
+    trainer = _trainer(options, *settings)
     weights = _train(trainer, console)
     found = {"seed": trainer.config.seed} | figures(trainer.progress)
     if options.json:
@@ -132,20 +134,27 @@ def _make_source(options: argparse.Namespace) -> "MakeSource":
     return lambda config, learner: RolloutWorkers(config, learner, count, address, whole)
 
 
-def _trainer(options: argparse.Namespace) -> "Trainer":
-    """The training asked for, new or, with --resume only, the one in the folder."""
+def _settings(options: argparse.Namespace) -> "tuple[TrainingConfig, LearnerConfig]":
+    """Those of --config, and of the options that win over it."""
     from vpg_ros.learning.config_file import read_config
-    from vpg_ros.learning.store import require_empty
-    from vpg_ros.learning.threads import one_thread
-    from vpg_ros.learning.train import TRANSITIONS, Trainer, holds_training
 
-    one_thread()
     names = ("actions", "seed", "camera", "head", "strategy")
     given = {name: getattr(options, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
     if options.init:
         overrides["warm_up"] = 0
-    training, learner = read_config(options.config, overrides)
+    return read_config(options.config, overrides)
+
+
+def _trainer(
+    options: argparse.Namespace, training: "TrainingConfig", learner: "LearnerConfig"
+) -> "Trainer":
+    """The training asked for, new or, with --resume only, the one in the folder."""
+    from vpg_ros.learning.store import require_empty
+    from vpg_ros.learning.threads import one_thread
+    from vpg_ros.learning.train import TRANSITIONS, Trainer, holds_training
+
+    one_thread()
     require(
         options.resume or not holds_training(options.out),
         f"{options.out} holds a training already; continue it with the same command and --resume, "
@@ -189,7 +198,9 @@ def _display(
 
 def _line(console: "Console", actions: int, progress: "Progress") -> None:
     if progress.actions % _LINE_EVERY == 0:
-        console.print(f"{progress.actions}/{actions} actions, {_text(progress)}", soft_wrap=True)
+        left = (actions - progress.actions) / progress.actions_per_minute
+        line = f"{progress.actions}/{actions} actions, {_text(progress)}, {left:.0f} min left"
+        console.print(line, soft_wrap=True)
 
 
 def _text(progress: "Progress") -> str:

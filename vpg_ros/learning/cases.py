@@ -1,6 +1,6 @@
 """What an evaluation plays: tables drawn from a scene family, or arrangements that are given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -51,9 +51,10 @@ class FamilyCase:
 
 @dataclass(frozen=True)
 class ArrangedCase:
-    """One arrangement, its start poses jittered by the seed."""
+    """One arrangement. jitter: whether the seed jitters its start poses."""
 
     case: cases.Case
+    jitter: bool = field(default=True, repr=False)
 
     @property
     def name(self) -> str:
@@ -67,26 +68,30 @@ class ArrangedCase:
 
     def reset(self, env: TableEnv, seed: int) -> Heightmap:
         """The arrangement."""
-        return env.reset_case(self.case, seed)
+        return env.reset_case(self.case, seed, self.jitter)
 
 
-def find_cases(name: str, objects: int | None = None) -> tuple[EvaluationCase, ...]:
+def find_cases(
+    name: str, objects: int | None = None, jitter: bool = True
+) -> tuple[EvaluationCase, ...]:
     """The cases that a name stands for.
 
     name: CHALLENGING, a scene family, or a folder of test cases (``sim.cases.load_folder``).
     objects: on the tables of a family, DEFAULT_OBJECTS if None; arrangements have their own.
-    Raises SCENE_UNKNOWN, SCENE_INVALID, and PARAMETER_INVALID for objects of arrangements.
+    jitter: of the start poses of arrangements. Raises SCENE_UNKNOWN, SCENE_INVALID, and
+    PARAMETER_INVALID for objects of arrangements and for a family without jitter.
     """
     arranged = _arrangements(name)
     if not arranged:
         count = DEFAULT_OBJECTS if objects is None else objects
         check(name, count)
+        require(jitter, f"jitter is False; tables of {name!r} are drawn anew by every seed")
         return (FamilyCase(name, count),)
     require(
         objects is None,
         f"objects is {objects}; the cases of {name!r} have their own number of objects",
     )
-    return tuple(ArrangedCase(case) for case in arranged)
+    return tuple(ArrangedCase(case, jitter) for case in arranged)
 
 
 def _arrangements(name: str) -> list[cases.Case]:

@@ -23,7 +23,7 @@ Report = Callable[[Run], None]
 class Evaluation:
     """What is played: ``runs`` seeds from ``seed`` on, in every case of ``scenes``.
 
-    scenes, objects: as of ``find_cases``. camera: as of TableEnv. Raises PARAMETER_INVALID.
+    scenes, objects, jitter: as of ``find_cases``. camera: as of TableEnv. Raises PARAMETER_INVALID.
     """
 
     player: Player = field(default_factory=Player)
@@ -32,6 +32,7 @@ class Evaluation:
     runs: int = 30
     seed: int = 0
     camera: str = "perspective"
+    jitter: bool = True
 
     def __post_init__(self) -> None:
         require(self.runs > 0, f"runs is {self.runs}; it must be > 0")
@@ -40,7 +41,7 @@ class Evaluation:
     @cached_property
     def cases(self) -> tuple[EvaluationCase, ...]:
         """What ``scenes`` stands for; raises as ``find_cases``."""
-        return find_cases(self.scenes, self.objects)
+        return find_cases(self.scenes, self.objects, self.jitter)
 
     @property
     def seeds(self) -> range:
@@ -63,6 +64,7 @@ class Evaluation:
             "primitives": list(contestant.names),
             "camera": self.camera,
             **self._risk(),
+            **({} if self.jitter else {"jitter": False}),
             **({"strategy": self.player.strategy} if self.player.strategy else {}),
         }
 

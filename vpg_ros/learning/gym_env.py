@@ -11,6 +11,8 @@ from vpg_ros.learning import gym_spaces
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.gym_spaces import ActionIndex, Observation
 
+NAME = "vpg_ros/Table-v0"  # gymnasium.make(f"{__name__}:{NAME}"), with TableGym's arguments
+
 
 class TableGym(gymnasium.Env[Observation, ActionIndex]):
     """One primitive a step on a simulated table; see :class:`TableEnv`.
@@ -71,3 +73,6 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
     def close(self) -> None:
         """Free the simulation."""
         self._env.world.close()
+
+
+gymnasium.register(NAME, f"{__name__}:{TableGym.__name__}")

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.atomic import code_of
 from vpg_ros.devices.description import expand, link_shapes
 from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.devices.kinematics import HOME_JOINTS, JOINT_NAMES
+from vpg_ros.errors import VpgError
 from vpg_ros.geometry import FloatArray, Workspace
 from vpg_ros.sim.contacts import ContactForces, magnitude
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
@@ -248,12 +250,16 @@ class Robot:
 
 def _load(client: Any, urdf: str) -> int:
     """The body of a URDF text (PyBullet reads files only, and breaks lines at 8 KiB)."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "robot.urdf")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(urdf.replace("><", ">\n<"))
-        flags = client.URDF_USE_INERTIA_FROM_FILE
-        return int(client.loadURDF(path, useFixedBase=True, flags=flags))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "robot.urdf")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(urdf.replace("><", ">\n<"))
+            flags = client.URDF_USE_INERTIA_FROM_FILE
+            return int(client.loadURDF(path, useFixedBase=True, flags=flags))
+    except OSError as error:
+        sentence = f"the folder of temporary files cannot be written to: {error.strerror or error}"
+        raise VpgError(code_of(error), sentence) from error
 
 
 def _prepare(client: Any, body: int, fingers: list[int]) -> None:

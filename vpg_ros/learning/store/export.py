@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vpg_ros import __version__
 from vpg_ros.action import Transition
-from vpg_ros.atomic import FULL
+from vpg_ros.atomic import code_of
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning import gym_spaces
@@ -68,15 +68,15 @@ def _check_minari() -> None:
 @contextmanager
 def _appearing_whole(out: Path) -> Iterator[Path]:
     """A folder that becomes ``out`` at the end, and vanishes on an error."""
-    part = out.with_name(f".{out.name}.part")
+    part = out.absolute().with_name(f".{out.name}.part")  # Minari takes no relative path
     try:
         shutil.rmtree(part, ignore_errors=True)  # of an export that was killed
         part.mkdir(parents=True)
         yield part
         os.replace(part, out)
     except OSError as error:
-        code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
-        raise VpgError(code, f"{out} cannot be written: {error.strerror or error}") from error
+        sentence = f"{out} cannot be written: {error.strerror or error}"
+        raise VpgError(code_of(error), sentence) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
