@@ -65,6 +65,8 @@ def test_the_original_takes_ratios_from_completed_runs_alone() -> None:
     figures = by_original([*COMPLETED, FAILED])
     assert figures["completion"].value == pytest.approx(2 / 3)
     assert figures["grasp_success"].value == pytest.approx((4 / 4 + 4 / 8) / 2)
+    pushed = replace(run(0, 2, 0), grasp_successes=0, solved=True)
+    assert by_original([*COMPLETED, pushed])["grasp_success"] == figures["grasp_success"]
     assert figures["action_efficiency"].value == pytest.approx((4 / 4 + 4 / 16) / 2)
 
 

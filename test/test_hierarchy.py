@@ -21,11 +21,10 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.bench import tables, ways_of_designs
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.figures import Run, completion
+from vpg_ros.learning.figures import Run
 from vpg_ros.learning.hierarchy import experiment, results
 from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
-from vpg_ros.learning.interval import clustered
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
@@ -363,19 +362,6 @@ def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
     assert found["low"] == 0 and 0.2 <= found["high"] < 0.5, "one of two seeds gained two tables"
     assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
     assert "+10.0 [+0.0, " in results.markdown([], [flat, two, ours])
-
-
-def test_trainings_that_differ_widen_the_interval() -> None:
-    def runs(solved: int) -> list[Run]:
-        return [Run("tall", i, 1, int(i < solved), 0, 3, 1, 1, 9.0) for i in range(40)]
-
-    alike, apart, single = (
-        clustered([runs(n) for n in each]) for each in ((20, 20), (40, 0), (40,))
-    )
-    assert (alike.value, alike.trials, apart.value, apart.trials) == (0.5, 80, 0.5, 80)
-    assert 0.39 < alike.low < 0.40 and 0.60 < alike.high < 0.61, "Wilson's of 80 tables"
-    assert apart.low < 0.1 and apart.high > 0.9, "two trainings say little"
-    assert single == completion(runs(40))
 
 
 def test_the_study_is_done_once(tmp_path: Path) -> None:

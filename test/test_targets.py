@@ -16,6 +16,7 @@ from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.learner import Learner, _empty_loss
 from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.patches import make_batch
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.replay import Experience, Replay
@@ -23,7 +24,7 @@ from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load, save
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.network import fold_batch_norm
+from vpg_ros.policy.network import fold_batch_norm, make_network
 
 NETWORK = NetworkConfig.of_repertoire()
 SHAPE = DEFAULT_WORKSPACE.shape
@@ -70,7 +71,8 @@ OUTCOMES = [
     ("options", "expected"),
     [
         ({}, [1, 0, 0.8 * 0.5, 0]),
-        ({"push_reward": 0.1}, [1, 0, 0.1 + 0.8 * 0.5, 0]),
+        # Returns of up to 1.1: a push may solve a scene that asks for it.
+        ({"push_reward": 0.1}, [1 / 1.1, 0, 0.1 / 1.1 + 0.8 * 0.5, 0]),
         ({"targets": "reactive"}, [1, 0, 1, 0]),
         # Returns of up to 2, kept as fractions of that; a grasp that moved something bootstraps.
         (
@@ -85,10 +87,78 @@ def test_each_rule_says_what_an_action_is_worth(
     assert targets(OUTCOMES, 0.5, **options) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("rule", ["discounted", "vpg"])
-def test_targets_never_leave_the_range_of_values(rule: str) -> None:
-    found = targets(OUTCOMES, 1.0, targets=rule, gamma=0.9, push_reward=0.7)
+@pytest.mark.parametrize("push_reward", [0.0, 0.1, 0.7, 2.0])
+@pytest.mark.parametrize("rule", ["discounted", "vpg", "return"])
+def test_targets_never_leave_the_range_of_values(rule: str, push_reward: float) -> None:
+    solving = replace(experience("push", 1.0, True), done=True)
+    found = targets([*OUTCOMES, solving], 1.0, targets=rule, gamma=0.9, push_reward=push_reward)
     assert max(found) <= 1.0 + 1e-9
+
+
+def test_values_that_are_meant_otherwise_are_not_learned_from(tmp_path: Path) -> None:
+    """Where an accident costs something, nothing is worth more than 0."""
+    weights, costly = tmp_path / "w.safetensors", LearnerConfig(accident_cost=1.0)
+    save(weights, make_network(NETWORK), acting=costly.acting)
+    config = TrainingConfig(actions=1, warm_up=0)
+    Trainer(config, tmp_path / "same", costly, init=weights)
+    for begin in (
+        lambda: Trainer(config, tmp_path / "other", init=weights),
+        lambda: OnlineLearning(OnlineConfig(), tmp_path / "on", DEFAULT_WORKSPACE, weights),
+    ):
+        with pytest.raises(VpgError, match=r"values nothing as 0\.5, .* as 0: accident_c") as error:
+            begin()
+        assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
+
+
+def differing(**options: object) -> Learner:
+    """A learner whose learning and averaged weights disagree about every action."""
+    learning = learner(**options)
+    with torch.no_grad():
+        for parameter in learning._network.parameters():
+            parameter.copy_(torch.rand_like(parameter) - 0.5)
+    learning.remember(OUTCOMES[2])
+    return learning
+
+
+def test_the_settings_choose_who_values_the_next_scene() -> None:
+    """The averaged weights, the learning ones, or the averaged ones where those would act."""
+    plain, learning, double = (
+        differing(**options).target(0).mean
+        for options in ({}, {"target_network": False}, {"double": True})
+    )
+    assert len({round(value, 4) for value in (plain, learning, double)}) == 3
+    assert double <= plain, "the others' choice is not the best by the values that count"
+
+
+def test_old_targets_are_valued_anew() -> None:
+    learning = learner(refresh_every=1, rate=0.05)
+    for item in (*OUTCOMES[:2], OUTCOMES[2]):
+        learning.remember(item)
+    before = learning.target(2).mean
+    for _ in range(12):
+        learning.update()
+    now = learning._following(OUTCOMES[2]).mean
+    assert learning.target(2).mean == pytest.approx(0.8 * now, abs=1e-6)
+    assert learning.target(2).mean != pytest.approx(before, abs=1e-3)
+
+
+def test_the_newest_experiences_have_their_share() -> None:
+    replay = Replay()
+    for item in OUTCOMES:
+        replay.add(item)
+    rng = np.random.default_rng(0)
+    assert replay.sample(8, rng, newest=1, newest_share=1.0) == [3] * 8
+    assert set(replay.sample(40, rng, newest=1, newest_share=0.0)) == {0, 1, 2, 3}
+
+
+def test_what_lies_out_of_view_is_nothing_rather_than_an_accident() -> None:
+    """A block whose corner alone can be acted on from within reach, and none of it seen."""
+    learning = learner(accident_cost=1.0)
+    for distance in range(73, 82):
+        height = np.zeros(SHAPE, np.float16)
+        height[100:120, 98 + distance : 118 + distance] = 0.04
+        pushed = replace(OUTCOMES[2], next_height=height)
+        assert learning._following(pushed).mean > 0.3, f"{2 * distance} mm away"
 
 
 def test_a_distribution_is_shifted_and_discounted_whole() -> None:

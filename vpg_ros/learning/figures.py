@@ -163,7 +163,6 @@ def _pooled(ratios: Sequence[tuple[int, int]]) -> Figure:
 
 
 def _mean(ratios: Sequence[tuple[int, int]]) -> Figure:
-    """Every run counts the same, however many actions it took."""
-    trials = sum(total for _, total in ratios)
-    mean = fmean(part / max(1, total) for part, total in ratios) if ratios else 0.0
-    return figure(mean, trials)
+    """Every run that tried counts the same, however many actions it took."""
+    shares = [part / total for part, total in ratios if total]
+    return figure(fmean(shares) if shares else 0.0, sum(total for _, total in ratios))

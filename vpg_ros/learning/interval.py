@@ -1,12 +1,13 @@
 """Bootstrap intervals (Efron 1979), and tests over trainings."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, ttest_1samp
+from scipy.stats import norm, t, ttest_1samp
 
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion
@@ -42,7 +43,8 @@ def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
 
     Runs of one training have much in common. Wilson's interval is therefore that of their effective
     number: fewer by the factor that trainings differ more than their numbers of runs account for
-    (the design effect; Korn and Graubard 1998). trials: all runs.
+    (the design effect), and by what so few trainings tell of that (Korn and Graubard 1998). trials:
+    all runs.
     """
     groups = [np.array([run.completed for run in runs], float) for runs in trainings if runs]
     found = completion([run for runs in trainings for run in runs])
@@ -52,7 +54,12 @@ def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
     deviations = sum(float((group - share).sum()) ** 2 for group in groups)
     variance = len(groups) / (len(groups) - 1) * deviations / count**2
     effect = max(1.0, variance / (share * (1 - share) / count))
-    return Figure(share, *_wilson(share, count / effect), count)
+    few = _quantile_of_t(count - 1) / _quantile_of_t(len(groups) - 1)
+    return Figure(share, *_wilson(share, count / effect * few**2), count)
+
+
+def _quantile_of_t(freedom: int) -> float:
+    return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def _wilson(share: float, count: float) -> tuple[float, float]:
@@ -72,7 +79,7 @@ def completion_difference(
     tables of each, so that what a training's tables have in common counts once (Davison and Hinkley
     1997, section 3.8). ``value``, ``low``, ``high``; None without such tables.
     """
-    groups = [group for ours, theirs in trainings if len(group := _paired(ours, theirs))]
+    groups = _differences(trainings)
     if not groups:
         return None
     return _nested(groups, lambda tables: float(tables.mean()))
@@ -80,23 +87,28 @@ def completion_difference(
 
 def accident_ratio(
     trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
-) -> dict[str, float] | None:
+) -> dict[str, float | None] | None:
     """Accidents of the first runs of each training as a multiple of those of its second ones.
 
-    As ``completion_difference``; None where the second ones had none.
+    As ``completion_difference``; None where the second ones had none. ``high`` is None where there
+    is no bound: too many resamples have accidents of the first runs alone.
     """
     groups = [
-        np.array([[a.accidents, b.accidents] for a, b in zip(*pair, strict=True)], float)
-        for pair in trainings
+        np.array([[a.accidents, b.accidents] for a, b in pairs], float)
+        for ours, theirs in trainings
+        if (pairs := _pairs(ours, theirs))
     ]
     if not groups or not np.concatenate(groups)[:, 1].any():
         return None
 
     def ratio(tables: NDArray[np.float64]) -> float:
         ours, theirs = tables.sum(axis=0)
-        return float(ours / theirs) if theirs else float("inf")
+        if not theirs:  # none at all says nothing of their ratio
+            return math.inf if ours else math.nan
+        return float(ours / theirs)
 
-    return _nested(groups, ratio)
+    found = _nested(groups, ratio)
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
 def _nested(
@@ -116,30 +128,39 @@ def completion_p(trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]]) -> fl
     """Two-sided p-value that the first runs of trainings complete as many tables as the second.
 
     Of a paired t-test over the trainings' differences, as of ``completion_difference``: a training
-    counts once, however many tables it played. None for fewer than two trainings, and where no
-    training has a difference.
+    counts once, however many tables it played. None for fewer than two trainings, and where all
+    differ by the same, which leaves nothing to judge chance by.
     """
-    groups = [group for ours, theirs in trainings if len(group := _paired(ours, theirs))]
-    found = np.array([group.mean() for group in groups])
-    if len(found) < 2 or not found.any():
+    found = np.array([group.mean() for group in _differences(trainings)])
+    if len(found) < 2 or np.ptp(found) == 0:
         return None
-    if np.ptp(found) == 0:
-        return 0.0
     return float(ttest_1samp(found, 0.0).pvalue)
 
 
-def _paired(ours: Sequence[Run], theirs: Sequence[Run]) -> NDArray[np.float64]:
-    other = {(run.case, run.seed): run.completed for run in theirs}
-    pairs = ((run.completed, other.get((run.case, run.seed))) for run in ours)
-    return np.array([float(a) - b for a, b in pairs if b is not None])
+def _differences(
+    trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
+) -> list[NDArray[np.float64]]:
+    """Of completion, table by table, of each training with tables that both played."""
+    played = [pairs for ours, theirs in trainings if (pairs := _pairs(ours, theirs))]
+    return [np.array([float(a.completed) - b.completed for a, b in pairs]) for pairs in played]
+
+
+def _pairs(ours: Sequence[Run], theirs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs of the same tables."""
+    other = {(run.case, run.seed): run for run in theirs}
+    return [(run, other[run.case, run.seed]) for run in ours if (run.case, run.seed) in other]
 
 
 def bootstrap(
     count: int, statistic: Callable[[NDArray[np.intp]], float], seed: int
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic of ``count`` items, given the indices of a resample."""
+    """Percentile interval of a statistic of ``count`` items, given the indices of a resample.
+
+    Resamples that it is NaN of are left out; it may be infinite.
+    """
     rng = np.random.default_rng(seed)
     found = [statistic(rng.integers(0, count, count)) for _ in range(SAMPLES)]
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(found, [tail, 100 - tail])
+    known = [value for value in found if not math.isnan(value)]
+    low, high = np.percentile(known, [tail, 100 - tail], method="nearest")
     return float(low), float(high)

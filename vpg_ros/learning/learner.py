@@ -133,7 +133,7 @@ class Learner:
         return (
             (last.episode, last.step + 1) == (transition.episode, transition.step)
             and action.policy == NetworkPolicy.name
-            and distance * self._workspace.resolution <= self.config.reach
+            and distance * self._workspace.resolution <= self.config.reach_of(before.primitive)
         )
 
     def remember(self, experience: Experience) -> None:

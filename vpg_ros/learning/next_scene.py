@@ -28,6 +28,8 @@ def best_within_reach(
     reachable = only_near(allowed, near, shape.cell)
     within = {name: mask for name, mask in reachable.items() if mask.any()}
     looked = valuing.look(scene, near)
+    if not looked.views:  # nothing stands within reach; all values would be 0, an accident's
+        return None
     values = preferred = valuing.evaluate(looked, admissible=within, names=tuple(within))
     if choosing is not valuing:
         other = choosing.look(scene, near)

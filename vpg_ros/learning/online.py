@@ -26,7 +26,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, require_finite, save_state
 from vpg_ros.policy import checkpoint
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.config import ActingConfig, NetworkConfig
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 LOSSES = 50  # updates whose mean loss is given
@@ -230,7 +230,7 @@ class OnlineLearning:
             config = NetworkConfig.of_repertoire(names, self.config.head)
             self._learner = self._make(config)
             return
-        network, _ = checkpoint.load(start)
+        network, _ = checkpoint.load_to_learn(start, ActingConfig())
         network.config.check_resolution(self._workspace.resolution)
         self._check_primitives(network.config, f"checkpoint {start}", ErrorCode.CHECKPOINT_MISMATCH)
         self._learner = self._make(network.config)

@@ -65,10 +65,17 @@ def _goes_on(experience: Experience) -> bool:
     return not experience.done
 
 
+def _of_all_steps(push_reward: float, gamma: float) -> float:
+    """The most that steps come to: a push that solves the scene earns both rewards, and ends it."""
+    return max(1.0 + push_reward, max(1.0, push_reward) / (1 - gamma))
+
+
 RULES: dict[str, TargetRule] = {
     # A pick is worth the chance that it succeeds, anything else the discounted best value after it.
     "discounted": TargetRule(
-        _earned, _prepared, lambda push_reward, gamma: max(1.0, push_reward / (1 - gamma))
+        _earned,
+        _prepared,
+        lambda push_reward, gamma: max(1.0 + push_reward, push_reward / (1 - gamma)),
     ),
     # The level of the primitives in a hierarchy (Kulkarni et al. 2016): each is worth the chance
     # that it does what it is for, times what that makes possible nearby; whether that is wanted is
@@ -77,7 +84,7 @@ RULES: dict[str, TargetRule] = {
     # No future: the chance that the action does what it is for.
     "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),
     # Zeng et al. 2018: every action that did something is worth what follows it as well.
-    "vpg": TargetRule(_earned, _happened, lambda push_reward, gamma: 1 / (1 - gamma)),
+    "vpg": TargetRule(_earned, _happened, _of_all_steps),
     # The discounted return of a whole episode: what off-policy evaluation estimates.
-    "return": TargetRule(_earned, _goes_on, lambda push_reward, gamma: 1 / (1 - gamma)),
+    "return": TargetRule(_earned, _goes_on, _of_all_steps),
 }

@@ -24,7 +24,7 @@ from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
 from vpg_ros.learning.store import SegmentWriter, set_aside
-from vpg_ros.policy.checkpoint import load as load_checkpoint
+from vpg_ros.policy.checkpoint import load_to_learn
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
@@ -106,7 +106,7 @@ class Trainer:
 
     def _start_from(self, init: Path) -> str:
         """Begin with the weights in a checkpoint; returns their digest."""
-        network, digest = load_checkpoint(init)
+        network, digest = load_to_learn(init, self.learner.config.acting)
         wanted = self.learner.network.config
         require(
             network.config == wanted,

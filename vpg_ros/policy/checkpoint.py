@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 
 from vpg_ros.atomic import write_atomically
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.policy.config import ActingConfig, NetworkConfig
 from vpg_ros.policy.device import choose_device
@@ -57,6 +58,22 @@ def load(path: str | Path) -> tuple[Network, str]:
     configuration, unknown primitives).
     """
     network, digest, _ = _load(Path(path))
+    return network, digest
+
+
+def load_to_learn(path: str | Path, acting: ActingConfig) -> tuple[Network, str]:
+    """As ``load``, for a learner whose values are meant as ``acting`` says.
+
+    Raises CHECKPOINT_MISMATCH where the checkpoint's have another value of nothing: they would be
+    read as other returns than were learned.
+    """
+    network, digest, found = _load(Path(path))
+    require(
+        math.isclose(found.nothing, acting.nothing),
+        f"checkpoint {path} values nothing as {found.nothing:.3g}, of returns from an accident to "
+        f"a pick; this learner values it as {acting.nothing:.3g}: accident_cost must be equal",
+        ErrorCode.CHECKPOINT_MISMATCH,
+    )
     return network, digest
 
 

@@ -220,8 +220,11 @@ def _decided(row: Content) -> list[str]:
 def _interval(figure: Content, scale: float, digits: int) -> str:
     if figure["value"] is None:
         return "–"
-    value, low, high = (scale * figure[name] for name in ("value", "low", "high"))
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    value, low, high = (
+        "–" if figure[name] is None else f"{scale * figure[name]:.{digits}f}"
+        for name in ("value", "low", "high")
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def picture(content: Content, path: Path) -> None:
