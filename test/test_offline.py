@@ -550,6 +550,24 @@ def test_places_are_valued_by_picks_until_pushes_are(
     assert seen == [{"grasp"}] * 3 + [{"grasp", "push"}], "the critic knows pushes after the third"
 
 
+def test_an_actor_expects_nothing_of_pushes_until_they_are_valued(log: Log) -> None:
+    algorithm = algorithms.get("awac")(log, NETWORK, replace(QUICK, updates=4, picks_first=0.5))
+
+    def expected(push_value: float) -> float:
+        """What a place is worth with every push valued so."""
+        head = algorithm.critic._average.part("push").head  # type: ignore[attr-defined]
+        with torch.no_grad():
+            for parameter in head.parameters():
+                if parameter.dim() == 1:
+                    parameter[list(NETWORK.channels("push"))] = push_value
+        return float(algorithm.place_value(PAIR, 110, 100))  # type: ignore[attr-defined]
+
+    assert expected(9.0) == expected(-9.0)
+    for _ in range(3):
+        algorithm.update()
+    assert expected(9.0) > expected(-9.0) + 0.1
+
+
 def test_conservatism_leaves_pushes_alone_until_they_are_valued(log: Log) -> None:
     def pushes(conservatism: float, picks_first: float) -> torch.Tensor:
         """The weights that only values of pushes are made with."""

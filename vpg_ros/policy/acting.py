@@ -232,17 +232,20 @@ def value_maps(
     device: torch.device,
     heightmap: Heightmap,
     near: NDArray[np.bool_] | None = None,
+    names: Sequence[str] | None = None,
 ) -> ValueMaps:
     """What a network makes of a scene, for once: an Evaluator is made and thrown away.
 
-    near: pixels outside which no action counts as admissible, rows×columns; none if None.
+    near: pixels outside which no action counts as admissible, rows×columns; none if None. names:
+    the primitives of interest, all of the network's if None.
     """
     config = network.config
-    allowed = admissible_cells(heightmap, config.names, config.cell)
+    chosen = config.names if names is None else tuple(names)
+    allowed = admissible_cells(heightmap, chosen, config.cell)
     if near is not None:
         allowed = only_near(allowed, near, config.cell)
     evaluator = Evaluator(network, device)
-    values = evaluator.evaluate(evaluator.look(heightmap, near))
+    values = evaluator.evaluate(evaluator.look(heightmap, near), names=chosen)
     return ValueMaps(values, allowed, config.cell)
 
 

@@ -23,9 +23,13 @@ class AWAC(ActorCritic):
     name: ClassVar[str] = "awac"
 
     def place_value(self, scene: Heightmap, row: int, column: int) -> float:
-        """What the actor may expect."""
-        near = cells_within(self.critic.config.reach, row, column, scene, 1)
+        """What the actor may expect, of the primitives whose values the critic learns by now."""
+        near, names = (
+            cells_within(self.critic.config.reach, row, column, scene, 1),
+            self.critic.valued,
+        )
         critic, actor = (
-            value_maps(network, CPU, scene, near) for network in (self.critic.network, self.network)
+            value_maps(network, CPU, scene, near, names)
+            for network in (self.critic.network, self.network)
         )
         return LikelyActions.of(actor, self.config.temperature).expected(critic)
