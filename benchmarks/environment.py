@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vpg_ros.atomic import write_json
+from vpg_ros.choices import CAMERAS
 from vpg_ros.errors import VpgError, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.env import CAMERAS
 from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.threads import one_thread
 from vpg_ros.policy import Policy

@@ -23,16 +23,17 @@ import torch
 from rich.console import Console
 
 from vpg_ros.atomic import write_json
+from vpg_ros.choices import CAMERAS
 from vpg_ros.cli.evaluate import figures_table
 from vpg_ros.errors import VpgError, require
+from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.config_file import read_config
-from vpg_ros.learning.env import CAMERAS
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import Progress, figures
-from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
+from vpg_ros.learning.train import Trainer
 
 STEPS = ("train", "evaluate", "report")
 FULL = "full"  # the variant without changes

@@ -67,7 +67,7 @@ def _seed(folder: Path) -> dict[str, Any]:
         match = re.fullmatch(rf"(.+)-({'|'.join(CHOICES)})", path.stem)
         if match:
             found = _read(path)
-            runs[match[1], match[2]] = [_run(each) for each in found.pop("runs")]
+            runs[match[1], match[2]] = [Run.read(each) for each in found.pop("runs")]
             evaluations.setdefault(match[1], {})[match[2]] = found
     return {
         "training": training,
@@ -82,10 +82,6 @@ def _seed(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
-
-
-def _run(content: Mapping[str, Any]) -> Run:
-    return Run(**{name: content[name] for name in Run.__dataclass_fields__})
 
 
 def _curve(path: Path) -> list[float | None]:

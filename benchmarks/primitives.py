@@ -23,9 +23,10 @@ from rich.table import Table
 from benchmarks.scripted import SCRIPTS
 from vpg_ros.action import Action
 from vpg_ros.atomic import make_folder, require_writable, write_json
+from vpg_ros.choices import CAMERAS
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.learning.env import CAMERAS, TableEnv
+from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.figures import figure
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy

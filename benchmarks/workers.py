@@ -27,11 +27,12 @@ from rich.table import Table
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_json
 from vpg_ros.learning.ahead import ActAhead
+from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.rollout_workers import RolloutWorkers
 from vpg_ros.learning.threads import one_thread
-from vpg_ros.learning.train import Trainer, TrainingConfig
+from vpg_ros.learning.train import Trainer
 
 _MANY = 1_000_000  # actions: more than there is time for
 _IN_TURNS = "in turns"

@@ -26,6 +26,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player, evaluate_run
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run, by_original, mcnemar, over_all, summary
+from vpg_ros.learning.workers import Worker
 from vpg_ros.policy import Decision, Policy
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.selection import TRIED_RADIUS, TRIED_ROTATIONS, without_tried
@@ -255,6 +256,12 @@ def test_the_shipped_weights_clear_a_table(env: TableEnv) -> None:
     played = evaluate_run(env, Player().load().policy(0), FamilyCase("random", 5), seed=100)
     assert played.completed
     assert played.grasp_successes >= 5
+
+
+def test_weights_that_change_meanwhile_end_an_evaluation() -> None:
+    with pytest.raises(VpgError, match=r"holds [0-9a-f]{12}, and held another when") as error:
+        Worker(Player(), "ortho", "another")
+    assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 
 # -- whole evaluations

@@ -19,6 +19,7 @@ from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
@@ -27,7 +28,7 @@ from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.rewards import failures, is_clear, reward, scene_changed
 from vpg_ros.learning.rollout import Rollout
-from vpg_ros.learning.train import SceneMix, Trainer, TrainingConfig
+from vpg_ros.learning.train import Trainer
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
@@ -197,10 +198,13 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     replay.add(Experience.of(transition(act("grasp", 110, 110, 0), True), False))
     replay.save(tmp_path)
     shard = next(tmp_path.iterdir())
-    shard.write_bytes(shard.read_bytes()[:100])
-    with pytest.raises(VpgError, match=shard.name) as error:
-        Replay().load(tmp_path, 1)
-    assert error.value.code is ErrorCode.STORE_UNREADABLE
+    whole = shard.read_bytes()
+    middle = len(whole) // 2
+    for damaged in (whole[:100], whole[:middle] + bytes(40) + whole[middle + 40 :]):
+        shard.write_bytes(damaged)
+        with pytest.raises(VpgError, match=shard.name) as error:
+            Replay().load(tmp_path, 1)
+        assert error.value.code is ErrorCode.STORE_UNREADABLE
 
 
 # -- learner

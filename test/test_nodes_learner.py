@@ -40,7 +40,7 @@ from vpg_ros.nodes.inference_node import InferenceNode
 from vpg_ros.nodes.learner_node import LearnerNode
 from vpg_ros.nodes.qos import LATCHED
 from vpg_ros.policy.baselines import HeuristicPolicy
-from vpg_ros.policy.exploration import Exploration
+from vpg_ros.policy.exploration import Exploration, explore
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.system import sim
@@ -380,6 +380,15 @@ def test_a_damaged_state_is_one_sentence(tmp_path):
     with pytest.raises(VpgError, match=r"state\.pt is damaged") as caught:
         learning(tmp_path)
     assert caught.value.code is ErrorCode.STORE_UNREADABLE
+
+
+def test_where_nothing_can_be_picked_chance_does_something_else(monkeypatch):
+    """Admissible pushes alone: a draw among picks does not end the table."""
+    heightmap, rng = scene(100, 0.0), np.random.default_rng(0)
+    grasp = primitives.get("grasp")
+    nowhere = np.zeros((grasp.rotations, *DEFAULT_WORKSPACE.shape), bool)
+    monkeypatch.setattr(type(grasp), "admissible", lambda self, heightmap: nowhere)
+    assert explore(rng, 0.0, heightmap).action.primitive == "push"
 
 
 def test_exploration_is_a_share_that_the_seed_decides():

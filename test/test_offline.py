@@ -20,6 +20,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
+from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
@@ -61,7 +62,7 @@ from vpg_ros.learning.rollout import Source
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.learning.store.reader import keep_first
-from vpg_ros.learning.train import Trainer, TrainingConfig
+from vpg_ros.learning.train import Trainer
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.acting import value_maps

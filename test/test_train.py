@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from vpg_ros.action import Transition
 from vpg_ros.cli.main import main
-from vpg_ros.errors import ErrorCode
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.config_file import read_config
 from vpg_ros.learning.hierarchy import experiment
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.progress import WINDOW, Progress, figures
 from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.learning.store import info, read_transitions
 from vpg_ros.learning.store.codec import encode
+from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.primitives.base import _REGISTRY
 from vpg_ros.primitives.push import Push
@@ -158,6 +160,12 @@ def test_a_training_leaves_weights_a_curve_and_figures(whole: Path) -> None:
     assert found["actions_per_minute"] == pytest.approx(60 * ACTIONS / found["seconds"])
 
 
+def trainer_of(settings: Path, out: Path) -> Trainer:
+    """The training in ``out``, continued without a record."""
+    training, learner = read_config(settings, {})
+    return Trainer(training, out, learner)
+
+
 def test_a_killed_training_ends_as_one_that_was_not(
     settings: Path, whole: Path, half: Path, tmp_path: Path
 ) -> None:
@@ -206,6 +214,41 @@ def test_a_training_that_was_never_saved_starts_over_beside_what_it_recorded(
     aside = unsaved / "transitions-before-2"
     assert [encode(each) for each in read_transitions(aside)] == before
     assert info(unsaved).transitions == 2
+
+
+def test_a_record_with_a_gap_is_not_gone_on_with(
+    settings: Path, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = load_state(half / "state.pt")
+    begun = state["recorded"]
+    save_state(half / "state.pt", state | {"recorded": begun - 1})  # as if one went unrecorded
+    assert train(settings, half, "--resume", "--record") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"transitions holds {begun - 1} of the {begun} transitions that were learned" in line
+    assert len(recorded(half)) >= begun, "what is there is not touched"
+
+
+def test_two_do_not_train_in_one_folder(settings: Path, half: Path) -> None:
+    with alone(half), pytest.raises(VpgError, match="another process is at work in") as error:
+        trainer_of(settings, half).run()
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+class Nothing:
+    """A source of tables on which nothing can be done."""
+
+    def episode(self, number: int, actions: int) -> Iterator[Transition]:
+        return iter(())
+
+    def close(self) -> None:
+        pass
+
+
+def test_scenes_without_an_admissible_action_end_the_training(tmp_path: Path) -> None:
+    trainer = Trainer(TrainingConfig(), tmp_path, make_source=lambda *_: Nothing())
+    with pytest.raises(VpgError, match=r"100 tables in a row .* primitives grasp, push") as error:
+        trainer.run()
+    assert error.value.code is ErrorCode.NO_ADMISSIBLE_ACTION
 
 
 def test_tensorboard_shows_each_action_once(settings: Path, half: Path) -> None:

@@ -15,6 +15,7 @@ DESIGNS = {
     "hierarchical-shared": ("shared", HIERARCHICAL),
 }
 SCHEDULES = ("joint", "staged")  # of the two levels of a hierarchical strategy
+CAMERAS = ("perspective", "ortho")  # noisy and fused as on the robot, or exact maps
 TASKS = ("clear", "scene")  # clear the table, or do what the scene asks for
 RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import DATASETS
+from vpg_ros.choices import CAMERAS, DATASETS
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.cli.repertoire import add_primitives
 
@@ -71,7 +71,7 @@ def _add_make(commands: "Subparsers") -> None:
     make.add_argument("--seed", type=int, default=0, help="of scenes and draws (default 0)")
     make.add_argument(
         "--camera",
-        choices=("ortho", "perspective"),
+        choices=CAMERAS,
         default="ortho",
         help="exact maps (default), or a noisy camera and fusion as on the robot",
     )

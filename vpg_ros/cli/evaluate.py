@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import CAMERAS, POLICIES, RISKS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first (default 0)")
     parser.add_argument(
         "--camera",
-        choices=("perspective", "ortho"),
+        choices=CAMERAS,
         default="perspective",
         help="noisy camera and fusion as on the robot (default), or exact maps, faster",
     )

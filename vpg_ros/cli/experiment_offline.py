@@ -4,7 +4,7 @@ import argparse
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vpg_ros.choices import DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
+from vpg_ros.choices import CAMERAS, DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.cli.study import add_study, asked, check_out, show
 
@@ -49,7 +49,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--camera",
-        choices=("ortho", "perspective"),
+        choices=CAMERAS,
         help="of data and evaluation: exact maps (default), or a noisy camera and fusion as on the "
         "robot",
     )

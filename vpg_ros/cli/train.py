@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.atomic import make_out, require_writable
-from vpg_ros.choices import HEADS, STRATEGIES
+from vpg_ros.choices import CAMERAS, HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import ErrorCode, require
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vpg_ros.learning.config import TrainingConfig
     from vpg_ros.learning.learner_config import LearnerConfig
     from vpg_ros.learning.progress import Progress
-    from vpg_ros.learning.train import MakeSource, Trainer, TrainingConfig
+    from vpg_ros.learning.train import MakeSource, Trainer
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -50,7 +51,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("--seed", type=int, help="seed of everything random (default 0)")
     parser.add_argument(
         "--camera",
-        choices=("perspective", "ortho"),
+        choices=CAMERAS,
         help="noisy camera and fusion as on the robot (default), or exact maps, faster",
     )
     parser.add_argument(

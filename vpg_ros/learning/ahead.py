@@ -1,8 +1,8 @@
 """Acting while learning: rollouts in a process of their own, one action ahead of the learner.
 
 While the learner takes in one transition, the next action is already decided and carried out, with
-the weights from before that transition. The lag is always exactly one, so a seed gives one run,
-however fast or slow either side is.
+the weights from before that transition. The lag is always one action, none at the first of an
+episode, so a seed gives one run, however fast or slow either side is.
 """
 
 import multiprocessing

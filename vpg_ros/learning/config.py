@@ -3,9 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from vpg_ros.choices import FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
+from vpg_ros.choices import CAMERAS, FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
 from vpg_ros.errors import require, require_setting
-from vpg_ros.learning.env import CAMERAS
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
 

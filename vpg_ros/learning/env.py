@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from vpg_ros import primitives
 from vpg_ros.action import Action, Transition
-from vpg_ros.choices import TASKS
+from vpg_ros.choices import CAMERAS, TASKS
 from vpg_ros.devices.execute import execute
 from vpg_ros.devices.kinematics import HOME_JOINTS
 from vpg_ros.errors import ErrorCode, require
@@ -26,7 +26,6 @@ from vpg_ros.sim.scenes.base import check
 from vpg_ros.sim.settle import settle
 from vpg_ros.sim.world import World
 
-CAMERAS = ("perspective", "ortho")
 STUCK_AFTER = 10  # actions in a row without change after which an episode is given up
 ACTIONS_PER_OBJECT = 4  # after as many actions for each object an episode is given up
 

@@ -95,7 +95,7 @@ def evaluate(
         if _key(task) in done:
             report(done[_key(task)])
     left = [task for task in tasks if _key(task) not in done]
-    for run in play(evaluation.player, evaluation.camera, left, jobs):
+    for run in play(evaluation.player, evaluation.camera, settings["checkpoint"], left, jobs):
         done[run.case, run.seed] = run
         if record:
             record.add(run)

@@ -13,12 +13,12 @@ _FILE = ".lock"
 
 
 @contextmanager
-def alone(folder: Path, reading: bool = False) -> Iterator[None]:
+def alone(folder: Path, reading: bool = False, wait: bool = True) -> Iterator[None]:
     """Have a folder to oneself, made if need be; waits for the process that has it.
 
     reading: share it with others that read. The lock is the kernel's, on a file in the folder, so
     that it ends with this process however that ends. Raises PARAMETER_INVALID where the folder
-    cannot be written.
+    cannot be written, and without ``wait`` STORE_MISMATCH where a process has it.
     """
     make_out(folder)
     path = folder / _FILE
@@ -28,7 +28,12 @@ def alone(folder: Path, reading: bool = False) -> Iterator[None]:
         sentence = f"{path} cannot be written: {error.strerror}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH if reading else fcntl.LOCK_EX)
+        kind = fcntl.LOCK_SH if reading else fcntl.LOCK_EX
+        try:
+            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sentence = f"another process is at work in {folder}; wait for it or choose another one"
+            raise VpgError(ErrorCode.STORE_MISMATCH, sentence) from None
         yield
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,7 @@ def _unpack(path: Path) -> list[Experience]:
         with np.load(path) as data:
             names = Experience.__dataclass_fields__.keys() - (_LATER - set(data))
             columns = {name: data[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise VpgError(
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"
         ) from error

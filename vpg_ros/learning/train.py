@@ -16,11 +16,12 @@ from vpg_ros.choices import FLAT
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
-from vpg_ros.learning.config import SceneMix, TrainingConfig
+from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
-from vpg_ros.learning.progress import WINDOW, Progress
+from vpg_ros.learning.lock import alone
+from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.rollout import Rollout, Source
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
 from vpg_ros.learning.store import SegmentWriter, set_aside
@@ -28,20 +29,10 @@ from vpg_ros.policy.checkpoint import load_to_learn
 from vpg_ros.policy.checkpoint import save as save_checkpoint
 from vpg_ros.policy.config import NetworkConfig
 
-__all__ = [
-    "WINDOW",
-    "MakeSource",
-    "Progress",
-    "SceneMix",
-    "Trainer",
-    "TrainingConfig",
-    "act_here",
-    "holds_training",
-]
-
 MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 TRANSITIONS = "transitions"  # folder of the store
+EMPTY_IN_A_ROW = 100  # tables without an admissible action that end a training
 # Settings that trainings of earlier versions do not name: there was nothing else to choose.
 EARLIER = {
     "training.head": "scalar",
@@ -119,14 +110,19 @@ class Trainer:
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
         """Train to the end; returns the path of the weights. ``report`` hears of every action.
 
-        Writes ``curve.csv`` beside them. Raises DISK_FULL, with the last save still usable.
+        Writes ``curve.csv`` beside them. Raises DISK_FULL, with the last save still usable,
+        STORE_MISMATCH while another process trains there or where transitions are missing from its
+        record, and NO_ADMISSIBLE_ACTION where the scenes have none.
         """
-        make_folder(self.out, "out")
-        self._curve = Curve(self.out / "curve.csv", self.progress.steps)
-        if self.progress.actions < self.config.actions:
-            with self._recording(), closing(self._make_source(self.config, self.learner)) as source:
-                self._learn_from(source, report)
+        with alone(self.out, wait=False):
+            self._curve = Curve(self.out / "curve.csv", self.progress.steps)
+            if self.progress.actions < self.config.actions:
+                self._train(report)
         return self.out / "weights.safetensors"
+
+    def _train(self, report: Callable[[Progress], None]) -> None:
+        with self._recording(), closing(self._make_source(self.config, self.learner)) as source:
+            self._learn_from(source, report)
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
@@ -135,17 +131,37 @@ class Trainer:
             yield
             return
         folder, about = self.out / TRANSITIONS, asdict(self.config)
+        require(
+            self._recorded == self.progress.actions,
+            f"{folder} holds {self._recorded} of the {self.progress.actions} transitions that were "
+            "learned from; go on without recording, or train in another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
         if self._recorded == 0:
             set_aside(folder)  # of a training that was killed before its first save
         with closing(SegmentWriter(folder, self._recorded, about)) as self._recorder:
             yield
 
     def _learn_from(self, source: Source, report: Callable[[Progress], None]) -> None:
+        empty = 0  # tables in a row
         while self.progress.actions < self.config.actions:
+            before = self.progress.actions
             self._episode(source, report)
+            empty = 0 if self.progress.actions > before else empty + 1
+            self._check_admissible(empty)
             if self.progress.actions - self._saved >= self.config.save_after:
                 self.save()
         self.save()
+
+    def _check_admissible(self, empty: int) -> None:
+        """Raise NO_ADMISSIBLE_ACTION after too many tables on which nothing could be done."""
+        scenes = ", ".join(mix.name for mix in self.config.scenes)
+        require(
+            empty < EMPTY_IN_A_ROW,
+            f"{empty} tables in a row had no admissible action: scenes are {scenes}, primitives "
+            f"{', '.join(self.config.primitives)}",
+            ErrorCode.NO_ADMISSIBLE_ACTION,
+        )
 
     def _episode(self, source: Source, report: Callable[[Progress], None]) -> None:
         progress, done, accidents = self.progress, False, 0

@@ -45,6 +45,7 @@ class InferenceClient:
                 self._hand(weights, digest)
             self.error = None
         except VpgError as error:
+            self._told.clear()  # it may have died meanwhile, and come back knowing nothing
             self._next = time.monotonic() + _RETRY
             self.error = error
             self._node.get_logger().warning(f"inference_node: {error.sentence}")

@@ -119,7 +119,7 @@ class LearnerNode(VpgNode):
             torch.set_num_threads(settings.threads)
         self._learning = OnlineLearning(
             settings.online,
-            Path(settings.out),
+            Path(settings.out).resolve(),  # inference_node may run in another folder
             settings.workspace,
             settings.start,
             choose_device(settings.device),
@@ -215,7 +215,8 @@ class LearnerNode(VpgNode):
 
     def close(self) -> None:
         """Keep what came since the last save; a learning that diverged is left as it was saved."""
-        diverged = isinstance(self.failure, VpgError)
+        failure = self.failure
+        diverged = isinstance(failure, VpgError) and failure.code is ErrorCode.LEARNING_DIVERGED
         self._take()
         if not diverged and self._learning.unsaved:
             self._save()

@@ -26,12 +26,19 @@ def explore(
     """A random decision; raises as RandomPolicy.
 
     other_share: chance that it is drawn from all of ``names`` instead of from those that pick,
-    which alone teach most of what there is to learn at first. masked: as of RandomPolicy.
+    which alone teach most of what there is to learn at first, where any of them is admissible.
+    masked: as of RandomPolicy.
     """
     others = rng.random() < other_share
     picking = tuple(name for name in names if primitives.get(name).picks)
-    chosen = names if others or not picking else picking
-    return RandomPolicy(int(rng.integers(2**31)), chosen, masked).decide(heightmap, tried)
+    seed = int(rng.integers(2**31))
+    try:
+        chosen = names if others or not picking else picking
+        return RandomPolicy(seed, chosen, masked).decide(heightmap, tried)
+    except VpgError as error:
+        if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+            raise
+        return RandomPolicy(seed, names, masked).decide(heightmap, tried)
 
 
 class Exploration:
@@ -51,15 +58,10 @@ class Exploration:
     ) -> Decision:
         """With probability ``share`` a random decision among ``names``, else that of ``policy``.
 
-        Raises as ``policy``.
+        Raises as both.
         """
         rng = np.random.default_rng((self._seed, self._decisions))
         self._decisions += 1
         if rng.random() >= share:
             return policy.decide(heightmap, tried)
-        try:
-            return explore(rng, OTHER_SHARE, heightmap, tried, names=names)
-        except VpgError as error:
-            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
-                raise
-            return policy.decide(heightmap, tried)
+        return explore(rng, OTHER_SHARE, heightmap, tried, names=names)

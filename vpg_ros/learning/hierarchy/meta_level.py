@@ -25,13 +25,13 @@ from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.meta import MetaNetwork, overview
 
 RULE = RULES["return"]
-# Of a staged training: the pixels alone up to the first share of the updates, the meta-policy alone
-# up to the second, then both.
+# Of a staged training: the pixels alone up to the first share of the updates over which the rate
+# falls, the meta-policy alone up to the second, then both.
 STAGES = (0.4, 0.6)
 
 
 def levels(schedule: str, progress: float) -> tuple[bool, bool]:
-    """Whether pixels and meta-policy learn after a share ``progress`` of a training's updates."""
+    """Whether pixels and meta-policy learn after a share ``progress`` of these updates."""
     if schedule == "joint":
         return True, True
     return progress < STAGES[0] or progress >= STAGES[1], progress >= STAGES[0]

@@ -13,9 +13,9 @@ import numpy as np
 from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_json
+from vpg_ros.choices import CAMERAS
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.env import CAMERAS
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.behaviour import BEHAVIOURS, weights_of
 from vpg_ros.learning.offline.card import DataCard
