@@ -27,7 +27,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary.is_file():
             temporary.unlink()
-        raise VpgError(code_of(error), f"{path} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
 
 
 def require_writable(path: Path) -> None:
@@ -62,6 +62,11 @@ def make_folder(folder: Path, name: str) -> None:
 def make_out(out: Path) -> None:
     """Make the folder that ``--out`` names; raises as :func:`make_folder`."""
     make_folder(out, "--out")
+
+
+def unwritable(path: Path, error: OSError) -> VpgError:
+    """What to raise for an error in writing to ``path``."""
+    return VpgError(code_of(error), f"{path} cannot be written: {error.strerror or error}")
 
 
 def code_of(error: OSError) -> ErrorCode:

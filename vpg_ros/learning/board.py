@@ -7,8 +7,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from vpg_ros import primitives
-from vpg_ros.atomic import FULL
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.atomic import unwritable
 from vpg_ros.learning.progress import WINDOW
 from vpg_ros.learning.train import Trainer
 
@@ -27,12 +26,12 @@ class Board:
 
     def add(self) -> None:
         """Write the scalars of the trainer's newest action."""
-        progress, learner = self._trainer.progress, self._trainer.learner.state()
+        progress = self._trainer.progress
         steps = progress.steps[-WINDOW:]
         others = [not primitives.get(step.primitive).picks for step in steps]
         scalars = {
             "loss": steps[-1].loss,
-            "learning_rate": learner["optimiser"]["param_groups"][0]["lr"],
+            "learning_rate": self._trainer.learner.rate,
             "grasp_success_last_100": steps[-1].grasp_success_last_100,
             "pushes_last_100": sum(others) / len(others),
             "completion_last_100": progress.completion,
@@ -53,6 +52,4 @@ class Board:
         try:
             yield
         except OSError as error:
-            code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
-            sentence = f"{self._folder} cannot be written: {error.strerror}"
-            raise VpgError(code, sentence) from error
+            raise unwritable(self._folder, error) from error

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from vpg_ros.atomic import FULL, write_atomically
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.atomic import unwritable, write_atomically
 from vpg_ros.learning.progress import Step
 
 
@@ -26,9 +25,7 @@ class Curve:
             with self._path.open("a") as file:
                 file.write(_line(step))
         except OSError as error:
-            code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
-            sentence = f"{self._path} cannot be written: {error.strerror}"
-            raise VpgError(code, sentence) from error
+            raise unwritable(self._path, error) from error
 
 
 def _line(step: Step) -> str:

@@ -58,7 +58,7 @@ class Descent:
     def step(self, loss: Tensor) -> None:
         """One gradient step on ``loss``; the average follows."""
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = self.rate
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
@@ -66,7 +66,9 @@ class Descent:
         self.updates += 1
         self._follow()
 
-    def _rate(self) -> float:
+    @property
+    def rate(self) -> float:
+        """Of the next step."""
         config = self.config
         progress = min(1.0, self.updates / config.decay_updates)
         share = 0.5 * (1 + math.cos(math.pi * progress))

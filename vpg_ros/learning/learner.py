@@ -106,6 +106,11 @@ class Learner:
         """Gradient steps done."""
         return self._descent.updates
 
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        return self._descent.rate
+
     def policy(self) -> NetworkPolicy:
         """The greedy policy of the weights as they are now."""
         return greedy_policy(self._average, self._device, self.config)

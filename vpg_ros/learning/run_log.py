@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.atomic import FULL
+from vpg_ros.atomic import unwritable
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.figures import Run
 
@@ -28,7 +28,7 @@ class RunLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         lines = data.split(b"\n")[:-1]  # a line that a kill cut off has no end
         if lines or data[: len(_START)] != _START[: len(data)]:  # not merely cut off at the start
             self._read(lines or [data], dict(settings))
@@ -65,16 +65,11 @@ class RunLog:
             with self._path.open("ab") as file:
                 file.truncate(size)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
 
     def _append(self, content: Mapping[str, Any]) -> None:
         try:
             with self._path.open("ab") as file:
                 file.write(json.dumps(content).encode() + b"\n")
         except OSError as error:
-            raise _unwritable(self._path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> VpgError:
-    code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.PARAMETER_INVALID
-    return VpgError(code, f"{path} cannot be written: {error.strerror}")
+            raise unwritable(self._path, error) from error

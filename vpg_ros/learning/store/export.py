@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vpg_ros import __version__
 from vpg_ros.action import Transition
-from vpg_ros.atomic import code_of
+from vpg_ros.atomic import unwritable
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning import gym_spaces
@@ -75,8 +75,7 @@ def _appearing_whole(out: Path) -> Iterator[Path]:
         yield part
         os.replace(part, out)
     except OSError as error:
-        sentence = f"{out} cannot be written: {error.strerror or error}"
-        raise VpgError(code_of(error), sentence) from error
+        raise unwritable(out, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
