@@ -26,7 +26,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player, evaluate_run
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run, by_original, mcnemar, over_all, summary
-from vpg_ros.learning.workers import Worker
+from vpg_ros.learning.workers import Worker, play
 from vpg_ros.policy import Decision, Policy
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.selection import TRIED_RADIUS, TRIED_ROTATIONS, without_tried
@@ -262,6 +262,9 @@ def test_weights_that_change_meanwhile_end_an_evaluation() -> None:
     with pytest.raises(VpgError, match=r"holds [0-9a-f]{12}, and held another when") as error:
         Worker(Player(), "ortho", "another")
     assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
+    tasks = [(FamilyCase("random", 1), seed) for seed in range(2)]
+    with pytest.raises(VpgError, match="and held another when"):
+        list(play(Player(), "ortho", "another", tasks, jobs=2))
 
 
 # -- whole evaluations

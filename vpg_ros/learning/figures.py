@@ -126,15 +126,17 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
 def mcnemar(first: Sequence[Run], second: Sequence[Run]) -> float:
     """Two-sided p-value that two policies complete equally many runs (McNemar's test, exact).
 
-    Runs are paired by case and seed, which give both the same table; those of only one of the two
-    do not count.
+    Of the tables that both played.
     """
-    other = {(run.case, run.seed): run.completed for run in second}
-    pairs = [
-        (run.completed, other[run.case, run.seed]) for run in first if (run.case, run.seed) in other
-    ]
+    pairs = [(ours.completed, theirs.completed) for ours, theirs in same_tables(first, second)]
     won, lost = pairs.count((True, False)), pairs.count((False, True))
     return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
+def same_tables(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs paired by case and seed, which give both the same table; others are left out."""
+    other = {(run.case, run.seed): run for run in second}
+    return [(run, other[run.case, run.seed]) for run in first if (run.case, run.seed) in other]
 
 
 def _of(runs: Sequence[Run]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t, ttest_1samp
 
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion
+from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion, same_tables
 
 SAMPLES = 2000  # resamples of an interval
 
@@ -96,7 +96,7 @@ def accident_ratio(
     groups = [
         np.array([[a.accidents, b.accidents] for a, b in pairs], float)
         for ours, theirs in trainings
-        if (pairs := _pairs(ours, theirs))
+        if (pairs := same_tables(ours, theirs))
     ]
     if not groups or not np.concatenate(groups)[:, 1].any():
         return None
@@ -141,14 +141,8 @@ def _differences(
     trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
 ) -> list[NDArray[np.float64]]:
     """Of completion, table by table, of each training with tables that both played."""
-    played = [pairs for ours, theirs in trainings if (pairs := _pairs(ours, theirs))]
+    played = [pairs for ours, theirs in trainings if (pairs := same_tables(ours, theirs))]
     return [np.array([float(a.completed) - b.completed for a, b in pairs]) for pairs in played]
-
-
-def _pairs(ours: Sequence[Run], theirs: Sequence[Run]) -> list[tuple[Run, Run]]:
-    """Runs of the same tables."""
-    other = {(run.case, run.seed): run for run in theirs}
-    return [(run, other[run.case, run.seed]) for run in ours if (run.case, run.seed) in other]
 
 
 def bootstrap(

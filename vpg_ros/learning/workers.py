@@ -3,10 +3,11 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from functools import cache, partial
 
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.cases import EvaluationCase
@@ -70,7 +71,7 @@ def play(
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
-            sentence = "a worker process died; where memory is short, use fewer jobs"
+            sentence = "a worker process was killed, perhaps for lack of memory; use fewer jobs"
             raise VpgError(ErrorCode.PROCESS_DIED, sentence) from error
 
 
@@ -95,15 +96,16 @@ def _pool(player: Player, camera: str, checkpoint: str, jobs: int) -> Iterator[E
         pool.shutdown(cancel_futures=True)
 
 
-_worker: Worker  # of a worker process
+_worker: Callable[[], Worker]  # of a worker process
 
 
 def _start(player: Player, camera: str, checkpoint: str, parent: int) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     die_with_parent(signal.SIGTERM, parent)
-    _worker = Worker(player, camera, checkpoint)
+    # Made by its first task, which can raise: an initializer that does breaks the pool.
+    _worker = cache(partial(Worker, player, camera, checkpoint))
 
 
 def _run(task: Task) -> Run:
-    return _worker.run(task)
+    return _worker().run(task)

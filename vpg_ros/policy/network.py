@@ -5,6 +5,7 @@ every 4 mm instead of four DenseNets with one every 32 mm.
 """
 
 import copy
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -114,15 +115,11 @@ def _doubled(x: Tensor) -> Tensor:
 def fold_batch_norm(network: Network) -> Network:
     """The same function with every batch norm folded into the convolution before it (eval mode)."""
     folded = copy.deepcopy(network).eval()
-    for layers in folded.modules():
-        if isinstance(layers, nn.Sequential):
-            for i in range(0, len(layers), 3):
-                convolution = layers[i]
-                assert isinstance(convolution, nn.Conv2d)
-                convolution.bias = nn.Parameter(
-                    convolution.weight.new_zeros(convolution.out_channels)
-                )
-                layers[i + 1] = nn.Identity()
+    for _, layers, i in [*_normalised(folded)]:
+        convolution = layers[i]
+        assert isinstance(convolution, nn.Conv2d)
+        convolution.bias = nn.Parameter(convolution.weight.new_zeros(convolution.out_channels))
+        layers[i + 1] = nn.Identity()
     folded.load_state_dict(folded_weights(network))
     return folded
 
@@ -130,14 +127,19 @@ def fold_batch_norm(network: Network) -> Network:
 def folded_weights(network: Network) -> dict[str, Tensor]:
     """What ``fold_batch_norm`` of a network has for its state."""
     state = dict(network.state_dict())
+    for name, layers, i in _normalised(network):
+        for key in layers[i + 1].state_dict():
+            del state[f"{name}.{i + 1}.{key}"]
+        weight, bias = _fused(layers[i], layers[i + 1])
+        state[f"{name}.{i}.weight"], state[f"{name}.{i}.bias"] = weight, bias
+    return state
+
+
+def _normalised(network: Network) -> Iterator[tuple[str, nn.Sequential, int]]:
+    """Every block by its name, with the index of each convolution; its batch norm is the next."""
     for name, layers in network.named_modules():
         if isinstance(layers, nn.Sequential):
-            for i in range(0, len(layers), 3):
-                for key in layers[i + 1].state_dict():
-                    del state[f"{name}.{i + 1}.{key}"]
-                weight, bias = _fused(layers[i], layers[i + 1])
-                state[f"{name}.{i}.weight"], state[f"{name}.{i}.bias"] = weight, bias
-    return state
+            yield from ((name, layers, i) for i in range(0, len(layers), 3))
 
 
 def _fused(convolution: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:

@@ -24,12 +24,9 @@ class AWAC(ActorCritic):
 
     def place_value(self, scene: Heightmap, row: int, column: int) -> float:
         """What the actor may expect, of the primitives whose values the critic learns by now."""
-        near, names = (
-            cells_within(self.critic.config.reach, row, column, scene, 1),
-            self.critic.valued,
-        )
+        near = cells_within(self.critic.config.reach, row, column, scene, 1)
         critic, actor = (
-            value_maps(network, CPU, scene, near, names)
+            value_maps(network, CPU, scene, near, self.critic.valued)
             for network in (self.critic.network, self.network)
         )
         return LikelyActions.of(actor, self.config.temperature).expected(critic)
