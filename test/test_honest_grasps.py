@@ -77,12 +77,14 @@ def is_possible(world, pose):
 
 
 def between_neighbours(world, heightmap, rng):
-    """A grasp at the joint of two objects in touch, which closes across it or along it."""
+    """A grasp at the joint of two objects in touch, across it or along it; None where none are."""
     touching = [
         (a, b)
         for a, b in combinations(world.objects, 2)
         if world.client.getClosestPoints(a, b, 0.003)
     ]
+    if not touching:
+        return None
     a, b = touching[int(rng.integers(len(touching)))]
     (ax, ay, _), (bx, by, _) = world.pose(a).position, world.pose(b).position
     primitive = primitives.get("grasp")
@@ -99,7 +101,7 @@ def attempts(env, reset):
         heightmap = reset(env, seed)
         action = policy.decide(heightmap).action
         if seed % 2:
-            action = between_neighbours(env.world, heightmap, rng)
+            action = between_neighbours(env.world, heightmap, rng) or action
         possible = is_possible(env.world, action.pose)
         yield possible, env.step(action).outcome.success
 
