@@ -1,6 +1,7 @@
 """Files that are replaced whole: what a full disk leaves, and what it is called."""
 
 import errno
+import os
 import subprocess
 import sys
 import textwrap
@@ -64,6 +65,37 @@ def test_a_path_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> None:
     with pytest.raises(VpgError, match="nowhere") as error:
         write_atomically(tmp_path / "nowhere" / "file", b"")
     assert error.value.code is ErrorCode.PARAMETER_INVALID
+
+
+def test_content_and_name_are_on_the_disk_when_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    synced: list[tuple[str, str]] = []
+
+    def note(descriptor: int) -> None:
+        at = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((at.read_text() if at.is_file() else str(at), path.read_text()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_atomically(path, b"new")
+    assert synced == [("new", "old"), (str(tmp_path), "new")]
+
+
+def test_a_disk_that_is_found_full_only_then_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(VpgError, match=f"{path} cannot be written: no room") as error:
+        write_atomically(path, b"new")
+    assert error.value.code is ErrorCode.DISK_FULL
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("file", "old")]
 
 
 def a_replay(folder: Path) -> None:

@@ -313,6 +313,21 @@ def test_runs_on_file_are_not_played_again(tmp_path: Path) -> None:
     assert evaluate(replace(RANDOM, runs=1), log)["runs"] == first["runs"][:1]
 
 
+def test_a_log_that_another_evaluation_writes_is_left_to_it(tmp_path: Path) -> None:
+    log, told = tmp_path / "runs.jsonl", []
+
+    def begin_another(_: Run) -> None:
+        before = log.read_bytes()
+        with pytest.raises(VpgError, match=f"{log} is in use by another process") as error:
+            evaluate(RANDOM, log)
+        told.append(error.value.code)
+        assert log.read_bytes() == before
+
+    evaluate(replace(RANDOM, runs=1), log, report=begin_another)
+    assert told == [ErrorCode.STORE_MISMATCH]
+    assert evaluate(replace(RANDOM, runs=1), log)["seeds"] == [0]
+
+
 @pytest.fixture(scope="module")
 def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of one run of RANDOM."""

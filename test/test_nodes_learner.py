@@ -35,6 +35,8 @@ from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.state import load_state
 from vpg_ros.learning.store import read_transitions
 from vpg_ros.motion import Outcome
+from vpg_ros.nodes import learner_clients
+from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import heightmap_to_msg, transition_to_msg
 from vpg_ros.nodes.inference_node import InferenceNode
 from vpg_ros.nodes.learner_node import LearnerNode
@@ -64,6 +66,13 @@ def transition(step: int, **changes) -> Transition:
     return replace(made, **changes)
 
 
+def until(condition: Callable[[], object], otherwise: Callable[[], str] = lambda: "") -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, otherwise()
+        time.sleep(0.02)
+
+
 class Cell(Node):
     """What a task publishes, and what the learner says of itself."""
 
@@ -89,10 +98,7 @@ class Cell(Node):
         assert self._publisher.wait_for_all_acked(Duration(seconds=PATIENCE))
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"never {what}: {self.status}"
-            time.sleep(0.02)
+        until(condition, lambda: f"never {what}: {self.status}")
 
     def until_values(self, **wanted: str) -> None:
         self.until(lambda: wanted.items() <= self.values.items(), str(wanted))
@@ -223,6 +229,61 @@ def test_inference_acts_on_what_was_learned_and_refuses_weights_that_it_cannot_r
         assert (answer.error_code, answer.checkpoint) == (ErrorCode.CHECKPOINT_CORRUPT, learned)
         chosen = {decision(cell).checkpoint for _ in range(12)}
         assert chosen == {learned, ""}  # a quarter is random
+
+
+def test_an_inference_node_that_came_back_is_told_everything_again(tmp_path, monkeypatch):
+    """It dies and is started again before the next look, in which the service is there as ever."""
+    monkeypatch.setattr(learner_clients, "_RETRY", 0.0)
+    (tmp_path / "weights.safetensors").write_bytes(b"no weights")
+    with ros({"device": "cpu", "inference_node:threads": 1}):
+        teller = VpgNode("teller")
+        client = learner_clients.InferenceClient(teller)
+        services = (client._set, client._load)
+        with spinning(teller):
+            for _ in range(2):
+                inference = InferenceNode()
+                with spinning(inference):
+                    until(lambda: all(each.service_is_ready() for each in services))
+                    client.tell(tmp_path / "weights.safetensors", "digest", 0.25)
+                    assert client.error and client.error.code is ErrorCode.CHECKPOINT_CORRUPT
+                    assert inference.get_parameter("exploration").value == 0.25
+                until(lambda: not any(each.service_is_ready() for each in services))
+
+
+def test_inference_is_told_a_path_that_holds_in_any_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = []
+
+    def note(request, response):
+        told.append(request.path)
+        return response
+
+    with ros({"learner_node:out": "learning", "learner_node:save_after": 1, "device": "cpu"}):
+        cell, learner = Cell(), LearnerNode()
+        cell.create_service(LoadCheckpoint, "load_checkpoint", note)
+        with spinning(cell, learner):
+            work = threading.Thread(target=learner.work)
+            work.start()
+            cell.connect()
+            cell.publish(transition(0))
+            cell.until(lambda: told, "told of weights")
+            learner.stop.set()
+            work.join(20.0)
+    assert told[0] == str(tmp_path / "learning" / "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("code", "saved"),
+    [(ErrorCode.LEARNING_DIVERGED, False), (ErrorCode.NODE_NOT_AVAILABLE, True)],
+)
+def test_only_a_learning_that_diverged_is_not_saved_at_the_end(tmp_path, code, saved):
+    given = {"hand_over": False, "save_after": 50, "start_after": 50}
+    with learner_and_inference(tmp_path, **given) as (cell, _, learner):
+        cell.connect()
+        cell.publish(transition(0))
+        cell.until_values(unsaved="1")
+        learner.fail(VpgError(code, "that is it"))
+    assert (tmp_path / "state.pt").is_file() == saved
 
 
 def test_nothing_is_learned_from_a_dry_run(tmp_path):

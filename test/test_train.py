@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -23,13 +24,15 @@ from vpg_ros.action import Transition
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
-from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.config_file import read_config
 from vpg_ros.learning.hierarchy import experiment
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.progress import WINDOW, Progress, figures
+from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.rollout import Rollout
 from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.learning.store import info, read_transitions
 from vpg_ros.learning.store.codec import encode
@@ -229,7 +232,7 @@ def test_a_record_with_a_gap_is_not_gone_on_with(
 
 
 def test_two_do_not_train_in_one_folder(settings: Path, half: Path) -> None:
-    with alone(half), pytest.raises(VpgError, match="another process is at work in") as error:
+    with alone(half), pytest.raises(VpgError, match="is in use by another process") as error:
         trainer_of(settings, half).run()
     assert error.value.code is ErrorCode.STORE_MISMATCH
 
@@ -249,6 +252,46 @@ def test_scenes_without_an_admissible_action_end_the_training(tmp_path: Path) ->
     with pytest.raises(VpgError, match=r"100 tables in a row .* primitives grasp, push") as error:
         trainer.run()
     assert error.value.code is ErrorCode.NO_ADMISSIBLE_ACTION
+
+
+class Stopped(Exception):
+    """Ends a training half-way."""
+
+
+class Overtaking:
+    """Episodes as two workers play them of whom the second one always finishes first."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._rollout = Rollout(config, lambda: pytest.fail("greedy"))
+        self._begun: list[int] = []
+
+    def episode(self, number: int, actions: int) -> Iterator[Transition]:
+        self._begun.append(number)
+        order = (len(self._begun) - 1) ^ 1  # 1, 0, 3, 2 …
+        return self._rollout.episode(self._begun[0] + order, actions)
+
+    def close(self) -> None:
+        self._rollout.close()
+
+
+def test_a_resumed_training_plays_no_episode_again(tmp_path: Path) -> None:
+    one = (SceneMix("random", 1.0, 1, 1),)
+    config = TrainingConfig(12, warm_up=12, updates=1, save_after=1, camera="ortho", scenes=one)
+
+    def trainer() -> Trainer:
+        rules = LearnerConfig(batch=2)
+        return Trainer(config, tmp_path, rules, lambda config, _: Overtaking(config), record=True)
+
+    def stop(progress: Progress) -> None:
+        if progress.episodes == 1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        trainer().run(stop)
+    trainer().run()
+    stored = list(read_transitions(tmp_path / "transitions"))
+    played = {(each.episode, each.step) for each in stored}
+    assert len(stored) == config.actions == len(played)
 
 
 def test_tensorboard_shows_each_action_once(settings: Path, half: Path) -> None:
@@ -487,6 +530,23 @@ def test_another_workspace_is_named(
     finer = replace(DEFAULT_WORKSPACE, resolution=0.001)
     monkeypatch.setattr("vpg_ros.learning.train.DEFAULT_WORKSPACE", finer)
     assert "workspace.resolution 0.002 there and 0.001 here" in refusal("--resume")
+
+
+def test_damage_anywhere_in_a_replay_is_named(tmp_path: Path) -> None:
+    replay, rng = Replay(), np.random.default_rng(0)
+    height, none = rng.normal(size=(12, 16)).astype(np.float16), np.zeros((0, 0, 3), np.uint8)
+    replay.add(Experience(height, none, "grasp", 1, 2, 3, 0.5, True, False, height, none))
+    replay.save(tmp_path)
+    path = tmp_path / "00000.npz"
+    data, named = path.read_bytes(), 0
+    for at in range(0, len(data), 3):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            Replay().load(tmp_path, 1)
+        except VpgError as error:
+            assert str(path) in error.message and error.code is ErrorCode.STORE_UNREADABLE
+            named += 1
+    assert named > len(data) / 6, "some bytes do not matter"
 
 
 @pytest.mark.parametrize("name", ["state.pt", "replay/00000.npz"])

@@ -14,6 +14,7 @@ import torch
 from vpg_ros.cli.main import main
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
+from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.episodes import pack, unpack
 from vpg_ros.learning.learner import Learner
@@ -55,8 +56,8 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def learner() -> Learner:
-    return Learner(NetworkConfig.of_repertoire(), QUICK, DEFAULT_WORKSPACE, seed=0)
+def learner(seed: int = 0) -> Learner:
+    return Learner(NetworkConfig.of_repertoire(), QUICK, DEFAULT_WORKSPACE, seed)
 
 
 def two_workers(config: TrainingConfig, learner: Learner) -> Source:
@@ -101,6 +102,23 @@ def test_what_is_recorded_comes_through_bit_for_bit() -> None:
             assert np.array_equal(came.height, was.height, equal_nan=True)
             assert np.array_equal(came.colour, was.colour) and came.colour.any()
             assert came.stamp == was.stamp
+
+
+def test_what_is_learned_from_an_action_counts_from_the_second_one_after_it() -> None:
+    """The next one is decided already, whether learning has begun or not."""
+    actor = learner()
+    scenes = (SceneMix("random", 1.0, 2, 2),)
+    source = ActAhead(replace(CONFIG, warm_up=0, exploration=0.0, scenes=scenes), actor)
+    try:
+        before = [each.action for each in source.episode(0, 0)]
+        episode = source.episode(0, 0)
+        after = [next(episode).action]
+        actor.network.load_state_dict(learner(1).network.state_dict())
+        after += [each.action for each in episode]
+    finally:
+        source.close()
+    assert after[:2] == before[:2]
+    assert after[2] != before[2]
 
 
 def test_workers_record_what_they_saw(cluster: None, tmp_path: Path) -> None:

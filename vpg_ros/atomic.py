@@ -15,6 +15,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace ``path``, or make it; until this returns, an earlier file stays as it was.
 
+    Both the content and the new name are on the disk by then: a power cut leaves either file whole.
     Raises DISK_FULL when there is no room, PARAMETER_INVALID when it cannot be written otherwise.
     """
     temporary = path.with_name(f".{path.name}.part")
@@ -24,10 +25,23 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # or a power cut could leave the new name without its content
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except OSError as error:
         if temporary.is_file():
             temporary.unlink()
         raise unwritable(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where its file system knows how to."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of file systems that sync files alone
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def require_writable(path: Path) -> None:

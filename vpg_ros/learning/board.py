@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -21,8 +22,11 @@ class Board:
 
     def __init__(self, folder: Path, trainer: Trainer) -> None:
         self._folder, self._trainer = folder, trainer
-        with self._named():
-            self._writer = SummaryWriter(str(folder), purge_step=trainer.progress.actions + 1)
+
+    @cached_property
+    def _writer(self) -> SummaryWriter:
+        """Opened by the first action: before it the folder may be another training process's."""
+        return SummaryWriter(str(self._folder), purge_step=self._trainer.progress.actions)
 
     def add(self) -> None:
         """Write the scalars of the trainer's newest action."""
@@ -44,8 +48,9 @@ class Board:
 
     def close(self) -> None:
         """Write what is not on the disk yet."""
-        with self._named():
-            self._writer.close()
+        if "_writer" in vars(self):
+            with self._named():
+                self._writer.close()
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,17 +90,17 @@ def evaluate(
     """
     require(jobs > 0, f"jobs is {jobs}; it must be > 0")
     tasks, settings = evaluation.tasks(), evaluation.settings()
-    record = RunLog(log, settings) if log else None
-    done = dict(record.done) if record else {}
-    for task in tasks:
-        if _key(task) in done:
-            report(done[_key(task)])
-    left = [task for task in tasks if _key(task) not in done]
-    for run in play(evaluation.player, evaluation.camera, settings["checkpoint"], left, jobs):
-        done[run.case, run.seed] = run
-        if record:
-            record.add(run)
-        report(run)
+    with closing(RunLog(log, settings)) if log else nullcontext() as record:
+        done = dict(record.done) if record else {}
+        for task in tasks:
+            if _key(task) in done:
+                report(done[_key(task)])
+        left = [task for task in tasks if _key(task) not in done]
+        for run in play(evaluation.player, evaluation.camera, settings["checkpoint"], left, jobs):
+            done[run.case, run.seed] = run
+            if record:
+                record.add(run)
+            report(run)
     runs = [done[_key(task)] for task in tasks]
     return {**settings, "seeds": list(evaluation.seeds), **summary(runs)}
 

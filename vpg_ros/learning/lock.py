@@ -1,4 +1,4 @@
-"""Folders that several processes share."""
+"""Folders and files that several processes share."""
 
 import fcntl
 import os
@@ -28,12 +28,20 @@ def alone(folder: Path, reading: bool = False, wait: bool = True) -> Iterator[No
         sentence = f"{path} cannot be written: {error.strerror}"
         raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
     try:
-        kind = fcntl.LOCK_SH if reading else fcntl.LOCK_EX
-        try:
-            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sentence = f"another process is at work in {folder}; wait for it or choose another one"
-            raise VpgError(ErrorCode.STORE_MISMATCH, sentence) from None
+        claim(descriptor, folder, reading, wait)
         yield
     finally:
         os.close(descriptor)
+
+
+def claim(descriptor: int, path: Path, reading: bool = False, wait: bool = False) -> None:
+    """Lock an open file, until it is closed or this process ends.
+
+    path: what is locked with it. wait: for whoever has it; raises STORE_MISMATCH otherwise.
+    """
+    kind = fcntl.LOCK_SH if reading else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sentence = f"{path} is in use by another process; let that one end, or choose another"
+        raise VpgError(ErrorCode.STORE_MISMATCH, sentence) from None

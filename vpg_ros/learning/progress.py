@@ -32,13 +32,15 @@ class Progress:
     """What was done so far.
 
     seconds: wall time of all runs together. episodes: ended. clear: whether the table was at the
-    end of each.
+    end of each. following: the first number beyond those of all episodes learned from; workers play
+    them in another order, and leave some out.
     """
 
     steps: list[Step] = field(default_factory=list)
     clear: list[bool] = field(default_factory=list)
     seconds: float = 0.0
     episodes: int = 0
+    following: int = 0
 
     def __post_init__(self) -> None:
         self._picks: deque[bool] = deque(maxlen=WINDOW)

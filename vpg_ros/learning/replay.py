@@ -18,6 +18,9 @@ from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.rewards import scene_changed, worked
 
+# What numpy and zipfile raise for a file that is missing, cut off or damaged; RuntimeError is for
+# flags that no shard has.
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error)
 _LATER = {"worked", "accidents"}  # fields that shards of earlier versions lack
 HeightArray = NDArray[np.float16]
 
@@ -178,7 +181,7 @@ def _unpack(path: Path) -> list[Experience]:
         with np.load(path) as data:
             names = Experience.__dataclass_fields__.keys() - (_LATER - set(data))
             columns = {name: data[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise VpgError(
             ErrorCode.STORE_UNREADABLE, f"replay shard {path} is missing or damaged: {error}"
         ) from error

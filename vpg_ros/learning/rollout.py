@@ -13,6 +13,13 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.policy import Policy
 from vpg_ros.policy.exploration import explore
 
+_SCENES = 1_000_000  # seeds of scenes are this times seed + 1, and the episode's number
+
+
+def number_of(episode: str, seed: int) -> int:
+    """The number of an episode of that name, of a source with that seed."""
+    return int(episode.rpartition("-")[2]) - _SCENES * (seed + 1)
+
 
 class Source(Protocol):
     """Where a training's transitions come from."""
@@ -20,7 +27,8 @@ class Source(Protocol):
     def episode(self, number: int, actions: int) -> Iterator[Transition]:
         """The transitions of one more episode.
 
-        number: episodes learned from so far. actions: actions learned from so far.
+        number: none learned from so far has this one or a higher one. actions: learned from so far.
+        The transitions' episode ends with the seed of its scene (see ``number_of``).
         """
         ...
 
@@ -65,7 +73,7 @@ class Rollout:
         weights = np.array([mix.weight for mix in mixes])
         mix = mixes[int(rng.choice(len(mixes), p=weights / weights.sum()))]
         objects = int(rng.integers(mix.fewest, mix.most + 1))
-        return self._fitting(mix.name, objects, 1_000_000 * (self._config.seed + 1) + number)
+        return self._fitting(mix.name, objects, _SCENES * (self._config.seed + 1) + number)
 
     def _fitting(self, scene: str, objects: int, seed: int) -> Heightmap:
         """The scene with as many of the objects as find room; a crowded draw may not hold all."""

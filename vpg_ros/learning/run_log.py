@@ -9,16 +9,18 @@ from typing import Any
 from vpg_ros.atomic import unwritable
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.lock import claim
 
 _START = b'{"settings": '
 
 
 class RunLog:
-    """An append-only file: a line of settings, then a line for each run.
+    """An append-only file, one process's at a time: a line of settings, then a line for each run.
 
     settings: everything but case and seed that a run depends on. done: runs on file, by
-    (case, seed). Raises STORE_MISMATCH when the file holds runs with other settings,
-    STORE_UNREADABLE when it is no such file, PARAMETER_INVALID when it cannot be written.
+    (case, seed). Raises STORE_MISMATCH when the file holds runs with other settings, or another
+    process writes it, STORE_UNREADABLE when it is no such file, PARAMETER_INVALID when it cannot be
+    written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -26,9 +28,19 @@ class RunLog:
         self.done: dict[tuple[str, int], Run] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            data = path.read_bytes() if path.exists() else b""
+            self._held = path.open("a+b")
         except OSError as error:
             raise unwritable(path, error) from error
+        try:
+            claim(self._held.fileno(), path)
+            self._held.seek(0)
+            self._continue(self._held.read(), settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _continue(self, data: bytes, settings: Mapping[str, Any]) -> None:
+        """Take up what is on file, less a line that a kill cut off."""
         lines = data.split(b"\n")[:-1]  # a line that a kill cut off has no end
         if lines or data[: len(_START)] != _START[: len(data)]:  # not merely cut off at the start
             self._read(lines or [data], dict(settings))
@@ -40,6 +52,10 @@ class RunLog:
         """Append a run."""
         self.done[run.case, run.seed] = run
         self._append(asdict(run))
+
+    def close(self) -> None:
+        """Let others write it."""
+        self._held.close()
 
     def _read(self, lines: list[bytes], settings: dict[str, Any]) -> None:
         try:

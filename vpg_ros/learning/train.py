@@ -22,7 +22,7 @@ from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.progress import Progress
-from vpg_ros.learning.rollout import Rollout, Source
+from vpg_ros.learning.rollout import Rollout, Source, number_of
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
 from vpg_ros.learning.store import SegmentWriter, set_aside
 from vpg_ros.policy.checkpoint import load_to_learn
@@ -165,7 +165,10 @@ class Trainer:
 
     def _episode(self, source: Source, report: Callable[[Progress], None]) -> None:
         progress, done, accidents = self.progress, False, 0
-        for transition in source.episode(progress.episodes, progress.actions):
+        following = max(progress.episodes, progress.following)
+        for transition in source.episode(following, progress.actions):
+            number = number_of(transition.episode, self.config.seed)
+            progress.following = max(progress.following, number + 1)
             self._learn(transition)
             done, accidents = transition.done, accidents + transition.outcome.accidents
             report(progress)

@@ -19,7 +19,7 @@ from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.behaviour import BEHAVIOURS, weights_of
 from vpg_ros.learning.offline.card import DataCard
-from vpg_ros.learning.rollout import Rollout
+from vpg_ros.learning.rollout import Rollout, number_of
 from vpg_ros.learning.store import SegmentWriter, info, read_transitions
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy import Policy
@@ -31,7 +31,6 @@ CARD = "card.json"
 TRAINING = "training"  # folder of a replay's training
 # Half clutter, half tight groups: what the shares of scripted behaviour are tuned for.
 SCENES = (SceneMix("random", 0.5, 4, 14), SceneMix("tight", 0.5, 3, 10))
-_SCENES = 1_000_000  # Rollout's seeds of scenes are this times seed + 1, and the episode's number
 
 Report = Callable[[int], None]
 
@@ -169,9 +168,7 @@ def _found(spec: DatasetSpec, out: Path) -> _Found:
     names = [each.episode for each in read_transitions(out)]
     if not names:
         return _Found()
-    # An environment's name of an episode ends with the seed of its scene.
-    last = int(names[-1].rsplit("-", 1)[1]) - _SCENES * (spec.seed + 1)
-    return _Found(len(names), names.index(names[-1]), last)
+    return _Found(len(names), names.index(names[-1]), number_of(names[-1], spec.seed))
 
 
 def _identity(spec: DatasetSpec) -> dict[str, Any]:
