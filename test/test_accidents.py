@@ -20,7 +20,6 @@ from vpg_ros.learning.figures import Run, accidents, summary
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
-from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.store import TransitionWriter, read_transitions, schema
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import RandomPolicy
@@ -178,11 +177,11 @@ def target(item: Experience, following: float | None = None, **options: float) -
     """The target's mean, when the scene that is left is worth ``following``."""
     torch.set_num_threads(1)
     config = LearnerConfig(**options)  # type: ignore[arg-type]
-    learning = Learner(NetworkConfig.of_repertoire(), config, DEFAULT_WORKSPACE, seed=0)
-    learning.replay.add(item)
-    if following is not None:
-        learning._next_returns[0] = Returns.certain(following)
-    return learning.target(0).mean
+    value = None if following is None else lambda *_: following
+    network = NetworkConfig.of_repertoire()
+    learning = Learner(network, config, DEFAULT_WORKSPACE, seed=0, next_value=value)
+    learning.remember(item)
+    return learning.targets.of(0).mean
 
 
 def scaled(returns: float) -> float:

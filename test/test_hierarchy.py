@@ -28,6 +28,7 @@ from vpg_ros.learning.hierarchy.meta_level import levels
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.meta import READY_AFTER, MetaNetwork
@@ -244,9 +245,9 @@ def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
 )
 def test_a_primitive_is_worth_what_it_is_for(item: Experience, expected: float) -> None:
     learning = learner(targets="worked")
-    learning._next_value = lambda scene, row, column: 0.5
+    learning.targets.following = lambda experience: Returns.certain(0.5)
     learning.replay.add(item)
-    assert learning.target(2).mean == pytest.approx(expected)
+    assert learning.targets.of(2).mean == pytest.approx(expected)
 
 
 def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_a_stack_is_worth_what_the_whole_table_offers_next(targets: str) -> None
     step = env.step(SCRIPTS["tower"](env.world, heightmap))
     learning.add(step)
     assert step.outcome.success and learning.replay[0].worked
-    assert learning.target(0).mean > 0.1
+    assert learning.targets.of(0).mean > 0.1
 
 
 # -- bench and study

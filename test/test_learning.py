@@ -271,7 +271,7 @@ def test_a_push_is_worth_what_it_leads_to() -> None:
         student.add(transition(push, True, after=after))
     student.add(transition(act("grasp", 110, 110, 0), True, after=EMPTY))
     best = student.policy().decide(moved).action.value
-    targets = [student.target(i).mean for i in range(4)]
+    targets = [student.targets.of(i).mean for i in range(4)]
     assert targets == pytest.approx([0.8 * best, 0.0, 0.0, 1.0], abs=1e-5)
 
 
@@ -282,19 +282,19 @@ def test_a_push_is_worth_what_it_leaves_near_it() -> None:
         Experience.of(transition(primitives.get("push").action(*at, 0, ONE), True, ONE, FAR), False)
         for at in ((110, 90), (190, 190))
     )
-    assert learning._following(near).mean > 0.05
-    assert learning._following(far).mean == 0.0
+    assert learning.targets.following(near).mean > 0.05
+    assert learning.targets.following(far).mean == 0.0
 
 
 def chain(*steps: tuple[str, int, bool, str]) -> list[float]:
     """Targets after (primitive, column, success, who chose it) in turn; all of them move things."""
     learning = Learner(CONFIG, LearnerConfig(realised=True), DEFAULT_WORKSPACE, seed=0)
-    learning._following = lambda experience: Returns.certain(0.5)  # type: ignore[method-assign]
+    learning.targets.following = lambda experience: Returns.certain(0.5)
     for number, (name, column, success, policy) in enumerate(steps):
         action = replace(primitives.get(name).action(110, column, 0, ONE), policy=policy)
         step = replace(transition(action, success, ONE, FAR), step=number)
         learning.add(step)
-    return [learning.target(index).mean for index in range(len(steps))]
+    return [learning.targets.of(index).mean for index in range(len(steps))]
 
 
 @pytest.mark.parametrize("success", [False, True])

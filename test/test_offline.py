@@ -527,7 +527,7 @@ def test_an_accident_in_a_log_costs_what_it_is_told_to(tmp_path: Path) -> None:
     def returns(cost: float) -> dict[float, int]:
         settings = replace(QUICK, accident_cost=cost, picks_first=0.5)
         learner = LogLearner(log, NETWORK, settings)
-        means = [round(learner.target(i).mean, 3) for i in range(len(learner.replay))]
+        means = [round(learner.targets.of(i).mean, 3) for i in range(len(learner.replay))]
         return {mean: means.count(mean) for mean in means}
 
     assert returns(0.0) == {1.0: 2, 0.0: 4}

@@ -14,7 +14,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import SceneMix, TrainingConfig
-from vpg_ros.learning.learner import Learner, _empty_loss
+from vpg_ros.learning.learner import Learner, NextValue, _empty_loss
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.patches import make_batch
@@ -45,18 +45,17 @@ def experience(primitive: str, reward: float, changed: bool, rotation: int = 0) 
     )
 
 
-def learner(**options: object) -> Learner:
-    return Learner(NETWORK, LearnerConfig(**options), DEFAULT_WORKSPACE, seed=0)  # type: ignore[arg-type]
+def learner(next_value: NextValue | None = None, **options: object) -> Learner:
+    config = LearnerConfig(**options)  # type: ignore[arg-type]
+    return Learner(NETWORK, config, DEFAULT_WORKSPACE, seed=0, next_value=next_value)
 
 
 def targets(items: list[Experience], following: float, **options: object) -> list[float]:
     """Targets of the items when the scene that each leaves is worth ``following``."""
-    learning = learner(**options)
+    learning = learner(lambda *_: following, **options)
     for item in items:
-        learning.replay.add(item)
-        if learning._rule.bootstraps(item):
-            learning._next_returns[len(learning.replay) - 1] = Returns.certain(following)
-    return [learning.target(index).mean for index in range(len(items))]
+        learning.remember(item)
+    return [learning.targets.of(index).mean for index in range(len(items))]
 
 
 OUTCOMES = [
@@ -123,7 +122,7 @@ def differing(**options: object) -> Learner:
 def test_the_settings_choose_who_values_the_next_scene() -> None:
     """The averaged weights, the learning ones, or the averaged ones where those would act."""
     plain, learning, double = (
-        differing(**options).target(0).mean
+        differing(**options).targets.of(0).mean
         for options in ({}, {"target_network": False}, {"double": True})
     )
     assert len({round(value, 4) for value in (plain, learning, double)}) == 3
@@ -134,12 +133,12 @@ def test_old_targets_are_valued_anew() -> None:
     learning = learner(refresh_every=1, rate=0.05)
     for item in (*OUTCOMES[:2], OUTCOMES[2]):
         learning.remember(item)
-    before = learning.target(2).mean
+    before = learning.targets.of(2).mean
     for _ in range(12):
         learning.update()
-    now = learning._following(OUTCOMES[2]).mean
-    assert learning.target(2).mean == pytest.approx(0.8 * now, abs=1e-6)
-    assert learning.target(2).mean != pytest.approx(before, abs=1e-3)
+    now = learning.targets.following(OUTCOMES[2]).mean
+    assert learning.targets.of(2).mean == pytest.approx(0.8 * now, abs=1e-6)
+    assert learning.targets.of(2).mean != pytest.approx(before, abs=1e-3)
 
 
 def test_the_newest_experiences_have_their_share() -> None:
@@ -158,15 +157,15 @@ def test_what_lies_out_of_view_is_nothing_rather_than_an_accident() -> None:
         height = np.zeros(SHAPE, np.float16)
         height[100:120, 98 + distance : 118 + distance] = 0.04
         pushed = replace(OUTCOMES[2], next_height=height)
-        assert learning._following(pushed).mean > 0.3, f"{2 * distance} mm away"
+        assert learning.targets.following(pushed).mean > 0.3, f"{2 * distance} mm away"
 
 
 def test_a_distribution_is_shifted_and_discounted_whole() -> None:
     following = Returns((0.0, 0.5, 1.0), (0.2, 0.3, 0.5))
     learning = learner()
     learning.replay.add(OUTCOMES[2])
-    learning._next_returns[0] = following
-    target = learning.target(0)
+    learning.targets.following = lambda _: following
+    target = learning.targets.of(0)
     assert target.atoms == pytest.approx((0.0, 0.4, 0.8))
     assert target.probabilities == following.probabilities
     both = stacked([target, Returns.certain(1.0)], torch.device("cpu"))
@@ -180,7 +179,7 @@ def test_what_follows_is_the_distribution_at_the_greedy_action(head: str) -> Non
     learning = Learner(
         NetworkConfig.of_repertoire(head=head), LearnerConfig(), DEFAULT_WORKSPACE, seed=0
     )
-    following = learning._following(OUTCOMES[2])
+    following = learning.targets.following(OUTCOMES[2])
     height = OUTCOMES[2].next_height.astype(np.float32)
     heightmap = Heightmap(np.zeros((*SHAPE, 3), np.uint8), height, DEFAULT_WORKSPACE)
     greedy = learning.policy().decide(heightmap).action
@@ -197,7 +196,7 @@ def test_every_head_learns_and_goes_on_as_if_never_stopped(head: str) -> None:
         made = Learner(NetworkConfig.of_repertoire(head=head), config, DEFAULT_WORKSPACE, seed=0)
         for item in OUTCOMES:
             made.replay.add(item)
-        made._next_returns[2] = made._following(OUTCOMES[2])
+        made.targets.of(2)
         return made
 
     whole, half, resumed = fresh(), fresh(), fresh()

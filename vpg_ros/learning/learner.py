@@ -26,21 +26,17 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.descent import Descent
 from vpg_ros.learning.hierarchy.meta_level import MetaLevel, levels
 from vpg_ros.learning.learner_config import LearnerConfig
-from vpg_ros.learning.next_scene import best_within_reach
+from vpg_ros.learning.next_scene import NextScene
 from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
-from vpg_ros.learning.targets import RULES
-from vpg_ros.policy.acting import Evaluator
+from vpg_ros.learning.target_cache import TargetCache
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import cells_within
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
-ACCIDENT = Returns.certain(0.0)
-
 
 # The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
 # largest return.
@@ -74,14 +70,22 @@ class Learner:
         self._rng = np.random.default_rng(seed)
         self._descent = Descent(network_config, config, device)
         self._network, self._average = self._descent.network, self._descent.average
-        self._evaluators: dict[Network, Evaluator] = {}
-        self._next_returns: dict[int, Returns] = {}  # oldest evaluation first
-        self._follow_ups: dict[int, int] = {}  # bootstrapped experience → what the policy did next
         self._last: Transition | None = None
-        self._next_value, self._penalty = next_value, penalty
-        self._rule = RULES[config.targets]
-        self._range, self._nothing = config.range, config.acting.nothing
+        self._penalty = penalty
+        self.targets = TargetCache(self.replay, config, self._following(next_value))
         self._meta = self._meta_level()
+
+    def _following(self, next_value: NextValue | None) -> Callable[[Experience], Returns]:
+        """What values the scene that an experience led to."""
+        if next_value is None:
+            networks = (self._network, self._average)
+            return NextScene(*networks, self.config, self._workspace, self._device)
+
+        def following(experience: Experience) -> Returns:
+            scene = experience.after(self._workspace)
+            return Returns.certain(next_value(scene, experience.row, experience.column))
+
+        return following
 
     def _meta_level(self) -> MetaLevel | None:
         """The upper level, where the strategy has one."""
@@ -123,10 +127,10 @@ class Learner:
         )
         index = len(self.replay)
         self.remember(Experience.of(transition, self._network.config.colour))
-        if self._answers_last(transition) and self._next_returns.pop(index - 1, None) is not None:
-            self._follow_ups[index - 1] = index
+        if self._answers_last(transition):
+            self.targets.realise(index - 1)
         self._last = transition
-        self.target(index)  # values the scene it led to now
+        self.targets.of(index)  # values the scene it led to now
 
     def _answers_last(self, transition: Transition) -> bool:
         """Whether the policy chose this action because of what the last one left within reach."""
@@ -156,7 +160,7 @@ class Learner:
         loss = self._loss_of_levels(indices)
         self._descent.step(loss)
         if self.updates % config.refresh_every == 0:
-            self._refresh()
+            self.targets.refresh()
         return float(loss.detach())
 
     def _loss_of_levels(self, indices: Sequence[int]) -> torch.Tensor:
@@ -185,67 +189,15 @@ class Learner:
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
         parameters = network(batch.inputs.contiguous(memory_format=torch.channels_last))
         at_actions = parameters[batch.samples, :, batch.rows, batch.columns]
-        targets = stacked([self.target(i) for i in chosen], self._device)
+        targets = stacked([self.targets.of(i) for i in chosen], self._device)
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
         self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
         loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
         if self.config.empty_table > 0 and primitives.get(name).picks:
             loss = loss + self.config.empty_table * _empty_loss(
-                network, parameters, batch, self._rng, self._nothing
+                network, parameters, batch, self._rng, self.config.acting.nothing
             )
         return loss
-
-    def target(self, index: int) -> Returns:
-        """What the value of a stored experience's action is drawn towards."""
-        experience, config = self.replay[index], self.config
-        if experience.accidents and config.accident_cost > 0:
-            return ACCIDENT
-        earned = self._rule.earned(experience, config.push_reward) / self._range
-        return self._next(index).after(earned, config.gamma, self._nothing)
-
-    def _next(self, index: int) -> Returns:
-        """What counts of what came after a stored experience."""
-        experience = self.replay[index]
-        if index in self._follow_ups:
-            return self.target(self._follow_ups[index])
-        if not self._rule.bootstraps(experience):
-            return Returns.certain(self._nothing)
-        if index not in self._next_returns:
-            self._next_returns[index] = self._following(experience)
-        return self._next_returns[index]
-
-    def _following(self, experience: Experience) -> Returns:
-        """What the scene that an experience led to comes to."""
-        scene = experience.after(self._workspace)
-        if self._next_value is not None:
-            value = self._next_value(scene, experience.row, experience.column)
-            return Returns.certain(value)
-        valuing = self._evaluator(self._average if self.config.target_network else self._network)
-        choosing = self._evaluator(self._network) if self.config.double else valuing
-        reach = self.config.reach_of(experience.primitive)
-        near = cells_within(reach, experience.row, experience.column, scene, 1)
-        best = best_within_reach(scene, near, valuing, choosing, self.config.mask)
-        return Returns.certain(self._nothing) if best is None else best
-
-    def _evaluator(self, network: Network) -> Evaluator:
-        """Of a network as it is now."""
-        if network not in self._evaluators:
-            self._evaluators[network] = Evaluator(network, self._device, self.config.smoothing)
-        self._evaluators[network].follow(network)
-        return self._evaluators[network]
-
-    def _refresh(self) -> None:
-        """Evaluate anew the bootstrapped target that has not been for longest."""
-        index = next(iter(self._next_returns), None)
-        if index is not None:
-            del self._next_returns[index]
-            self._next_returns[index] = self._following(self.replay[index])
-
-    def value_anew(self) -> None:
-        """Evaluate every bootstrapped target by the weights as they are."""
-        self._next_returns.clear()
-        for index in range(len(self.replay)):
-            self.target(index)
 
     def start_from(self, network: Network) -> None:
         """Take over the weights of a network of the same configuration."""
@@ -256,8 +208,7 @@ class Learner:
         return {
             **self._descent.state(),
             "rng": self._rng.bit_generator.state,
-            "next_values": [(i, each.to_plain()) for i, each in self._next_returns.items()],
-            "follow_ups": list(self._follow_ups.items()),
+            **self.targets.state(),
             "experiences": len(self.replay),
             "errors": self.replay.errors,
         }
@@ -266,8 +217,7 @@ class Learner:
         """Continue exactly where ``state`` was taken; the replay is loaded by the caller."""
         self._descent.restore(state)
         self._rng.bit_generator.state = state["rng"]
-        self._next_returns = {i: Returns.from_plain(each) for i, each in state["next_values"]}
-        self._follow_ups = dict(state.get("follow_ups", ()))  # earlier versions have none
+        self.targets.restore(state)
         self.replay.note_errors(range(len(self.replay)), state["errors"])
 
 

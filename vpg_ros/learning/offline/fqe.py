@@ -50,7 +50,7 @@ def fitted_q_evaluation(
     starts = {round(k * config.updates / ITERATIONS) for k in range(ITERATIONS)}
     for done in range(config.updates):
         if done in starts:
-            learner.value_anew()
+            learner.targets.value_anew()
         learner.update()
         report(done + 1)
     firsts = [run[0] for run in log.by_episode() if log.steps[run[0]] == 0]
