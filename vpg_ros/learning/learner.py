@@ -32,6 +32,7 @@ from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.target_cache import TargetCache
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.device import autocast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
@@ -187,15 +188,18 @@ class Learner:
         items = [self.replay[i] for i in chosen]
         network = self._network.part(name)
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
-        parameters = network(batch.inputs.contiguous(memory_format=torch.channels_last))
-        at_actions = parameters[batch.samples, :, batch.rows, batch.columns]
+        with autocast(self._device):
+            seen = network.features(batch.inputs.contiguous(memory_format=torch.channels_last))
+        features = seen.float()
+        own = features[batch.samples, :, batch.rows, batch.columns]
+        at_actions = network.head(own[:, :, None, None])[:, :, 0, 0]
         targets = stacked([self.targets.of(i) for i in chosen], self._device)
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
         self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
         loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
         if self.config.empty_table > 0 and primitives.get(name).picks:
             loss = loss + self.config.empty_table * _empty_loss(
-                network, parameters, batch, self._rng, self.config.acting.nothing
+                network, network.head(features), batch, self._rng, self.config.acting.nothing
             )
         return loss
 

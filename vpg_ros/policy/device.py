@@ -35,6 +35,12 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def autocast(device: torch.device) -> torch.autocast:
+    """Convolutions in the fastest number format; weights and their gradients stay float32."""
+    low = fastest_dtype(device)
+    return torch.autocast(device.type, low, enabled=low is torch.bfloat16)
+
+
 def _cpu_flags() -> set[str]:
     """Instruction-set flags of this CPU; empty where the system does not list them."""
     try:
