@@ -41,7 +41,8 @@ class NextScene:
         """What the scene that an experience led to comes to."""
         config, scene = self._config, experience.after(self._workspace)
         valuing = self._evaluator(self._valuing)
-        choosing = self._evaluator(self._choosing)
+        same = self._choosing is self._valuing
+        choosing = valuing if same else self._evaluator(self._choosing)
         reach = config.reach_of(experience.primitive)
         near = cells_within(reach, experience.row, experience.column, scene, 1)
         best = best_within_reach(scene, near, valuing, choosing, config.mask)

@@ -101,8 +101,9 @@ def to_cells(layers: Sequence[NDArray[Any]], cell: int) -> NDArray[np.float32]:
     rows, columns = (size // cell for size in layers[0].shape)
     shape = (rows, cell, columns, cell)
     height = layers[0].reshape(shape).transpose(1, 3, 0, 2).reshape(-1, rows, columns)
-    means = [layer.reshape(shape).mean(axis=(1, 3))[None] for layer in layers[1:]]
-    return np.concatenate([height, *means]).astype(np.float32)
+    area = cv2.INTER_AREA
+    means = [cv2.resize(layer, (columns, rows), interpolation=area) for layer in layers[1:]]
+    return np.concatenate([height, np.stack(means)]).astype(np.float32)
 
 
 def restore(
