@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from vpg_ros.learning.figures import Run, completion
-from vpg_ros.learning.interval import accident_ratio, clustered, completion_p
+from vpg_ros.learning.interval import (
+    accident_ratio,
+    clustered,
+    completion_difference,
+    completion_p,
+)
 
 
 def runs(completed: int, of: int = 40, accidents: int = 0) -> list[Run]:
@@ -37,6 +42,20 @@ def test_the_interval_holds_the_share_as_often_as_it_says(trainings: int) -> Non
         found = clustered([runs(int(rng.binomial(30, share)), of=30) for share in shares])
         held += found.low <= 0.7 <= found.high
     assert held >= 0.93 * 400
+
+
+@pytest.mark.parametrize("trainings", [2, 5])
+def test_the_interval_holds_a_difference_as_often_as_it_says(trainings: int) -> None:
+    """Of trainings that gain 0.2 in the mean, and vary as those of whole studies did."""
+    rng = np.random.default_rng(trainings)
+    held = 0
+    for _ in range(100):
+        shares = np.clip(rng.normal(0.7, 0.12, trainings), 0, 1)
+        pairs = [(runs(round(22 * share), 22), runs(round(22 * 0.5), 22)) for share in shares]
+        found = completion_difference(pairs)
+        assert found is not None and -1 <= found["low"] <= found["value"] <= found["high"] <= 1
+        held += found["low"] <= 0.2 <= found["high"]
+    assert held >= 93
 
 
 def test_accidents_are_compared_table_by_table() -> None:

@@ -46,7 +46,12 @@ from vpg_ros.learning.offline.datasets import (
     without_help,
 )
 from vpg_ros.learning.offline.fqe import fitted_q_evaluation
-from vpg_ros.learning.offline.importance import effective_samples, per_decision, trajectories
+from vpg_ros.learning.offline.importance import (
+    effective_samples,
+    importance_sampling,
+    per_decision,
+    trajectories,
+)
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.log_learner import LogLearner
 from vpg_ros.learning.offline.matrix import Cell, Matrix
@@ -698,6 +703,27 @@ def test_importance_sampling_follows_the_policy_evaluated() -> None:
     for weighted in (True, False):
         assert per_decision(weights, earned, weighted) == pytest.approx(0.9, abs=0.03)
     assert effective_samples(weights[:, -1]) < 4000
+
+
+def test_importance_sampling_takes_whole_episodes_of_who_might_have_done_otherwise(
+    tmp_path: Path,
+) -> None:
+    certain = [replace(each, episode="sure") for each in GOOD]
+    certain[1] = step(1, "grasp", (110, 91, 0), APART, ONE, True, "sure", probability=1.0)
+    parts = [replace(each, episode="gap") for each in (GOOD[0], GOOD[2])]
+    tail = [replace(each, episode="tail") for each in GOOD[1:]]
+    cut = BAD[:2]  # the log ends before the episode does
+    store = write(tmp_path / "a.mcap", (*GOOD, *certain, *parts, *tail, *cut))
+    mixed = read_log(store, NETWORK)
+    assert [mixed.episodes[run.start] for run in mixed.whole_episodes()] == ["one", "sure"]
+    policy = Boltzmann(load(resource(SHIPPED_WEIGHTS))[0])
+    estimate = importance_sampling(mixed, policy, 0.5, seed=0)
+    assert estimate.samples == 1
+    assert estimate.value == pytest.approx(0.5 + 0.25)  # the return of that one episode
+    sure = read_log(write(tmp_path / "b.mcap", certain), NETWORK)
+    with pytest.raises(VpgError, match="might have acted otherwise") as error:
+        importance_sampling(sure, policy, 0.5, seed=0)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
 def test_fitted_q_evaluation_stays_within_what_can_be_earned(log: Log) -> None:

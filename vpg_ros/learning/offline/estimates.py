@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.errors import VpgError
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.interval import Estimate
 from vpg_ros.learning.offline.boltzmann import Boltzmann, BoltzmannPolicy
@@ -42,11 +42,22 @@ def estimates(
     """
     network, _ = load(weights)
     evaluated = Boltzmann(network)
-    found = {"fqe": asdict(fitted_q_evaluation(log, evaluated, config, report)), "wis": None}
-    if all(chance > 0 for chance in log.probabilities):
-        found["wis"] = asdict(importance_sampling(log, evaluated, config.gamma, config.seed))
+    found = {
+        "fqe": asdict(fitted_q_evaluation(log, evaluated, config, report)),
+        "wis": _wis(log, evaluated, config),
+    }
     truth = _truth(weights, config, camera, episodes)
     return {**found, TRUTH: asdict(truth)}
+
+
+def _wis(log: Log, policy: Boltzmann, config: OfflineConfig) -> dict[str, Any] | None:
+    """Weighted importance sampling, where the log allows it."""
+    try:
+        return asdict(importance_sampling(log, policy, config.gamma, config.seed))
+    except VpgError as error:
+        if error.code is not ErrorCode.STORE_MISMATCH:
+            raise
+        return None
 
 
 def _truth(weights: Path, config: OfflineConfig, camera: str, episodes: int) -> Estimate:

@@ -2,6 +2,9 @@
 
 Weighted per-decision importance sampling (Precup et al. 2000, section 4): step t of an episode
 weighs ρ_t = Π_{k ≤ t} π(a_k|s_k) / b(a_k|s_k), π the policy evaluated and b the one that acted.
+Whatever π may do b must have been able to do. Episodes of a policy that always does what it thinks
+best are therefore left out: in a data set who acts is drawn for each episode, so that the others
+are no selection.
 """
 
 from collections.abc import Sequence
@@ -24,7 +27,8 @@ def importance_sampling(
     """The policy's discounted return, Σ γ^t r_t, with a 95 % bootstrap interval over episodes.
 
     weighted: divide by the sum of the weights of each step, instead of by the number of episodes.
-    Raises STORE_MISMATCH for a log with an action whose probability is not known.
+    Of whole episodes in which no action was certain; raises STORE_MISMATCH for a log that has none,
+    and for one with an action whose probability is not known.
     """
     unknown = sum(chance <= 0 for chance in log.probabilities)
     require(
@@ -33,12 +37,16 @@ def importance_sampling(
         "takes a data set of `vpg dataset make` of another kind than replay",
         ErrorCode.STORE_MISMATCH,
     )
-    ratios = np.array([_ratio(log, policy, i) for i in range(len(log))])
-    rewards = np.array([each.reward for each in log.experiences])
-    runs = [np.arange(run.start, run.stop) for run in log.by_episode()]
-    weights, earned = trajectories(
-        [ratios[run] for run in runs], [rewards[run] for run in runs], gamma
+    runs = [run for run in log.whole_episodes() if max(log.probabilities[i] for i in run) < 1]
+    require(
+        len(runs) > 0,
+        "no whole episode is of a policy that might have acted otherwise; importance sampling "
+        "cannot tell what would have come of that",
+        ErrorCode.STORE_MISMATCH,
     )
+    ratios = [np.array([_ratio(log, policy, i) for i in run]) for run in runs]
+    rewards = [np.array([log.experiences[i].reward for i in run]) for run in runs]
+    weights, earned = trajectories(ratios, rewards, gamma)
     value = per_decision(weights, earned, weighted)
     low, high = bootstrap(
         len(runs), lambda chosen: per_decision(weights[chosen], earned[chosen], weighted), seed

@@ -1,5 +1,6 @@
 """A log in memory: experiences, who acted with what probability, and what came of it later."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -100,6 +101,21 @@ class Log:
         """The indices of each run of actions that follow one another."""
         starts = [i for i in range(len(self)) if not self.follows(i)]
         return [range(a, b) for a, b in zip(starts, [*starts[1:], len(self)], strict=True)]
+
+    def whole_episodes(self) -> list[range]:
+        """Those runs that are all of an episode, as far as the log tells.
+
+        The last one may have been cut off, unless it cleared the table.
+        """
+        runs = self.by_episode()
+        parts = Counter(self.episodes[run.start] for run in runs)
+        return [
+            run
+            for run in runs
+            if self.steps[run.start] == 0
+            and parts[self.episodes[run.start]] == 1
+            and (run.stop < len(self) or self.experiences[run.stop - 1].done)
+        ]
 
 
 def read_log(
