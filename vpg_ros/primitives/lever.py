@@ -1,8 +1,10 @@
 """Lever: pry a flat object up at its edge, until it stands against its neighbour.
 
-Closed fingertips press against the near edge; the far edge is held by what stands behind it. They
-then rise along an arc about the far edge, and friction takes the near edge with them (a pivot by
-external contact, as of Hou and Mason 2020, "shared grasping").
+Closed fingertips press against the near edge, below its lip where it is bevelled; the far edge is
+held by what stands behind it. They then rise along an arc about the far edge, and friction takes
+the near edge with them (a pivot by external contact, as of Hou and Mason 2020, "shared grasping").
+Once it is steep they stay back below the edge, which they need only push over by then: on top of it
+they would slip over. An edge without a bevel offers no such hold, and slips about every other time.
 """
 
 from dataclasses import dataclass
@@ -34,11 +36,13 @@ FLAT = 0.024  # m that a flat object stands above the table at most
 NEIGHBOUR = 0.012  # m by which what holds the far edge is higher, or more
 REACH = 0.040  # m from the start to the near edge at most
 LENGTHS = (0.060, 0.130)  # m from the near edge to the far one
-TIP_HEIGHT = 0.003  # m of the fingertips above the table
+TIP_HEIGHT = 0.002  # m of the fingertips above the table
 CLEARANCE = 0.012  # m from the tool's axis to the fingers' front
-PRESS = 0.012  # m beyond the near edge that closes gaps, and keeps up the pressure on the way
+PRESS = 0.009  # m beyond the near edge that closes gaps, and keeps up the pressure on the way
 LAST_ANGLE = 1.55  # rad that it is turned by; it falls the rest of the way
-LEAD = 0.002  # m of advance on the way, by which the pressure lasts though the neighbour gives way
+LEAD = 0.005  # m of advance on the way, by which the pressure lasts though the neighbour gives way
+STEEP = 0.8  # rad from which on the tip stays back
+BACK = 0.018  # m by which it is lower than the edge in the end
 SEGMENTS = 10  # straight moves that make the arc
 APPROACH_HEIGHT = 0.10  # m
 AWAY = 0.03  # m that the fingers go back before they rise
@@ -154,13 +158,15 @@ def _profiles(places: NDArray[np.intp], angle: float, heightmap: Heightmap) -> N
 def _way(start: Pose, angle: float, near: float, length: float) -> list[Pose]:
     """Poses that press on the near edge and turn with it about the far one.
 
-    The tip keeps its place on the edge, TIP_HEIGHT above the object's lower face.
+    The tip keeps its place on the edge, TIP_HEIGHT above the object's lower face, until that is
+    STEEP.
     """
     pressed = near - CLEARANCE + PRESS
     turns = np.linspace(0.0, LAST_ANGLE, SEGMENTS)
     advance = pressed + LEAD * np.sin(turns)
     forwards = advance + length * (1 - np.cos(turns)) + TIP_HEIGHT * np.sin(turns)
-    rises = length * np.sin(turns) - TIP_HEIGHT * (1 - np.cos(turns))
+    back = BACK * np.clip((turns - STEEP) / (LAST_ANGLE - STEEP), 0.0, 1.0)
+    rises = length * np.sin(turns) - TIP_HEIGHT * (1 - np.cos(turns)) - back
     cosine, sine = np.cos(angle), np.sin(angle)
     return [
         start.translated(float(forward * cosine), float(forward * sine), float(rise))

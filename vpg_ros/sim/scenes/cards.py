@@ -1,15 +1,16 @@
-"""Cards: flat square cards, wider than the gripper opens for a grasp, each before a sill."""
+"""Cards: flat square cards with a lip, wider than the gripper opens, each before a sill."""
 
 import numpy as np
 
-from vpg_ros.shapes import Box
-from vpg_ros.sim.objects import ObjectSpec
+from vpg_ros.shapes import Box, Hull
 from vpg_ros.sim.scenes.base import coloured, scene, upright
 from vpg_ros.sim.world import World
 
 _OFF_CENTRE = 0.05  # m from the workspace's middle at most
 _GAP = 0.002  # m between card and sill
 _SILL_LENGTH = 0.16  # m
+_INSET = 0.010  # m by which a card's foot is smaller than its lip on each side
+_LIP = 0.007  # m of the lip above the table
 
 
 @scene("cards", max_objects=2, min_objects=2)
@@ -22,14 +23,19 @@ def cards(world: World, objects: int) -> None:
     yaw = float(rng.uniform(0, 2 * np.pi))
     along = np.array([np.cos(yaw), np.sin(yaw)])
     sill_at = middle + along * ((side + depth) / 2 + _GAP)
-    for kind, size, place in (
-        ("card", (side, side, thickness), middle),
-        ("sill", (depth, _SILL_LENGTH, height), sill_at),
+    for kind, shape, place in (
+        ("card", _bevelled(side, thickness), middle),
+        ("sill", Box((depth, _SILL_LENGTH, height)), sill_at),
     ):
-        spec = _block(kind, size, rng)
+        spec = coloured(kind, rng, shape)
         x, y = (float(value) for value in place)
         world.add(spec, upright(spec, x, y, yaw, world.workspace.table_z))
 
 
-def _block(kind: str, size: tuple[float, float, float], rng: np.random.Generator) -> ObjectSpec:
-    return coloured(kind, rng, Box(size))
+def _bevelled(side: float, thickness: float) -> Hull:
+    """A square plate whose lower edges are cut off at a slant, so that fingers get below them."""
+    half = side / 2
+    rings = ((half - _INSET, 0.0), (half, _LIP), (half, thickness))
+    return Hull(
+        tuple((x * r, y * r, z - thickness / 2) for r, z in rings for x in (-1, 1) for y in (-1, 1))
+    )
