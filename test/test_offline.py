@@ -64,6 +64,7 @@ from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
 from vpg_ros.learning.rollout import Source
+from vpg_ros.learning.state import load_state, save_state
 from vpg_ros.learning.store import TransitionWriter, info, read_transitions, schema
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.learning.store.reader import keep_first
@@ -679,7 +680,47 @@ def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(
     with pytest.raises(VpgError, match="the loss is nan after 2 updates") as error:
         OfflineTrainer("dqn", log, replace(QUICK, rate=1e30), tmp_path).run()
     assert error.value.code is ErrorCode.LEARNING_DIVERGED
-    assert not list(tmp_path.iterdir())
+    assert [each.name for each in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_finished_training_writes_its_weights_again(log: Log, tmp_path: Path) -> None:
+    weights = OfflineTrainer("bc", log, QUICK, tmp_path).run()
+    before = weights.read_bytes()
+    weights.unlink()
+    assert OfflineTrainer("bc", log, QUICK, tmp_path).run().read_bytes() == before
+
+
+def test_one_process_trains_in_a_folder_at_a_time(log: Log, tmp_path: Path) -> None:
+    trainer = OfflineTrainer("bc", log, QUICK, tmp_path)
+    with alone(tmp_path), pytest.raises(VpgError, match="is in use by another process") as error:
+        trainer.run()
+    assert error.value.code is ErrorCode.STORE_MISMATCH and trainer.updates == 0
+
+
+def with_other_maps(log: Log) -> Log:
+    """The same actions with the same rewards, on a table that has one block more."""
+    changed = [each.height.copy() for each in log.experiences]
+    for height in changed:
+        height[20:40, 20:40] = 0.04
+    pairs = zip(log.experiences, changed, strict=True)
+    return replace(log, experiences=tuple(replace(each, height=height) for each, height in pairs))
+
+
+def test_a_training_does_not_go_on_with_other_maps(log: Log, tmp_path: Path) -> None:
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+    with pytest.raises(VpgError, match="data '.*' there and '.*' here") as error:
+        OfflineTrainer("bc", with_other_maps(log), QUICK, tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_training_of_an_earlier_version_goes_on(log: Log, tmp_path: Path) -> None:
+    """Its settings name the data by the actions alone."""
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+    state = load_state(tmp_path / "state.pt")
+    settings = json.loads(state["settings"]) | {"data": "67dda8b5c06e"}
+    save_state(tmp_path / "state.pt", {**state, "settings": json.dumps(settings)})
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+    assert json.loads(load_state(tmp_path / "state.pt")["settings"])["data"] != "67dda8b5c06e"
 
 
 # -- estimates

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vpg_ros.errors import ErrorCode, require
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
@@ -35,7 +37,7 @@ class OfflineTrainer:
 
     def __init__(self, name: str, log: Log, config: OfflineConfig, out: Path) -> None:
         self.config, self.out, self._name = config, out, name
-        self._data = _digest(log)
+        self._data, self._data_earlier = _digests(log)
         if config.push_share > 0:
             log = log.with_push_share(config.push_share, config.seed)
         algorithms.check_config(name, config)
@@ -54,15 +56,19 @@ class OfflineTrainer:
     def run(self, report: Report = lambda trainer: None) -> Path:
         """Train to the end; returns the path of the weights.
 
-        Raises DISK_FULL, and LEARNING_DIVERGED, after which the last save is of before.
+        Raises DISK_FULL, LEARNING_DIVERGED, after which the last save is of before, and
+        STORE_MISMATCH while another process trains there.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        while self.updates < self.config.updates:
-            self._update()
-            report(self)
-            if self.updates % SAVE_AFTER == 0 or self.updates == self.config.updates:
+        weights = self.out / WEIGHTS
+        with alone(self.out, wait=False):
+            while self.updates < self.config.updates:
+                self._update()
+                report(self)
+                if self.updates % SAVE_AFTER == 0 or self.updates == self.config.updates:
+                    self.save()
+            if not weights.is_file():
                 self.save()
-        return self.out / WEIGHTS
+        return weights
 
     def _update(self) -> None:
         begin = time.monotonic()
@@ -101,13 +107,25 @@ class OfflineTrainer:
         )
         # Of trainings that name none.
         earlier = {"primitives": list(DEFAULT_REPERTOIRE), "accident_cost": 0.0}
-        require_same(self.out, earlier | json.loads(state["settings"]), self._settings())
+        before = earlier | json.loads(state["settings"])
+        if before.get("data") == self._data_earlier:
+            before["data"] = self._data
+        require_same(self.out, before, self._settings())
         self.algorithm.restore(state["algorithm"])
         self.updates, self.seconds = state["updates"], state["seconds"]
         self.losses = state["losses"]
 
 
-def _digest(log: Log) -> str:
-    """Twelve hexadecimal digits that name the log's actions and what came of them."""
+def _digests(log: Log) -> tuple[str, str]:
+    """Twelve hexadecimal digits that name the log, and those by which earlier versions did.
+
+    Of its actions, what came of them and its maps; theirs of all but the maps.
+    """
     rows = [(e.primitive, e.rotation, e.row, e.column, e.reward) for e in log.experiences]
-    return hashlib.sha256(repr((rows, log.led_to)).encode()).hexdigest()[:12]
+    found = hashlib.sha256(repr((rows, log.led_to)).encode())
+    earlier = found.hexdigest()[:12]
+    # A map that two experiences share is read once: a log may be of gigabytes.
+    maps = {id(m): m for e in log.experiences for m in (e.height, e.next_height)}
+    for each in maps.values():
+        found.update(zlib.crc32(each.tobytes()).to_bytes(4))
+    return found.hexdigest()[:12], earlier
