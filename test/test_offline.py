@@ -934,6 +934,34 @@ def test_the_commands_show_and_train(
     assert missing in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--out", "--json"])
+@pytest.mark.parametrize("place", ["/proc/x", "{}/file/x", "{}/file", "{}/" + "x" * 300])
+def test_what_could_not_be_written_is_refused_before_the_log_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, place: str
+) -> None:
+    """A file is no folder to write to, and a folder no file."""
+    in_the_way = tmp_path / "file"
+    if (option, place) == ("--json", "{}/file"):
+        in_the_way.mkdir()
+    else:
+        in_the_way.touch()
+    command = ["train-offline", "--dataset", str(tmp_path / "none"), "--algorithm", "bc"]
+    wanted = {"--out": str(tmp_path / "out"), option: place.format(tmp_path)}
+    assert main([*command, *(word for pair in wanted.items() for word in pair)]) == 1
+    said = capsys.readouterr().err
+    assert place.format(tmp_path) in said and "cannot be" in said and "[error 900]" in said
+
+
+def test_figures_are_of_what_was_learned_from(store: Path, tmp_path: Path) -> None:
+    """With half of it pushes, of seven actions of which one is a push two are left."""
+    command = ["train-offline", "--dataset", str(store), "--algorithm", "bc", "--updates", "1"]
+    figures = tmp_path / "figures.json"
+    command += ["--push-share", "0.5", "--out", str(tmp_path / "out"), "--json", str(figures)]
+    assert main(command) == 0
+    found = json.loads(figures.read_text())
+    assert found["transitions"] == 2 and found["behaviour_grasp_success"] in (0.0, 1.0)
+
+
 def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
     weights = OfflineTrainer("dqn", log, replace(QUICK, updates=1), tmp_path / "offline").run()
     begun = Trainer(TrainingConfig(), tmp_path / "on", init=weights)

@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.atomic import make_out, require_writable
 from vpg_ros.choices import CAMERAS, HEADS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.cli.paths import check_paths
 from vpg_ros.errors import ErrorCode, require
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     from vpg_ros.learning.progress import figures
 
     settings = _settings(options)
-    _check_paths(options)
+    check_paths(options.out, options.json)
     console = Console()
     trainer = _trainer(options, *settings)
     weights = _train(trainer, console)
@@ -111,13 +111,6 @@ def run(options: argparse.Namespace) -> int:
     _show(console, found)
     console.print(f"weights: {weights}", soft_wrap=True)
     return 0
-
-
-def _check_paths(options: argparse.Namespace) -> None:
-    """Raise PARAMETER_INVALID for what could not be written after hours of training."""
-    make_out(options.out)
-    if options.json:
-        require_writable(options.json)
 
 
 def _make_source(options: argparse.Namespace) -> "MakeSource":

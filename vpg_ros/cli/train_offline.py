@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import HEADS, OFFLINE_ALGORITHMS
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.cli.paths import check_paths
 from vpg_ros.cli.repertoire import add_primitives
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ def run(options: argparse.Namespace) -> int:
     one_thread()
     console = Console()
     config = _config(options)
+    check_paths(options.out, options.json)
     log = _read(console, options.dataset, config)
     trainer = OfflineTrainer(options.algorithm, log, config, options.out)
     weights = _train(trainer, console)
-    found = _figures(options.algorithm, log, trainer)
+    found = _figures(options.algorithm, trainer)
     if options.json:
         write_json(options.json, found)
     console.print(found)
@@ -133,8 +135,9 @@ def _train(trainer: "OfflineTrainer", console: "Console") -> Path:
         return trainer.run(show)
 
 
-def _figures(algorithm: str, log: "Log", trainer: "OfflineTrainer") -> dict[str, Any]:
-    """What the training came to, as plain JSON types."""
+def _figures(algorithm: str, trainer: "OfflineTrainer") -> dict[str, Any]:
+    """What the training came to, and what it learned from, as plain JSON types."""
+    log = trainer.algorithm.log
     return {
         "algorithm": algorithm,
         "seed": trainer.config.seed,
