@@ -1,6 +1,7 @@
 """Learning offline: data sets, the exact softmax, the algorithms, estimates, the commands."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -672,6 +673,22 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
     with pytest.raises(VpgError, match=r"gamma 0\.8 there and 0\.5 here") as error:
         OfflineTrainer("dqn", log, replace(QUICK, gamma=0.5), tmp_path)
     assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sharpness", math.inf), ("conservatism", math.inf)]
+    + [("temperature", value) for value in (1e-30, 0.0, math.inf, math.nan)],
+)
+def test_settings_of_a_training_are_finite(name: str, value: float) -> None:
+    with pytest.raises(VpgError, match=f"{name} is {value}; it must be"):
+        OfflineConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_largest_weight_is_reached_however_sharp(log: Log) -> None:
+    """With this seed picks are valued above their places from the first update on."""
+    found = algorithms.get("iql")(log, NETWORK, replace(QUICK, sharpness=1e6, seed=1))
+    assert 0 < found.update() < math.inf
 
 
 def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(

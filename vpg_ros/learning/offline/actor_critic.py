@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from math import exp
+from math import exp, log
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,7 +58,7 @@ class ActorCritic(Algorithm):
         each = self.log.experiences[index]
         value = self.place_value(each.before(self.log.workspace), each.row, each.column)
         advantage = float(self.values([index])[0]) - value
-        return min(exp(self.config.sharpness * advantage), LARGEST_WEIGHT)
+        return exp(min(self.config.sharpness * advantage, log(LARGEST_WEIGHT)))
 
     def values(self, indices: Sequence[int]) -> Tensor:
         """Q(s, a) of actions of the log, by the critic's averaged weights, N."""

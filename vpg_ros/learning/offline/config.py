@@ -1,5 +1,6 @@
 """What an offline training depends on."""
 
+import math
 from dataclasses import dataclass
 
 from vpg_ros.choices import HEADS
@@ -8,6 +9,8 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
+
+LOWEST_TEMPERATURE = 1e-3  # below what the network can tell values in [0, 1] apart by
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ class OfflineConfig:
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
             require_setting(self, name, getattr(self, name) >= least, f">= {least}")
-        for name in ("temperature", "rate"):
-            require_setting(self, name, getattr(self, name) > 0, "> 0")
+        fine = LOWEST_TEMPERATURE <= self.temperature < math.inf
+        require_setting(self, "temperature", fine, f">= {LOWEST_TEMPERATURE} and finite")
         for name in ("conservatism", "sharpness"):
-            require_setting(self, name, getattr(self, name) >= 0, ">= 0")
+            fine = 0 <= getattr(self, name) < math.inf
+            require_setting(self, name, fine, ">= 0 and finite")
         require_setting(self, "expectile", 0 < self.expectile < 1, "in (0, 1)")
         for name in ("picks_first", "push_share"):
             require_setting(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
