@@ -341,6 +341,34 @@ def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -
     refused(write(tmp_path / "e.mcap", ()), "no transitions", ErrorCode.STORE_UNREADABLE)
 
 
+BROKEN = {
+    "rotation 99": replace(BAD[1], action=replace(BAD[1].action, rotation=99)),
+    "pixel 224, 103": replace(BAD[1], action=replace(BAD[1].action, row=224)),
+    "the reward nan": replace(BAD[1], reward=math.nan),
+    "the probability nan": replace(BAD[1], action=replace(BAD[1].action, probability=math.nan)),
+    "the probability inf": replace(BAD[1], action=replace(BAD[1].action, probability=math.inf)),
+    "the probability -0.5": replace(BAD[1], action=replace(BAD[1].action, probability=-0.5)),
+    "the probability 1.5": replace(BAD[1], action=replace(BAD[1].action, probability=1.5)),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_is_repaired_can_be_learned_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    store = write(tmp_path / "a.mcap", (BAD[0], BROKEN[what], BAD[2]))
+    refused(store, f"transition 1 .*{what}")
+    out = tmp_path / "mended"
+    assert main(["dataset", "repair", str(store), "--out", str(out)]) == 0
+    assert "transition 1: it " in (said := capsys.readouterr().out) and what in said
+    assert read_log(out, NETWORK).steps == (0, 2)
+
+
+def test_a_sum_of_probabilities_may_round_above_one(tmp_path: Path) -> None:
+    certain = replace(BAD[0], action=replace(BAD[0].action, probability=1 + 2e-16))
+    assert read_log(write(tmp_path / "a.mcap", (certain,)), NETWORK).probabilities[0] > 1
+
+
 def test_another_workspace_is_refused_in_another_file_too(tmp_path: Path) -> None:
     shifted = replace(DEFAULT_WORKSPACE, origin_x=DEFAULT_WORKSPACE.origin_x + 0.1)
     maps = (replace(each, workspace=shifted) for each in (BAD[0].before, BAD[0].after))

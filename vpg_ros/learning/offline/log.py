@@ -14,6 +14,7 @@ from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import Workspace
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.store import read_transitions
+from vpg_ros.learning.store.misfit import misfit
 from vpg_ros.policy.config import NetworkConfig
 
 
@@ -127,8 +128,9 @@ def read_log(
     """The first ``limit`` transitions of a store, all if None, for a network to learn from.
 
     report: hears how many were read. Raises STORE_UNREADABLE where the store is missing, empty or
-    cut off, STORE_MISMATCH for a missing field, another workspace or resolution, and for a
-    primitive, rotation or pixel that the network does not value; each says what and where.
+    cut off, STORE_MISMATCH for a missing field, another workspace or resolution, a primitive,
+    rotation or pixel that the network does not value, and a reward or a probability that is none;
+    each says what and where.
     """
     reader = _Reader(config)
     for transition in islice(read_transitions(path, whole=True), limit):
@@ -202,31 +204,12 @@ def _continues(last: Transition, transition: Transition) -> bool:
 
 def _check(transition: Transition, config: NetworkConfig, index: int) -> None:
     """Raise STORE_MISMATCH unless a network of ``config`` values the action."""
-    action, workspace = transition.action, transition.before.workspace
     where = f"transition {index} (episode {transition.episode!r}, step {transition.step})"
-    known = dict(config.primitives)
-    _require(
-        action.primitive in known,
-        f"{where} is of primitive {action.primitive!r}; the policy values {', '.join(known)}",
+    reason = misfit(transition, dict(config.primitives))
+    require(reason is None, f"{where} {reason}", ErrorCode.STORE_MISMATCH)
+    resolution = transition.before.workspace.resolution
+    require(
+        abs(resolution - config.resolution) < 1e-9,
+        f"{where} has {resolution} m a pixel; the policy is made for {config.resolution}",
+        ErrorCode.STORE_MISMATCH,
     )
-    _require(
-        action.rotation < known[action.primitive],
-        f"{where} is of rotation {action.rotation}; {action.primitive} has "
-        f"{known[action.primitive]} of them",
-    )
-    _require(
-        action.row < workspace.rows and action.column < workspace.columns,
-        f"{where} is at pixel {action.row}, {action.column} of a map of {workspace.shape}",
-    )
-    _require(
-        abs(workspace.resolution - config.resolution) < 1e-9,
-        f"{where} has {workspace.resolution} m a pixel; the policy is made for {config.resolution}",
-    )
-    _require(
-        bool(np.isfinite(transition.reward)),
-        f"{where} has the reward {transition.reward}; it must be finite",
-    )
-
-
-def _require(condition: bool, sentence: str) -> None:
-    require(condition, sentence, ErrorCode.STORE_MISMATCH)

@@ -9,6 +9,7 @@ from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Workspace
+from vpg_ros.learning.store.misfit import misfit
 from vpg_ros.learning.store.reader import Scan, store_files
 from vpg_ros.learning.store.segments import SegmentWriter
 
@@ -25,8 +26,9 @@ class Repair:
 def repair(store: Path, out: Path) -> Repair:
     """Write the readable transitions of a store to a new one in the folder ``out``.
 
-    A file is read up to its first damage. Transitions that lack a field, of another workspace than
-    the first one's, and of primitives that there are not, are left out. Raises STORE_UNREADABLE
+    A file is read up to its first damage. Transitions that lack a field, that are of another
+    workspace than the first one, and from which nothing can be learned (``misfit``), are left out:
+    what is written can be trained on with a repertoire of its primitives. Raises STORE_UNREADABLE
     when there is no store or nothing in it is readable, and PARAMETER_INVALID when ``out`` exists.
     """
     require(not out.exists(), f"--out is {str(out)!r}, which exists; choose another folder")
@@ -64,7 +66,7 @@ class _Reading:
                 if reason is None:
                     yield transition
                 else:
-                    self._drop(f"{path}, transition {scan.count}: {reason}")
+                    self._drop(f"{path}, transition {scan.count}: it {reason}")
             if scan.unreadable:
                 self.losses.append(scan.lost)
         except VpgError as error:
@@ -75,10 +77,7 @@ class _Reading:
         self.losses.append(sentence)
 
     def _misfit(self, transition: Transition) -> str | None:
-        name = transition.action.primitive
-        if name not in primitives.names():
-            return f"primitive is {name!r}; known are {', '.join(primitives.names())}"
         for heightmap in (transition.before, transition.after):
             if self._workspace not in (None, heightmap.workspace):
-                return f"{heightmap.workspace} is another workspace than {self._workspace}"
-        return None
+                return f"is of {heightmap.workspace}, another workspace than {self._workspace}"
+        return misfit(transition, {n: primitives.get(n).rotations for n in primitives.names()})
