@@ -28,7 +28,15 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.learning.interval import Estimate, bootstrap_mean
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.lock import alone
-from vpg_ros.learning.offline import algorithms, datasets, estimates, experiment, logs, results
+from vpg_ros.learning.offline import (
+    algorithms,
+    behaviour,
+    datasets,
+    estimates,
+    experiment,
+    logs,
+    results,
+)
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -185,6 +193,71 @@ def test_a_data_set_is_deterministic_resumable_and_begins_as_a_smaller_one(
     with pytest.raises(VpgError, match="kind 'mixed', not 'random'") as error:
         make_dataset(DatasetSpec("random", 12, seed=5), tmp_path / "whole")
     assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+@pytest.mark.parametrize("place", ["index", "last", "middle"])
+def test_a_damaged_data_set_is_made_whole(tmp_path: Path, short_episodes: None, place: str) -> None:
+    spec, out = DatasetSpec("random", 18, seed=5), tmp_path / "set"
+    make_dataset(replace(spec, actions=15), out)
+    make_dataset(spec, out)
+    whole = rows(out)
+    first, last = sorted(out.glob("*.mcap"))
+    damaged = first if place == "middle" else last
+    with damaged.open("r+b") as file:
+        file.truncate(file.seek(0, 2) - 10 if place == "index" else keep_first(damaged, 1)[1] + 20)
+    make_dataset(spec, out)
+    assert rows(out) == whole and len(read_log(out, NETWORK)) == 18
+
+
+def test_of_more_actions_than_are_asked_for_all_are_kept(
+    tmp_path: Path, short_episodes: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["dataset", "make", "--kind", "random", "--out", str(tmp_path)]
+    assert main([*command, "--actions", "4"]) == 0
+    made = rows(tmp_path)
+    assert "already" not in capsys.readouterr().out
+    for damage in (0, 10):
+        with max(tmp_path.glob("*.mcap")).open("r+b") as file:
+            file.truncate(file.seek(0, 2) - damage)
+        assert main([*command, "--actions", "2"]) == 0
+        assert "held more than 2 transitions already" in capsys.readouterr().out
+        assert rows(tmp_path) == made and len(read_log(tmp_path, NETWORK)) == 4
+        card = json.loads((tmp_path / "card.json").read_text())
+        assert card["spec"]["actions"] == card["transitions"] == 4
+
+
+def test_a_replay_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    spec = DatasetSpec("replay", 2)
+    make_dataset(spec, tmp_path)
+    (store,) = tmp_path.rglob("*.mcap")
+    with store.open("r+b") as file:
+        file.truncate(keep_first(store, 1)[1] + 20)
+    with pytest.raises(VpgError, match=r"1 readable transitions of 2; .* dataset repair") as error:
+        make_dataset(spec, tmp_path)
+    assert error.value.code is ErrorCode.STORE_UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["scripted", "mixed"])
+def test_a_data_set_does_not_go_on_with_other_shares(
+    tmp_path: Path, short_episodes: None, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    make_dataset(DatasetSpec(kind, 1), tmp_path)
+    monkeypatch.setattr(behaviour, "FRESH", (0.5, 0.25, 0.25))
+    with pytest.raises(VpgError, match=r"a data set of shares .* continue that one") as error:
+        make_dataset(DatasetSpec(kind, 2), tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+
+
+def test_a_data_set_of_an_earlier_version_goes_on(tmp_path: Path, short_episodes: None) -> None:
+    """It names no shares."""
+    make_dataset(DatasetSpec("scripted", 1), tmp_path / "new")
+    (transition,) = read_transitions(tmp_path / "new")
+    names = ("kind", "seed", "camera", "weights")
+    metadata = {name: info(tmp_path / "new").metadata[name] for name in names}
+    (tmp_path / "old").mkdir()
+    with TransitionWriter(tmp_path / "old" / "00000.mcap", metadata) as writer:
+        writer.write(transition)
+    assert make_dataset(DatasetSpec("scripted", 2), tmp_path / "old").figures()["transitions"] == 2
 
 
 def test_a_training_and_other_data_are_not_mixed(tmp_path: Path) -> None:
@@ -753,7 +826,7 @@ def with_other_maps(log: Log) -> Log:
 
 def test_a_training_does_not_go_on_with_other_maps(log: Log, tmp_path: Path) -> None:
     OfflineTrainer("bc", log, QUICK, tmp_path).save()
-    with pytest.raises(VpgError, match="data '.*' there and '.*' here") as error:
+    with pytest.raises(VpgError, match=r"data '.*' there and '.*' here") as error:
         OfflineTrainer("bc", with_other_maps(log), QUICK, tmp_path)
     assert error.value.code is ErrorCode.STORE_MISMATCH
 

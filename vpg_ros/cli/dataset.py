@@ -92,7 +92,11 @@ def run_make(options: argparse.Namespace) -> int:
     with progress_bar(console) as bar:
         task = bar.add_task("", total=spec.actions, text="")
         card = make_dataset(spec, options.out, lambda count: bar.update(task, completed=count))
-    console.print(card_table(card.figures(), str(options.out)))
+    figures = card.figures()
+    console.print(card_table(figures, str(options.out)))
+    if figures["transitions"] > spec.actions:
+        sentence = f"{options.out} held more than {spec.actions} transitions already; all are kept"
+        console.print(sentence, soft_wrap=True, highlight=False)
     return 0
 
 

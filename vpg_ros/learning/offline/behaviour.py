@@ -148,6 +148,12 @@ def shipped_digest() -> str:
     return _shipped().checkpoint
 
 
+def shares_of(kind: str) -> list[float]:
+    """All shares that decide who acts in a kind of data set; none where nothing is drawn."""
+    scripted = [*FRESH, *STUCK]
+    return {"scripted": scripted, "mixed": [*MIXED, *scripted]}.get(kind, [])
+
+
 # Kind of data set → the policy of an episode, from a seed.
 BEHAVIOURS: dict[str, Callable[[int], Policy]] = {
     "random": random,

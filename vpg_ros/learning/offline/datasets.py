@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_json
 from vpg_ros.choices import CAMERAS
-from vpg_ros.errors import ErrorCode, require
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.lock import alone
-from vpg_ros.learning.offline.behaviour import BEHAVIOURS, weights_of
+from vpg_ros.learning.offline.behaviour import BEHAVIOURS, shares_of, weights_of
 from vpg_ros.learning.offline.card import DataCard
 from vpg_ros.learning.rollout import Rollout, number_of
 from vpg_ros.learning.store import SegmentWriter, info, read_transitions
@@ -62,16 +62,24 @@ def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: No
 
     Continues one that was stopped or killed, from the beginning of its last episode, and waits for
     another process that makes or reads it. report: hears how many transitions are stored, of every
-    one. Raises STORE_MISMATCH where ``out`` holds another data set, and DISK_FULL.
+    one. What was cut off, or damaged since, is made again; of more actions than are asked for all
+    are kept. Raises STORE_MISMATCH where ``out`` holds another data set, STORE_UNREADABLE where a
+    replay was cut off, and DISK_FULL.
     """
     with alone(out):
         _require_kind(spec, out)
         make = _train if spec.kind == REPLAY else _act
         make(spec, out, report)
         card = DataCard()
-        info(out, card.add)
-        content = {"spec": asdict(spec), **card.figures()}
-        write_json(out / CARD, content)
+        found = info(out, card.add)
+        require(
+            found.unreadable == 0 and found.transitions >= spec.actions,
+            f"{out} holds {found.transitions} readable transitions of {spec.actions}; save them "
+            "with `vpg dataset repair`, or make the data set in another folder",
+            ErrorCode.STORE_UNREADABLE,
+        )
+        there = replace(spec, actions=found.transitions)
+        write_json(out / CARD, {"spec": asdict(there), **card.figures()})
     return card
 
 
@@ -100,13 +108,14 @@ def _train(spec: DatasetSpec, out: Path, report: Report) -> None:
 def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
     """Play episodes until there are enough transitions; nothing where there are."""
     found = _found(spec, out)
-    if found.transitions >= spec.actions:
+    if found.transitions >= spec.actions and not found.damaged:
         return
     config = TrainingConfig(
         warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera, scenes=SCENES
     )
     acting, episode = _Acting(spec, config), found.episode
-    with closing(SegmentWriter(out, found.whole, _identity(spec))) as writer, closing(acting):
+    kept = found.transitions if found.transitions >= spec.actions else found.whole
+    with closing(SegmentWriter(out, kept, _identity(spec))) as writer, closing(acting):
         while writer.count < spec.actions:
             for transition in islice(acting.episode(episode), spec.actions - writer.count):
                 writer.write(transition)
@@ -137,7 +146,8 @@ class _Acting:
 def without_help(episode: Iterable[Transition]) -> Iterator[Transition]:
     """An episode less the actions that helped: those whose next one picked, not picking themselves.
 
-    So that nothing in it shows what a push is good for.
+    So that no push in it is followed at once by the pick that it led to; what precedes another push
+    stays, as the first one of two before a pick.
     """
     for now, then in pairwise(chain(episode, [None])):
         assert now is not None
@@ -152,12 +162,14 @@ def _picks(transition: Transition) -> bool:
 class _Found(NamedTuple):
     """What is there of a data set.
 
-    transitions: all. whole: of episodes that surely are. episode: number of the one after these.
+    transitions: all before the first damage. whole: of episodes that surely are. episode: number of
+    the one after these. damaged: whether bytes are unreadable.
     """
 
     transitions: int = 0
     whole: int = 0
     episode: int = 0
+    damaged: bool = False
 
 
 def _found(spec: DatasetSpec, out: Path) -> _Found:
@@ -165,21 +177,34 @@ def _found(spec: DatasetSpec, out: Path) -> _Found:
     if not any(out.glob("*.mcap")):
         return _Found()
     _require_same(spec, info(out).metadata, out)
-    names = [each.episode for each in read_transitions(out)]
+    names, damaged = [], False
+    try:
+        for each in read_transitions(out, whole=True):
+            names.append(each.episode)
+    except VpgError as error:
+        if error.code is not ErrorCode.STORE_UNREADABLE:
+            raise
+        damaged = True
     if not names:
-        return _Found()
-    return _Found(len(names), names.index(names[-1]), number_of(names[-1], spec.seed))
+        return _Found(damaged=damaged)
+    number = number_of(names[-1], spec.seed)
+    return _Found(len(names), names.index(names[-1]), number, damaged)
 
 
 def _identity(spec: DatasetSpec) -> dict[str, Any]:
     """What all transitions of a data set have in common, however many there are."""
     settings = {name: value for name, value in asdict(spec).items() if name != "actions"}
-    return settings | {"weights": weights_of(spec.kind)}
+    shares = shares_of(spec.kind)
+    return settings | {"weights": weights_of(spec.kind)} | ({"shares": shares} if shares else {})
 
 
 def _require_same(spec: DatasetSpec, found: dict[str, Any], out: Path) -> None:
+    """Raise STORE_MISMATCH where ``out`` holds another data set.
+
+    Those of earlier versions name no shares: they are taken to be of the present ones.
+    """
     for name, wanted in _identity(spec).items():
-        _require_found(name, found.get(name), wanted, out)
+        _require_found(name, found.get(name, wanted if name == "shares" else None), wanted, out)
 
 
 def _require_found(name: str, found: Any, wanted: Any, out: Path) -> None:
