@@ -70,6 +70,7 @@ from vpg_ros.learning.offline.synergy import synergy
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
 from vpg_ros.learning.offline.watch import Watch
+from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
 from vpg_ros.learning.rollout import Source
@@ -1091,6 +1092,27 @@ def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
         Trainer(TrainingConfig(), tmp_path / "on")
     with pytest.raises(VpgError, match=r"weights of .* this training has") as error:
         Trainer(TrainingConfig(trunks="separate"), tmp_path / "other", init=weights)
+    assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
+
+
+@pytest.mark.parametrize("name", OFFLINE_ALGORITHMS)
+def test_a_training_goes_on_with_values_alone(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What imitates has none."""
+    trainer = OfflineTrainer(name, log, QUICK, tmp_path)
+    trainer.save()
+    weights = tmp_path / "weights.safetensors"
+    if trainer.algorithm.valuing is trainer.algorithm.network:
+        Trainer(TrainingConfig(), tmp_path / "on", init=weights)
+        OnlineLearning(OnlineConfig(), tmp_path / "on", DEFAULT_WORKSPACE, weights)
+        return
+    begin = ["train", "--out", str(tmp_path / "on"), "--actions", "1", "--init", str(weights)]
+    assert main(begin) == 1
+    sentence = f"learned by {name}, whose outputs are no values"
+    assert sentence in (said := capsys.readouterr().err) and "cql, double-dqn, dqn" in said
+    with pytest.raises(VpgError, match=sentence) as error:
+        OnlineLearning(OnlineConfig(), tmp_path / "on", DEFAULT_WORKSPACE, weights)
     assert error.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 

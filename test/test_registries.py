@@ -31,6 +31,26 @@ def bare(world, objects):
     pass
 """
 
+ALGORITHM = """
+from vpg_ros.learning.offline.algorithm import register
+from vpg_ros.learning.offline.algorithms.bc import BehaviourCloning
+
+@register
+class Parrot(BehaviourCloning):
+    name = "grey-parrot"
+"""
+
+OFFER = """
+import sys
+from vpg_ros.choices import OFFLINE_ALGORITHMS
+
+assert "torch" not in sys.modules
+from vpg_ros.learning.offline import algorithms
+
+assert algorithms.names() == OFFLINE_ALGORITHMS
+print(*OFFLINE_ALGORITHMS)
+"""
+
 PRINT = """
 from vpg_ros import primitives
 from vpg_ros.policy.config import NetworkConfig
@@ -42,17 +62,31 @@ print(*primitives.names(), *scenes)
 """
 
 
-def test_a_new_file_is_a_new_primitive_or_scene(tmp_path: Path) -> None:
-    copy = tmp_path / "vpg_ros"
+def a_copy(folder: Path) -> Path:
+    """The package, to add files to."""
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(vpg_ros.__file__).parent, copy, ignore=ignore)
+    return shutil.copytree(Path(vpg_ros.__file__).parent, folder / "vpg_ros", ignore=ignore)
+
+
+def printed(code: str, folder: Path) -> str:
+    """What ``code`` prints with the copy in ``folder``."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_new_file_is_a_new_offline_algorithm(tmp_path: Path) -> None:
+    algorithms = a_copy(tmp_path) / "learning" / "offline" / "algorithms"
+    (algorithms / "grey_parrot.py").write_text(ALGORITHM)
+    assert "grey-parrot" in printed(OFFER, tmp_path).split()
+
+
+def test_a_new_file_is_a_new_primitive_or_scene(tmp_path: Path) -> None:
+    copy = a_copy(tmp_path)
     (copy / "primitives" / "nudge.py").write_text(PRIMITIVE)
     (copy / "sim" / "scenes" / "bare.py").write_text(SCENE)
-    done = subprocess.run(
-        [sys.executable, "-c", PRINT], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    names = set(done.stdout.split())
+    names = set(printed(PRINT, tmp_path).split())
     challenging = {f"challenging-{index:02d}" for index in range(11)}
     families = {"packed", "random", "row", "tight", "bare"}
     families |= {"cards", "cornered", "tall", "tiles", "tower"}

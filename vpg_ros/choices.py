@@ -1,5 +1,8 @@
 """Names that a user chooses from, where importing what they stand for would take seconds."""
 
+import pkgutil
+from pathlib import Path
+
 POLICIES = ("network", "heuristic", "random")
 DEVICES = ("auto", "cpu", "cuda")  # auto: CUDA where present
 SCALAR = "scalar"
@@ -24,4 +27,8 @@ OFFLINE_VARIANTS = (
     *("conservative", "push-reward", "no-augmentation", "all-at-once", "distributional"),
     "cautious",
 )
-OFFLINE_ALGORITHMS = ("awac", "bc", "cql", "double-dqn", "dqn", "filtered-bc", "iql")
+# The modules that define them, each named as its algorithm is.
+_ALGORITHMS = Path(__file__).parent / "learning" / "offline" / "algorithms"
+OFFLINE_ALGORITHMS = tuple(
+    sorted(each.name.replace("_", "-") for each in pkgutil.iter_modules([str(_ALGORITHMS)]))
+)

@@ -23,6 +23,7 @@ from vpg_ros.geometry import Workspace
 from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import CPU, Learner
 from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.offline.algorithms import check_values
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, require_finite, save_state
 from vpg_ros.policy import checkpoint
@@ -230,6 +231,7 @@ class OnlineLearning:
             config = NetworkConfig.of_repertoire(names, self.config.head)
             self._learner = self._make(config)
             return
+        check_values(start)
         network, _ = checkpoint.load_to_learn(start, ActingConfig())
         network.config.check_resolution(self._workspace.resolution)
         self._check_primitives(network.config, f"checkpoint {start}", ErrorCode.CHECKPOINT_MISMATCH)

@@ -21,6 +21,7 @@ from vpg_ros.learning.curve import Curve
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.lock import alone
+from vpg_ros.learning.offline.algorithms import check_values
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.rollout import Rollout, Source, number_of
 from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
@@ -64,7 +65,8 @@ class Trainer:
     other settings, STORE_UNREADABLE when it is damaged. record: whether to store every transition
     below ``out``, each once, however often the training is killed and continued; what lies there of
     one that was never saved is set aside. init: weights to begin with instead of random ones;
-    raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for those of another network.
+    raises as ``checkpoint.load``, and CHECKPOINT_MISMATCH for those of another network, or whose
+    outputs are no values.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Trainer:
 
     def _start_from(self, init: Path) -> str:
         """Begin with the weights in a checkpoint; returns their digest."""
+        check_values(init)
         network, digest = load_to_learn(init, self.learner.config.acting)
         wanted = self.learner.network.config
         require(

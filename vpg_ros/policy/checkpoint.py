@@ -77,9 +77,15 @@ def load_to_learn(path: str | Path, acting: ActingConfig) -> tuple[Network, str]
     return network, digest
 
 
+def training_of(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of how its weights came about; raises as ``load``."""
+    metadata, _ = _read(path)
+    _configs(path, metadata)
+    found: dict[str, Any] = json.loads(metadata[METADATA_KEY]).get("training", {})
+    return found
+
+
 def _load(path: Path) -> tuple[Network, str, ActingConfig]:
-    if not path.is_file():
-        raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
     metadata, tensors = _read(path)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
@@ -118,6 +124,8 @@ def _digest(data: bytes) -> str:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    if not path.is_file():
+        raise VpgError(ErrorCode.CHECKPOINT_MISSING, f"checkpoint is {str(path)!r}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -1,12 +1,14 @@
 """What an offline algorithm is, and the registry that is the only list of them."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vpg_ros.choices import SCALAR
-from vpg_ros.errors import require
+from vpg_ros.errors import ErrorCode, require
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
+from vpg_ros.policy.checkpoint import training_of
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network
 
@@ -14,10 +16,10 @@ from vpg_ros.policy.network import Network
 class Algorithm(ABC):
     """Learns a policy from a log, one ``update`` at a time; deterministic for a seed on one thread.
 
-    name: registry key. heeds: the fields of OfflineConfig that make a difference to it, of those
-    that say what values are learned and how; "head" and "accident_cost" where the outputs are
-    values of actions, which those of one that imitates are not. The policy is the greedy one of
-    ``network``.
+    name: registry key, and with _ for - that of its module, by which the commands offer it. heeds:
+    the fields of OfflineConfig that make a difference to it, of those that say what values are
+    learned and how; "head" and "accident_cost" where the outputs are values of actions, which those
+    of one that imitates are not. The policy is the greedy one of ``network``.
     """
 
     name: ClassVar[str]
@@ -71,12 +73,29 @@ def check_config(name: str, config: OfflineConfig) -> None:
     """Raise PARAMETER_INVALID for distributions or accidents where an algorithm learns of none."""
     for field, without in (("head", SCALAR), ("accident_cost", 0.0)):
         value = getattr(config, field)
-        able = [other for other in names() if field in get(other).heeds]
         require(
             value == without or field in get(name).heeds,
             f"{field} is {value!r}, of which {name} learns nothing; with it the algorithm must be "
-            f"one of {', '.join(able)}",
+            f"one of {', '.join(_heeding(field))}",
         )
+
+
+def check_values(weights: Path) -> None:
+    """Raise CHECKPOINT_MISMATCH for those of an algorithm whose outputs are no values of actions.
+
+    There is nothing to go on learning from in them. Raises as ``checkpoint.load``.
+    """
+    name, valuing = training_of(weights).get("algorithm"), _heeding("head")
+    require(
+        name not in names() or name in valuing,
+        f"checkpoint {weights} was learned by {name}, whose outputs are no values of actions; what "
+        f"can be gone on with is of {', '.join(valuing)}, or learned by acting",
+        ErrorCode.CHECKPOINT_MISMATCH,
+    )
+
+
+def _heeding(field: str) -> tuple[str, ...]:
+    return tuple(name for name in names() if field in get(name).heeds)
 
 
 def names() -> tuple[str, ...]:

@@ -9,12 +9,13 @@ import pkgutil
 from vpg_ros.learning.offline.algorithm import (
     Algorithm,
     check_config,
+    check_values,
     get,
     names,
     register,
 )
 
-__all__ = ["Algorithm", "check_config", "get", "names", "register"]
+__all__ = ["Algorithm", "check_config", "check_values", "get", "names", "register"]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
