@@ -1175,7 +1175,7 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     monkeypatch.setattr(logs.Logs, "read", lambda *_: log)
     command = ["experiment", "offline", "--out", str(tmp_path), "--camera", "perspective"]
     command += ["--datasets", "random", "--sizes", "7", "--algorithms", "cql", "dqn"]
-    assert main([*command, "--seeds", "0"]) == 0
+    assert main([*command, "--seeds", "0"]) == 1
     assert cameras == {"perspective"}
     assert [each["failed"][0]["algorithm"] for each in written] == ["cql"]  # type: ignore[index]
     line = "| random | 7 | cql | 0 | the loss is nan after 2 updates [error 701] |"
@@ -1185,6 +1185,15 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     results_now = json.loads((tmp_path / "results.json").read_text())
     assert results_now["failed"] == [] and len(results_now["cells"]) == 3
     assert len(written) == 2, "what did not fail is not trained again"
+
+
+def test_seeds_below_zero_are_refused_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["experiment", "offline", "--quick", "--out", str(tmp_path / "out"), "--seeds", "-1"]
+    assert main(command) == 1
+    assert "seeds is (-1,); each must be >= 0 [error 900]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_that_share_a_folder_make_a_cell_once(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+_STORE = "MCAP file, or folder of them"
+
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the subcommand."""
@@ -28,17 +30,31 @@ def add_parser(subparsers: "Subparsers") -> None:
     commands = parser.add_subparsers(dest="dataset_command", metavar="COMMAND", required=True)
     _add_make(commands)
     info = commands.add_parser("info", help="count what is in it")
-    info.add_argument("path", type=Path, help="MCAP file, or folder of them")
+    info.add_argument("path", type=Path, help=_STORE)
     info.set_defaults(run=run_info)
+    _add_view(commands)
+    _add_export(commands)
+    repair = commands.add_parser("repair", help="save what is readable of a damaged one")
+    repair.add_argument("path", type=Path, help=_STORE)
+    repair.add_argument("--out", type=Path, required=True, help="folder to make")
+    repair.set_defaults(run=run_repair)
+
+
+def _add_view(commands: "Subparsers") -> None:
+    """The parser of ``vpg dataset view``."""
     view = commands.add_parser("view", help="write a picture of each action, and a report")
-    view.add_argument("path", type=Path, help="MCAP file, or folder of them")
+    view.add_argument("path", type=Path, help=_STORE)
     view.add_argument(
         "--out", type=Path, default=Path("dataset"), help="folder to write to (default dataset)"
     )
     view.add_argument("--limit", type=int, default=100, help="transitions at most (default 100)")
     view.set_defaults(run=run_view)
+
+
+def _add_export(commands: "Subparsers") -> None:
+    """The parser of ``vpg dataset export``."""
     export = commands.add_parser("export", help="write it in a format of other libraries")
-    export.add_argument("path", type=Path, help="MCAP file, or folder of them")
+    export.add_argument("path", type=Path, help=_STORE)
     export.add_argument(
         "--format", choices=("minari",), default="minari", help="format (default minari)"
     )
@@ -50,10 +66,6 @@ def add_parser(subparsers: "Subparsers") -> None:
     )
     add_primitives(export, "in which actions have their places")
     export.set_defaults(run=run_export)
-    repair = commands.add_parser("repair", help="save what is readable of a damaged one")
-    repair.add_argument("path", type=Path, help="MCAP file, or folder of them")
-    repair.add_argument("--out", type=Path, required=True, help="folder to make")
-    repair.set_defaults(run=run_repair)
 
 
 def _add_make(commands: "Subparsers") -> None:

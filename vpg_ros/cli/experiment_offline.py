@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import CAMERAS, DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
 from vpg_ros.cli.bar import progress_bar
@@ -20,12 +20,27 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Make data sets, train algorithms on them, and play the policies with and without
 pushes. The folder --out gets results.json, results.md and results.png, written anew after every
-training; the same command continues where it was stopped, and tries again what failed."""
+training; the same command continues where it was stopped, and tries again what failed. The exit
+status is 1 where a training failed."""
 
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add the study."""
     parser = add_study(subparsers, "offline", "learn from logs alone", _DESCRIPTION)
+    _add_trainings(parser)
+    _add_measures(parser)
+    parser.add_argument(
+        "--camera",
+        choices=CAMERAS,
+        help="of data and evaluation: exact maps (default), or a noisy camera and fusion as on the "
+        "robot",
+    )
+    _add_workers(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_trainings(parser: argparse.ArgumentParser) -> None:
+    """What is trained."""
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, help="kinds of data")
     parser.add_argument("--sizes", nargs="+", type=int, help="transitions learned from")
     parser.add_argument("--algorithms", nargs="+", choices=OFFLINE_ALGORITHMS)
@@ -37,6 +52,10 @@ def add_parser(subparsers: "Subparsers") -> None:
         "to see what decides",
     )
     parser.add_argument("--updates", type=int, help="gradient steps of each (default 2000)")
+
+
+def _add_measures(parser: argparse.ArgumentParser) -> None:
+    """What it is measured by."""
     parser.add_argument(
         "--scenes",
         help="what synergy is measured on: challenging (default), one case of it, a family of "
@@ -47,12 +66,10 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--estimating", type=int, help="steps of off-policy evaluation, 0 for none (default 300)"
     )
-    parser.add_argument(
-        "--camera",
-        choices=CAMERAS,
-        help="of data and evaluation: exact maps (default), or a noisy camera and fusion as on the "
-        "robot",
-    )
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    """Who does it."""
     parser.add_argument(
         "--workers",
         type=int,
@@ -64,11 +81,10 @@ def add_parser(subparsers: "Subparsers") -> None:
         help="Ray cluster for the workers, which must see --out: HOST:PORT of its head node, or "
         "auto (default: start one here)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the study; prints what begins, and the tables at the end."""
+    """Run the study; prints what begins, and the tables at the end; 1 where a training failed."""
     from rich.console import Console
 
     from vpg_ros.learning.offline import experiment, results
@@ -84,9 +100,9 @@ def run(options: argparse.Namespace) -> int:
         return results.write(cells, options.out, matrix.skipped())
 
     with watching(console) as watch:
-        _complete(options, matrix, watch, written)
+        cells = _complete(options, matrix, watch, written)
     show(console, written(), options.out)
-    return 0
+    return int(any("failed" in cell for cell in cells))
 
 
 @contextmanager
@@ -115,8 +131,8 @@ def watching(console: "Console") -> "Iterator[Watch]":
 
 def _complete(
     options: argparse.Namespace, matrix: "Matrix", watch: "Watch", done: "Callable[[], object]"
-) -> None:
-    """Do all cells here or by workers."""
+) -> list[dict[str, Any]]:
+    """Do all cells here or by workers; what came of them."""
     from vpg_ros.errors import require
     from vpg_ros.learning.offline import experiment
 
@@ -124,11 +140,10 @@ def _complete(
     require(count >= 0, f"--workers is {count}; it must be >= 0")
     require(count > 0 or not address, f"--ray-address is {address!r}; it takes --workers N, N > 0")
     if count == 0:
-        experiment.run(matrix, options.out, watch, done)
-        return
+        return experiment.run(matrix, options.out, watch, done)
     from vpg_ros.learning.offline.experiment_workers import run_on_workers
 
-    run_on_workers(matrix, options.out, count, address, watch, done)
+    return run_on_workers(matrix, options.out, count, address, watch, done)
 
 
 def _matrix(options: argparse.Namespace) -> "Matrix":

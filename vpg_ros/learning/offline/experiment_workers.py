@@ -41,22 +41,33 @@ def run_on_workers(
     ray = import_ray()
     connect(ray, count, address)
     try:
-        make = ray.remote(num_cpus=1, max_retries=2)(_make)
-        logs = Logs(matrix, folder, watch)
-        sets = {logs.folder(cell.dataset, cell.size): cell for cell in cells}
-        watch.begin("data sets", len(sets))
-        ray.get([make.remote(cell, matrix, folder) for cell in sets.values()])
-        work = ray.remote(num_cpus=1, max_retries=2)(_complete)
-        waiting = [work.remote(cell, matrix, folder) for cell in cells]
-        watch.begin("trainings", len(cells))
-        while waiting:
-            (ready,), waiting = ray.wait(waiting)
-            ray.get(ready)
-            watch.advance(len(cells) - len(waiting))
-            done()
+        _work(ray, cells, matrix, folder, watch, done)
     finally:
         ray.shutdown()
     return collect(matrix, out)
+
+
+def _work(
+    ray: Any,
+    cells: list[Cell],
+    matrix: Matrix,
+    out: Path,
+    watch: Watch,
+    done: Callable[[], object],
+) -> None:
+    """All data sets, then all cells."""
+    make, work = (ray.remote(num_cpus=1, max_retries=2)(each) for each in (_make, _complete))
+    logs = Logs(matrix, out, watch)
+    sets = {logs.folder(cell.dataset, cell.size): cell for cell in cells}
+    watch.begin("data sets", len(sets))
+    ray.get([make.remote(cell, matrix, out) for cell in sets.values()])
+    waiting = [work.remote(cell, matrix, out) for cell in cells]
+    watch.begin("trainings", len(cells))
+    while waiting:
+        (ready,), waiting = ray.wait(waiting)
+        ray.get(ready)
+        watch.advance(len(cells) - len(waiting))
+        done()
 
 
 def _make(cell: Cell, matrix: Matrix, out: Path) -> None:

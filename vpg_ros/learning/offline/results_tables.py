@@ -1,6 +1,6 @@
 """The results of the offline experiment as Markdown tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vpg_ros.learning.tables import markdown_table, points
@@ -15,9 +15,14 @@ _CLUTTER = (
     "Random clutter, all grasps of all tables, in %; here: on the same tables, by who acts in the "
     "data, whose own tables are others"
 )
+_WORTH = "Challenging cases: completion with pushes and without, in %"
 _SYNERGY = (
     *("with pushes", "picks only", "synergy", "tables", "p over trainings"),
     *("p over the tables of one (McNemar)", "grasps", "actions an object"),
+)
+_VALUES = (
+    "Values of pushes of the data after which a grasp within reach succeeded, or else (other) "
+    "failed, and of the best grasps within reach; of algorithms that learn values"
 )
 _CREDIT = (
     *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
@@ -37,27 +42,17 @@ def markdown(
 
     Shares in %. A sentence says what was skipped, as of Matrix.
     """
-    trained = [row for row in rows if "credit" in row]
-    parts = [
-        (_CLUTTER, (*_WHO, *_GRASPS), _clutter),
-        ("Challenging cases: completion with pushes and without, in %", (*_WHO, *_SYNERGY), _worth),
-    ]
     tables = [
-        _section(title, columns, [line(row) for row in rows]) for title, columns, line in parts
+        _section(_CLUTTER, (*_WHO, *_GRASPS), map(_clutter, rows)),
+        _section(_WORTH, (*_WHO, *_SYNERGY), map(_worth, rows)),
+        _section(_VALUES, _CREDIT, [_credit(row) for row in rows if "credit" in row]),
     ]
-    credit = [_credit(row) for row in trained]
-    title = (
-        "Values of pushes of the data after which a grasp within reach succeeded, or else (other) "
-        "failed, and of the best grasps within reach; of algorithms that learn values"
-    )
-    tables.append(_section(title, _CREDIT, credit))
     compared = [line for row in ranks for line in _ranks(row)]
     if compared:
-        title = "Off-policy evaluation against simulation"
-        tables.append(_section(title, _RANKS, compared))
+        tables.append(_section("Off-policy evaluation against simulation", _RANKS, compared))
     if failed:
         title = "Trainings that failed, and are in no other table"
-        tables.append(_section(title, _FAILED, [_failed(cell) for cell in failed]))
+        tables.append(_section(title, _FAILED, map(_failed, failed)))
     if skipped:
         tables.append(_skipped(skipped))
     return "\n".join(tables)
@@ -142,5 +137,5 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
 
 
-def _section(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return f"{title}.\n\n{markdown_table(columns, rows)}"
+def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return f"{title}.\n\n{markdown_table(columns, list(rows))}"
