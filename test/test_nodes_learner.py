@@ -31,6 +31,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import online
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.state import load_state
 from vpg_ros.learning.store import read_transitions
@@ -284,6 +285,17 @@ def test_only_a_learning_that_diverged_is_not_saved_at_the_end(tmp_path, code, s
         cell.until_values(unsaved="1")
         learner.fail(VpgError(code, "that is it"))
     assert (tmp_path / "state.pt").is_file() == saved
+
+
+def test_one_node_learns_in_a_folder_at_a_time(tmp_path):
+    with ros({"learner_node:out": tmp_path, "device": "cpu"}):
+        with alone(tmp_path), pytest.raises(VpgError, match="in use by another process") as caught:
+            LearnerNode()
+        assert caught.value.code is ErrorCode.STORE_MISMATCH
+        learner = LearnerNode()
+        learner.close()
+        with alone(tmp_path, wait=False):
+            pass
 
 
 def test_nothing_is_learned_from_a_dry_run(tmp_path):

@@ -84,7 +84,7 @@ from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.maps import ValueMaps
+from vpg_ros.policy.maps import ValueMaps, pixel_to_cell
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.resources import resource
@@ -530,8 +530,10 @@ def test_draws_are_as_likely_as_they_say() -> None:
     network = load_policy(resource(SHIPPED_WEIGHTS), "cpu")
     policy = BoltzmannPolicy(network, seed=0, temperature=0.02)
     decision = policy.decide(ONE)
-    again = policy.probability(decision.action, ONE)
-    assert decision.action.probability == pytest.approx(again) and 0 < again < 1
+    action, found = decision.action, network.maps(ONE)
+    place = (action.rotation, *pixel_to_cell(action.row, action.column, found.cell))
+    again = np.exp(log_probabilities(found, 0.02)[action.primitive][place])
+    assert action.probability == pytest.approx(again) and 0 < again < 1
     # A draw weighed with the inverse of its probability counts the admissible actions.
     count = sum(int(mask.sum()) for mask in network.maps(ONE).admissible.values())
     flat = BoltzmannPolicy(network, seed=0, temperature=1e6).decide(ONE).action
@@ -807,6 +809,17 @@ def test_a_finished_training_writes_its_weights_again(log: Log, tmp_path: Path) 
     before = weights.read_bytes()
     weights.unlink()
     assert OfflineTrainer("bc", log, QUICK, tmp_path).run().read_bytes() == before
+
+
+def test_a_damaged_state_is_named_without_advice_of_pytorch(log: Log, tmp_path: Path) -> None:
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+    state = tmp_path / "state.pt"
+    for damage in (b"junk", state.read_bytes()[:-500], b""):
+        state.write_bytes(damage)
+        with pytest.raises(VpgError, match=r"state\.pt is damaged") as error:
+            OfflineTrainer("bc", log, QUICK, tmp_path)
+        assert error.value.code is ErrorCode.STORE_UNREADABLE
+        assert "weights_only" not in error.value.message and "\n" not in error.value.message
 
 
 def test_one_process_trains_in_a_folder_at_a_time(log: Log, tmp_path: Path) -> None:

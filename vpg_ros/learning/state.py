@@ -23,7 +23,7 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a different one for each kind of damage
-        sentence = f"learning state {path} is damaged: {error}"
+        sentence = f"learning state {path} is damaged: it is truncated or not a learning state"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
     return state
 

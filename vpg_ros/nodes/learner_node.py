@@ -4,10 +4,12 @@ It subscribes to ``transition`` (vpg_msgs/Transition), keeps every one, and lear
 thread, so that messages are taken in meanwhile. Every ``save_after`` transitions it writes replay,
 weights and state into its folder, from which it continues after whatever ended it, and has
 inference_node load the weights. It also tells inference_node which share of random actions it
-wants. A transition that cannot be learned from is refused with one sentence and left out.
+wants. A transition that cannot be learned from is refused with one sentence and left out; a second
+node in one folder is refused.
 """
 
 import queue
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from vpg_msgs.msg import Transition as TransitionMsg
 from vpg_ros.action import Transition
 from vpg_ros.choices import DEVICES, HEADS
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.lock import alone
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.calls import Interrupted
@@ -117,9 +120,12 @@ class LearnerNode(VpgNode):
         require(not settings.dry_run, "dry_run is true: nothing moves, so nothing can be learned")
         if settings.threads:
             torch.set_num_threads(settings.threads)
+        out = Path(settings.out).resolve()  # inference_node may run in another folder
+        self._folder = ExitStack()
+        self._folder.enter_context(alone(out, wait=False))
         self._learning = OnlineLearning(
             settings.online,
-            Path(settings.out).resolve(),  # inference_node may run in another folder
+            out,
             settings.workspace,
             settings.start,
             choose_device(settings.device),
@@ -217,9 +223,10 @@ class LearnerNode(VpgNode):
         """Keep what came since the last save; a learning that diverged is left as it was saved."""
         failure = self.failure
         diverged = isinstance(failure, VpgError) and failure.code is ErrorCode.LEARNING_DIVERGED
-        self._take()
-        if not diverged and self._learning.unsaved:
-            self._save()
+        with self._folder:  # another learner may have it then
+            self._take()
+            if not diverged and self._learning.unsaved:
+                self._save()
 
 
 def main() -> None:

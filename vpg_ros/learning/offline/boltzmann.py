@@ -116,19 +116,3 @@ class BoltzmannPolicy:
             checkpoint=self.checkpoint,
         )
         return Decision(chosen, maps)
-
-    def probability(
-        self, action: Action, heightmap: Heightmap, tried: Sequence[Action] = ()
-    ) -> float:
-        """π(action | scene), that of the cell that holds its pixel; 0 for an unknown primitive."""
-        try:
-            maps = self._policy.maps(heightmap, tried)
-            chances = log_probabilities(maps, self._temperature)
-        except VpgError as error:
-            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
-                raise
-            return 0.0
-        if action.primitive not in chances:
-            return 0.0
-        place = (action.rotation, *pixel_to_cell(action.row, action.column, maps.cell))
-        return float(np.exp(chances[action.primitive][place]))
