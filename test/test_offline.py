@@ -814,7 +814,7 @@ def test_a_finished_training_writes_its_weights_again(log: Log, tmp_path: Path) 
 def test_a_damaged_state_is_named_without_advice_of_pytorch(log: Log, tmp_path: Path) -> None:
     OfflineTrainer("bc", log, QUICK, tmp_path).save()
     state = tmp_path / "state.pt"
-    for damage in (b"junk", state.read_bytes()[:-500], b""):
+    for damage in (b"<html>", bytes(2000), state.read_bytes()[:-500], b""):
         state.write_bytes(damage)
         with pytest.raises(VpgError, match=r"state\.pt is damaged") as error:
             OfflineTrainer("bc", log, QUICK, tmp_path)
@@ -864,6 +864,14 @@ def test_importance_sampling_of_the_policy_itself_is_the_mean_return() -> None:
     weights, earned = trajectories(same, rewards, 0.5)
     assert per_decision(weights, earned) == pytest.approx((0.5 + 1.25) / 2)
     assert effective_samples(weights[:, -1]) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("chance", [0.0, math.nan])
+def test_importance_sampling_takes_known_probabilities(log: Log, chance: float) -> None:
+    network, _ = load(resource(SHIPPED_WEIGHTS))
+    unknown = replace(log, probabilities=(chance, *log.probabilities[1:]))
+    with pytest.raises(VpgError, match="the probability of 1 of 7 actions is not known"):
+        importance_sampling(unknown, Boltzmann(network), 0.8, seed=0)
 
 
 def test_importance_sampling_follows_the_policy_evaluated() -> None:

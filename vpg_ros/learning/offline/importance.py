@@ -30,7 +30,7 @@ def importance_sampling(
     Of whole episodes in which no action was certain; raises STORE_MISMATCH for a log that has none,
     and for one with an action whose probability is not known.
     """
-    unknown = sum(chance <= 0 for chance in log.probabilities)
+    unknown = sum(not chance > 0 for chance in log.probabilities)
     require(
         unknown == 0,
         f"the probability of {unknown} of {len(log)} actions is not known; importance sampling "
