@@ -46,9 +46,9 @@ def _sync_folder(folder: Path) -> None:
 
 def require_writable(path: Path) -> None:
     """Raise now what :func:`write_atomically` would raise after long work; changes nothing."""
-    probe = path.with_name(f".{path.name}.probe")
     try:
         require(not path.is_dir(), f"{path} cannot be written: it is a folder")
+        probe = path.with_name(f".{path.name}.probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
