@@ -360,9 +360,7 @@ def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
     assert flat["differences"]["challenging"]["value"] == pytest.approx(-0.4)
     found = ours["differences"]["flat-shared"]
     assert found["value"] == pytest.approx(0.1)
-    assert (found["low"], found["high"]) == (-1, 1), (
-        "two trainings say little of others"
-    )
+    assert (found["low"], found["high"]) == (-1, 1), "two trainings say little of others"
     assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
     assert "+10.0 [-100.0, +100.0]" in results.markdown([], [flat, two, ours])
 

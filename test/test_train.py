@@ -442,6 +442,7 @@ def test_options_win_over_the_file(settings: Path, tmp_path: Path) -> None:
             "training: {scenes: [{name: random, weight: 1, fewest: 1, most: 2, after: 9}]}",
             ["at least one of them with after 0"],
         ),
+        ("training: {seed: 99999999999999999999}", ["seed is 99999999999999999999", "< 2^32"]),
         ("training: [1]", ["section training is [1]", "mapping"]),
         ("training: {", ["is not YAML"]),
     ],
@@ -547,6 +548,34 @@ def test_damage_anywhere_in_a_replay_is_named(tmp_path: Path) -> None:
             assert str(path) in error.message and error.code is ErrorCode.STORE_UNREADABLE
             named += 1
     assert named > len(data) / 6, "some bytes do not matter"
+
+
+def test_a_training_that_another_process_went_on_with_is_left_to_it(
+    settings: Path, half: Path
+) -> None:
+    late = trainer_of(settings, half)
+    trainer_of(settings, half).run()
+    done = contents(half)
+    with pytest.raises(VpgError, match="another process went on with") as error:
+        late.run()
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+    assert contents(half) == done
+
+
+def test_a_training_from_a_log_is_not_gone_on_with(refusal: Callable[..., str], half: Path) -> None:
+    state = load_state(half / "state.pt")
+    save_state(half / "state.pt", state | {"settings": json.dumps({"algorithm": "dqn"})})
+    assert "holds a training from a log" in refusal("--resume")
+
+
+def test_weights_that_are_gone_are_written_again(
+    settings: Path, whole: Path, tmp_path: Path
+) -> None:
+    again = Path(shutil.copytree(whole, tmp_path / "again"))
+    weights = again / "weights.safetensors"
+    weights.unlink()
+    assert train(settings, again, "--resume", "--record") == 0
+    assert weights.read_bytes() == (whole / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["state.pt", "replay/00000.npz"])

@@ -52,8 +52,7 @@ def require_writable(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        sentence = f"{path} cannot be written: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        raise unwritable(path, error) from None
 
 
 def write_json(path: Path, content: Any) -> None:

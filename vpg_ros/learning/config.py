@@ -77,6 +77,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("late", 0)):
             require_setting(self, name, getattr(self, name) >= least, f">= {least}")
+        require_setting(self, "seed", self.seed < 2**32, "< 2^32")
         for name in ("updates", "late_updates", "save_after"):
             require_setting(self, name, getattr(self, name) >= 1, ">= 1")
         require_setting(self, "exploration", 0 <= self.exploration <= 1, "in [0, 1]")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vpg_ros.atomic import make_out
+from vpg_ros.atomic import make_out, unwritable
 from vpg_ros.errors import ErrorCode, VpgError
 
 _FILE = ".lock"
@@ -17,7 +17,7 @@ def alone(folder: Path, reading: bool = False, wait: bool = True) -> Iterator[No
     """Have a folder to oneself, made if need be; waits for the process that has it.
 
     reading: share it with others that read. The lock is the kernel's, on a file in the folder, so
-    that it ends with this process however that ends. Raises PARAMETER_INVALID where the folder
+    that it ends with this process however that ends. Raises as ``unwritable`` where the folder
     cannot be written, and without ``wait`` STORE_MISMATCH where a process has it.
     """
     make_out(folder)
@@ -25,8 +25,7 @@ def alone(folder: Path, reading: bool = False, wait: bool = True) -> Iterator[No
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
-        sentence = f"{path} cannot be written: {error.strerror}"
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from None
+        raise unwritable(path, error) from None
     try:
         claim(descriptor, folder, reading, wait)
         yield

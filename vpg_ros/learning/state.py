@@ -18,6 +18,20 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     write_atomically(path, file.getvalue())
 
 
+def saved_at(path: Path) -> int:
+    """When a state was saved, ns, to tell whether it is still the same; 0 where there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def require_unchanged(out: Path, state: Path, loaded: int) -> None:
+    """Raise STORE_MISMATCH if another process went on with a training since it was loaded."""
+    require(
+        saved_at(state) == loaded,
+        f"another process went on with {out} meanwhile; give the same command again",
+        ErrorCode.STORE_MISMATCH,
+    )
+
+
 def load_state(path: Path) -> dict[str, Any]:
     """Inverse of ``save_state``; raises STORE_UNREADABLE for anything else."""
     try:

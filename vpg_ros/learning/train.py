@@ -24,7 +24,14 @@ from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.algorithms import check_values
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.rollout import Rollout, Source, number_of
-from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
+from vpg_ros.learning.state import (
+    load_state,
+    require_finite,
+    require_same,
+    require_unchanged,
+    save_state,
+    saved_at,
+)
 from vpg_ros.learning.store import SegmentWriter, set_aside
 from vpg_ros.policy.checkpoint import load_to_learn
 from vpg_ros.policy.checkpoint import save as save_checkpoint
@@ -94,6 +101,7 @@ class Trainer:
         self._saved = 0
         self._record, self._recorded = record, 0
         self._recorder: SegmentWriter | None = None
+        self._loaded = saved_at(out / STATE)
         if holds_training(out):
             self._resume()
 
@@ -118,9 +126,12 @@ class Trainer:
         record, and NO_ADMISSIBLE_ACTION where the scenes have none.
         """
         with alone(self.out, wait=False):
+            require_unchanged(self.out, self.out / STATE, self._loaded)
             self._curve = Curve(self.out / "curve.csv", self.progress.steps)
             if self.progress.actions < self.config.actions:
                 self._train(report)
+            elif not (self.out / "weights.safetensors").is_file():
+                self.save()
         return self.out / "weights.safetensors"
 
     def _train(self, report: Callable[[Progress], None]) -> None:
@@ -217,6 +228,7 @@ class Trainer:
             "settings": json.dumps(self._settings()),
         }
         save_state(self.out / STATE, state)
+        self._loaded = saved_at(self.out / STATE)
         self._saved = self.progress.actions
 
     def _settings(self) -> dict[str, Any]:
@@ -240,7 +252,13 @@ class Trainer:
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",
             ErrorCode.STORE_MISMATCH,
         )
-        require_same(self.out, _in_full(json.loads(state["settings"])), self._settings())
+        settings = json.loads(state["settings"])
+        require(
+            "training.scenes" in settings,
+            f"{self.out} holds a training from a log (vpg train-offline); choose another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
+        require_same(self.out, _in_full(settings), self._settings())
         self.learner.replay.load(self.out / "replay", state["learner"]["experiences"])
         self.learner.restore(state["learner"])
         self.progress = Progress.of(state["progress"])

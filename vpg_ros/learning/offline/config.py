@@ -49,6 +49,7 @@ class OfflineConfig:
     def __post_init__(self) -> None:
         for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
             require_setting(self, name, getattr(self, name) >= least, f">= {least}")
+        require_setting(self, "seed", self.seed < 2**32, "< 2^32")
         fine = LOWEST_TEMPERATURE <= self.temperature < math.inf
         require_setting(self, "temperature", fine, f">= {LOWEST_TEMPERATURE} and finite")
         for name in ("conservatism", "sharpness"):

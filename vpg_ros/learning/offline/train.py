@@ -14,7 +14,14 @@ from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
-from vpg_ros.learning.state import load_state, require_finite, require_same, save_state
+from vpg_ros.learning.state import (
+    load_state,
+    require_finite,
+    require_same,
+    require_unchanged,
+    save_state,
+    saved_at,
+)
 from vpg_ros.policy import checkpoint
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
@@ -44,7 +51,8 @@ class OfflineTrainer:
         self.algorithm = algorithms.get(name)(log, config.network, config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
-        if (out / STATE).is_file():
+        self._loaded = saved_at(out / STATE)
+        if self._loaded:
             self._resume()
 
     @property
@@ -61,6 +69,7 @@ class OfflineTrainer:
         """
         weights = self.out / WEIGHTS
         with alone(self.out, wait=False):
+            require_unchanged(self.out, self.out / STATE, self._loaded)
             while self.updates < self.config.updates:
                 self._update()
                 report(self)
@@ -91,6 +100,7 @@ class OfflineTrainer:
             "losses": self.losses,
         }
         save_state(self.out / STATE, state)
+        self._loaded = saved_at(self.out / STATE)
 
     def _settings(self) -> dict[str, Any]:
         """All that must stay as it is for a training to go on, as JSON types."""
