@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -605,6 +606,36 @@ def test_a_reward_that_is_no_number_is_not_learned_from(
 
     monkeypatch.setattr(Learner, "add", without_number)
     assert "is nan; it must be finite" in refusal("--resume")
+
+
+def test_a_disk_that_tensorboard_finds_full_is_one_sentence(half: Path, tmp_path: Path) -> None:
+    program = f"""
+        import sys
+        from pathlib import Path
+        from types import SimpleNamespace
+        from vpg_ros.errors import VpgError
+        from vpg_ros.learning.board import Board
+        from vpg_ros.learning.progress import Progress
+        from vpg_ros.learning.state import load_state
+        progress = Progress.of(load_state(Path({str(half / "state.pt")!r}))["progress"])
+        learner = SimpleNamespace(rate=1.0)
+        board = Board(Path({str(tmp_path)!r}), SimpleNamespace(progress=progress, learner=learner))
+        try:
+            for _ in range(1000):
+                board.add()
+            board.close()
+        except VpgError as error:
+            sys.exit(error.sentence)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        preexec_fn=lambda: limits.setrlimit(limits.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    assert "Traceback" not in done.stderr and done.returncode == 1, done.stderr
+    assert f"[error {ErrorCode.DISK_FULL.value}]" in done.stderr.splitlines()[-1]
 
 
 def test_a_full_disk_leaves_the_last_save(settings: Path, whole: Path, half: Path) -> None:

@@ -1,5 +1,6 @@
 """What TensorBoard shows of a training; importing this module loads TensorBoard."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +23,8 @@ class Board:
 
     def __init__(self, folder: Path, trainer: Trainer) -> None:
         self._folder, self._trainer = folder, trainer
+        self._hook = threading.excepthook
+        threading.excepthook = self._hear
 
     @cached_property
     def _writer(self) -> SummaryWriter:
@@ -46,8 +49,14 @@ class Board:
             for name, value in scalars.items():
                 self._writer.add_scalar(name, value, steps[-1].action)
 
+    def _hear(self, event: threading.ExceptHookArgs) -> None:
+        """Leave an error of TensorBoard's thread in writing to where it is raised again."""
+        if not isinstance(event.exc_value, OSError):
+            self._hook(event)
+
     def close(self) -> None:
         """Write what is not on the disk yet."""
+        threading.excepthook = self._hook
         if "_writer" in vars(self):
             with self._named():
                 self._writer.close()
