@@ -18,20 +18,6 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     write_atomically(path, file.getvalue())
 
 
-def saved_at(path: Path) -> int:
-    """When a state was saved, ns, to tell whether it is still the same; 0 where there is none."""
-    return path.stat().st_mtime_ns if path.is_file() else 0
-
-
-def require_unchanged(out: Path, state: Path, loaded: int) -> None:
-    """Raise STORE_MISMATCH if another process went on with a training since it was loaded."""
-    require(
-        saved_at(state) == loaded,
-        f"another process went on with {out} meanwhile; give the same command again",
-        ErrorCode.STORE_MISMATCH,
-    )
-
-
 def load_state(path: Path) -> dict[str, Any]:
     """Inverse of ``save_state``; raises STORE_UNREADABLE for anything else."""
     try:
@@ -40,6 +26,37 @@ def load_state(path: Path) -> dict[str, Any]:
         sentence = f"learning state {path} is damaged: it is truncated or not a learning state"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
     return state
+
+
+class StateFile:
+    """The state of a training that goes on, and whether it is still the one that is known here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = self._saved_at()
+
+    def _saved_at(self) -> int:
+        """Time of the last save, ns; 0 before the first."""
+        return self.path.stat().st_mtime_ns if self.path.is_file() else 0
+
+    @property
+    def found(self) -> bool:
+        """Whether there was one to go on from."""
+        return self._known > 0
+
+    def save(self, state: dict[str, Any]) -> None:
+        """As ``save_state``."""
+        save_state(self.path, state)
+        self._known = self._saved_at()
+
+    def require_unchanged(self) -> None:
+        """Raise STORE_MISMATCH if another process went on with the training meanwhile."""
+        require(
+            self._saved_at() == self._known,
+            f"another process went on with {self.path.parent} meanwhile; give the same command "
+            "again",
+            ErrorCode.STORE_MISMATCH,
+        )
 
 
 def require_same(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -24,14 +24,7 @@ from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.algorithms import check_values
 from vpg_ros.learning.progress import Progress
 from vpg_ros.learning.rollout import Rollout, Source, number_of
-from vpg_ros.learning.state import (
-    load_state,
-    require_finite,
-    require_same,
-    require_unchanged,
-    save_state,
-    saved_at,
-)
+from vpg_ros.learning.state import StateFile, load_state, require_finite, require_same
 from vpg_ros.learning.store import SegmentWriter, set_aside
 from vpg_ros.policy.checkpoint import load_to_learn
 from vpg_ros.policy.checkpoint import save as save_checkpoint
@@ -101,8 +94,8 @@ class Trainer:
         self._saved = 0
         self._record, self._recorded = record, 0
         self._recorder: SegmentWriter | None = None
-        self._loaded = saved_at(out / STATE)
-        if holds_training(out):
+        self._state = StateFile(out / STATE)
+        if self._state.found:
             self._resume()
 
     def _start_from(self, init: Path) -> str:
@@ -126,7 +119,7 @@ class Trainer:
         record, and NO_ADMISSIBLE_ACTION where the scenes have none.
         """
         with alone(self.out, wait=False):
-            require_unchanged(self.out, self.out / STATE, self._loaded)
+            self._state.require_unchanged()
             self._curve = Curve(self.out / "curve.csv", self.progress.steps)
             if self.progress.actions < self.config.actions:
                 self._train(report)
@@ -227,8 +220,7 @@ class Trainer:
             "recorded": self._recorded,
             "settings": json.dumps(self._settings()),
         }
-        save_state(self.out / STATE, state)
-        self._loaded = saved_at(self.out / STATE)
+        self._state.save(state)
         self._saved = self.progress.actions
 
     def _settings(self) -> dict[str, Any]:
@@ -246,7 +238,7 @@ class Trainer:
         return plain
 
     def _resume(self) -> None:
-        state = load_state(self.out / STATE)
+        state = load_state(self._state.path)
         require(
             "settings" in state,
             f"{self.out} holds a training of another version of vpg_ros; choose another folder",

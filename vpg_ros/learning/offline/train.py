@@ -14,14 +14,7 @@ from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
-from vpg_ros.learning.state import (
-    load_state,
-    require_finite,
-    require_same,
-    require_unchanged,
-    save_state,
-    saved_at,
-)
+from vpg_ros.learning.state import StateFile, load_state, require_finite, require_same
 from vpg_ros.policy import checkpoint
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
@@ -51,8 +44,8 @@ class OfflineTrainer:
         self.algorithm = algorithms.get(name)(log, config.network, config)
         self.updates, self.seconds = 0, 0.0
         self.losses: list[float] = []
-        self._loaded = saved_at(out / STATE)
-        if self._loaded:
+        self._state = StateFile(out / STATE)
+        if self._state.found:
             self._resume()
 
     @property
@@ -69,7 +62,7 @@ class OfflineTrainer:
         """
         weights = self.out / WEIGHTS
         with alone(self.out, wait=False):
-            require_unchanged(self.out, self.out / STATE, self._loaded)
+            self._state.require_unchanged()
             while self.updates < self.config.updates:
                 self._update()
                 report(self)
@@ -99,8 +92,7 @@ class OfflineTrainer:
             "seconds": self.seconds,
             "losses": self.losses,
         }
-        save_state(self.out / STATE, state)
-        self._loaded = saved_at(self.out / STATE)
+        self._state.save(state)
 
     def _settings(self) -> dict[str, Any]:
         """All that must stay as it is for a training to go on, as JSON types."""
@@ -109,7 +101,7 @@ class OfflineTrainer:
         return plain
 
     def _resume(self) -> None:
-        state = load_state(self.out / STATE)
+        state = load_state(self._state.path)
         require(
             "algorithm" in state,
             f"{self.out} holds another kind of training; choose another folder",
