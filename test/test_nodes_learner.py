@@ -49,6 +49,7 @@ from vpg_ros.run_folder import SUMMARY_FILE, TRANSITIONS_FILE
 from vpg_ros.system import sim
 
 PATIENCE = 150.0  # s of wall time for anything, on a busy machine
+ELSEWHERE = replace(DEFAULT_WORKSPACE, origin_x=0.1)
 
 
 def scene(row: int, stamp: float) -> Heightmap:
@@ -411,10 +412,11 @@ def test_a_learner_saves_at_its_end_what_it_could_not_save_before(tmp_path, monk
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"reward": math.inf}, "reward is inf"),
+        ({"reward": math.inf}, "has the reward inf"),
         ({"action": replace(transition(1).action, primitive="juggle")}, "'juggle'"),
-        ({"action": replace(transition(1).action, row=300)}, "row 300"),
-        ({"action": replace(transition(1).action, rotation=40)}, "rotation 40"),
+        ({"action": replace(transition(1).action, row=300)}, "is at pixel 300, "),
+        ({"action": replace(transition(1).action, rotation=40)}, "is of rotation 40"),
+        ({"after": replace(scene(9, 2.0), workspace=ELSEWHERE)}, "is of the workspace"),
     ],
 )
 def test_what_cannot_be_learned_from_is_named(tmp_path, changes, words):
@@ -429,9 +431,8 @@ def test_learning_on_another_workspace_is_not_continued(tmp_path):
     it = learning(tmp_path)
     it.add(transition(0))
     it.save()
-    other = replace(DEFAULT_WORKSPACE, origin_x=0.1)
     with pytest.raises(VpgError, match="choose another folder") as caught:
-        OnlineLearning(OnlineConfig(), tmp_path, other)
+        OnlineLearning(OnlineConfig(), tmp_path, ELSEWHERE)
     assert caught.value.code is ErrorCode.STORE_MISMATCH
 
 

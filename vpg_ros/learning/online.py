@@ -26,6 +26,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.algorithms import check_values
 from vpg_ros.learning.progress import WINDOW, Progress
 from vpg_ros.learning.state import load_state, require_finite, save_state
+from vpg_ros.learning.store.misfit import misfit
 from vpg_ros.policy import checkpoint
 from vpg_ros.policy.config import ActingConfig, NetworkConfig
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
@@ -198,25 +199,12 @@ class OnlineLearning:
 
     def _check(self, transition: Transition) -> None:
         """Raise TRANSITION_INVALID unless the learner can take the transition."""
-        action, config = transition.action, self._learner.network.config
-        rotations = dict(config.primitives).get(action.primitive, 0)
-        rows, columns = self._workspace.shape
-        inside = action.row < rows and action.column < columns and action.rotation < rotations
-        maps = (transition.before, transition.after)
-        problems = {
-            f"reward is {transition.reward}; it must be finite": math.isfinite(transition.reward),
-            f"primitive is {action.primitive!r}; the network values {', '.join(config.names)}": (
-                rotations > 0
-            ),
-            f"workspace is {transition.before.workspace}; the learner's is {self._workspace}": all(
-                heightmap.workspace == self._workspace for heightmap in maps
-            ),
-            f"action is at rotation {action.rotation}, row {action.row}, column {action.column}; "
-            f"there are {rotations}, {rows}, {columns}": inside,
-        }
-        for problem, fine in problems.items():
-            where = f"step {transition.step} of episode {transition.episode!r}"
-            require(fine, f"{where}: {problem}", ErrorCode.TRANSITION_INVALID)
+        reason = misfit(transition, dict(self._learner.network.config.primitives))
+        for there in (transition.before.workspace, transition.after.workspace):
+            if there != self._workspace:
+                reason = f"is of the workspace {there}; the learner's is {self._workspace}"
+        where = f"step {transition.step} of episode {transition.episode!r}"
+        require(reason is None, f"{where} {reason}", ErrorCode.TRANSITION_INVALID)
 
     def _make(self, network: NetworkConfig) -> Learner:
         # Whether what a primitive does is wanted is not its pixels' to know where a meta-policy is.

@@ -47,16 +47,21 @@ def fitted_q_evaluation(
     learner = Learner(network, settings, log.workspace, config.seed, next_value=value)
     for experience in log.experiences:
         learner.remember(experience)
-    starts = {round(k * config.updates / ITERATIONS) for k in range(ITERATIONS)}
-    for done in range(config.updates):
-        if done in starts:
-            learner.targets.value_anew()
-        learner.update()
-        report(done + 1)
+    _iterate(learner, config.updates, report)
     firsts = [run[0] for run in log.by_episode() if log.steps[run[0]] == 0]
     bound = RULES[TARGETS].bound(0.0, config.gamma)
     scenes = (log.experiences[i].before(log.workspace) for i in firsts)
     return bootstrap_mean(bound * np.array([value(scene) for scene in scenes]), config.seed)
+
+
+def _iterate(learner: Learner, updates: int, report: Callable[[int], None]) -> None:
+    """ITERATIONS times new targets, with a like share of the updates towards each."""
+    starts = {round(k * updates / ITERATIONS) for k in range(ITERATIONS)}
+    for done in range(updates):
+        if done in starts:
+            learner.targets.value_anew()
+        learner.update()
+        report(done + 1)
 
 
 class _Chances:
