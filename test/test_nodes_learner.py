@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -449,8 +450,9 @@ def test_other_primitives_than_those_of_the_weights_are_refused(tmp_path):
     assert caught.value.code is ErrorCode.CHECKPOINT_MISMATCH
 
 
-def test_a_damaged_state_is_one_sentence(tmp_path):
-    (tmp_path / "state.pt").write_bytes(b"junk")
+@pytest.mark.parametrize("content", ["junk", [1.0, 2.0]])
+def test_a_damaged_state_is_one_sentence(tmp_path, content):
+    torch.save(content, tmp_path / "state.pt")
     with pytest.raises(VpgError, match=r"state\.pt is damaged") as caught:
         learning(tmp_path)
     assert caught.value.code is ErrorCode.STORE_UNREADABLE

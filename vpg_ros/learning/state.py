@@ -21,7 +21,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """Inverse of ``save_state``; raises STORE_UNREADABLE for anything else."""
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises a different one for each kind of damage
         sentence = f"learning state {path} is damaged: it is truncated or not a learning state"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
