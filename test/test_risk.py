@@ -161,17 +161,17 @@ def test_fewer_numbers_than_quantiles_give_mean_and_deviation_exactly(head: str)
 # -- policies
 
 
-def scene() -> Heightmap:
-    """Three blocks, 4 cm high."""
+def scene(*boxes: tuple[float, ...]) -> Heightmap:
+    """Blocks, 4 cm high: column, row, width, length (px), and degrees each."""
     height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
-    boxes = ((90, 100, 16, 30, 20), (130, 90, 20, 20, 70), (110, 140, 12, 40, 130))
     for column, row, width, length, degrees in boxes:
         corners = cv2.boxPoints(((column, row), (width, length), degrees))
         cv2.fillPoly(height, [corners.round().astype(np.int32)], 0.04)
     return Heightmap(np.zeros((*height.shape, 3), np.uint8), height, DEFAULT_WORKSPACE)
 
 
-SCENE = scene()
+SCENE = scene((90, 100, 16, 30, 20), (130, 90, 20, 20, 70), (110, 140, 12, 40, 130))
+AT_THE_EDGE = scene((4, 100, 16, 30, 20), (120, 220, 20, 30, 70), (221, 3, 12, 40, 130))
 
 
 def network(head: str, trunks: str = "shared") -> Network:
@@ -186,19 +186,22 @@ def policy(head: str, trunks: str = "shared") -> NetworkPolicy:
     return NetworkPolicy(network(head, trunks), CPU)
 
 
+@pytest.mark.parametrize("seen", [SCENE, AT_THE_EDGE], ids=["middle", "edge"])
 @pytest.mark.parametrize("name", ["mean", "cvar", "mean_std"])
 @pytest.mark.parametrize(
     ("head", "trunks"),
     [*((head, "shared") for head in DISTRIBUTIONAL), ("categorical", "separate")],
 )
-def test_the_cheap_way_decides_as_the_full_maps_do(head: str, trunks: str, name: str) -> None:
+def test_the_cheap_way_decides_as_the_full_maps_do(
+    head: str, trunks: str, name: str, seen: Heightmap
+) -> None:
     chooser = policy(head, trunks).with_risk(make_risk(name, 0.3))
-    full = chooser.full_maps(SCENE, {"all": chooser.risk})["all"]
-    decision = chooser.decide(SCENE)
+    full = chooser.full_maps(seen, {"all": chooser.risk})["all"]
+    decision = chooser.decide(seen)
     for primitive, values in decision.maps.values.items():
         where = decision.maps.admissible[primitive]
         assert np.abs(values - full.values[primitive])[where].max() < 1e-5
-    action, best = decision.action, select(full, SCENE).value
+    action, best = decision.action, select(full, seen).value
     row, column = pixel_to_cell(action.row, action.column, full.cell)
     worth = full.values[action.primitive][action.rotation, row, column]
     assert action.value == pytest.approx(best, abs=1e-5) == pytest.approx(worth, abs=1e-5)

@@ -66,12 +66,14 @@ def cells_behind(canvas: Canvas, cell: int, mask: NDArray[np.bool_]) -> NDArray[
     """At least the cells of a canvas that ``restore`` makes the heightmap's masked cells of.
 
     One of those lies less than a cell away in each direction, so one of the four cells of the
-    heightmap around it is masked, or next to one that is.
+    heightmap around it is masked, or next to one that is. Beyond the edge of the heightmap these
+    are the ones at its edge.
     """
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     wide = cv2.dilate(mask.astype(np.uint8), cross).astype(np.float32)
     size = (canvas.columns, canvas.rows)
-    return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size) > 0)
+    edge = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size, borderMode=edge) > 0)
 
 
 def neighbours(
