@@ -211,7 +211,6 @@ class Evaluator:
         if admissible is None:
             return None
         config, cell, views = member.config, self.config.cell, scene.views
-        square = np.ones((self._smoothing, self._smoothing), np.uint8)
 
         def mask() -> NDArray[np.bool_]:
             size = (views[0].rows, views[0].columns)
@@ -219,9 +218,8 @@ class Evaluator:
             for name in admissible.keys() & set(config.names):
                 for turns, channel in enumerate(config.channels(name)):
                     for k, view in enumerate(views):
-                        actions = admissible[name][k + turns * INPUT_ROTATIONS].astype(np.uint8)
-                        near = cv2.dilate(actions, square)
-                        result[k, channel] = cells_behind(view, cell, near > 0)
+                        actions = admissible[name][k + turns * INPUT_ROTATIONS]
+                        result[k, channel] = cells_behind(view, cell, actions, self._smoothing)
             return result
 
         return mask

