@@ -34,6 +34,7 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.meta import READY_AFTER, MetaNetwork
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import make_risk
 from vpg_ros.policy.strategy import hierarchical
 from vpg_ros.primitives import first_primitives
 
@@ -102,9 +103,35 @@ def test_the_next_primitive_acts_where_the_first_is_not_admissible() -> None:
 
 def test_failures_bring_the_next_primitive_in_time() -> None:
     action = Action("grasp", 0, 110, 110, 0.0, at("grasp", -0.5, 0.0, 0.0, block()).pose)
-    for values in ({"grasp": 0.6, "push": 0.5}, {"grasp": -0.5, "push": -0.55}):
-        assert next(hierarchical(values, [])) == ("grasp",)
-        assert next(hierarchical(values, [action])) == ("push",)
+    for grasp, push in (((0.6,), (0.5,)), ((-0.5,), (-0.55,)), ((0.0, 0.6), (0.0, 0.5))):
+        worth = {"grasp": grasp, "push": push}
+        assert next(hierarchical(worth, [])) == ("grasp",)
+        assert next(hierarchical(worth, [action])) == ("push",)
+
+
+@pytest.mark.parametrize(
+    ("grasp", "push", "risk", "first"),
+    [
+        # Probabilities of 0, 0.5 and 1. A risky grasp is worth more on average, a push at worst.
+        ((0.2, 0.0, 0.8), (0.0, 1.0, 0.0), "mean", "grasp"),
+        ((0.2, 0.0, 0.8), (0.0, 1.0, 0.0), "cvar", "push"),
+        # The worst of both is 0: the mean decides.
+        ((0.5, 0.0, 0.5), (0.4, 0.0, 0.6), "cvar", "push"),
+    ],
+)
+def test_the_meta_policy_heeds_a_risk(
+    grasp: tuple[float, ...], push: tuple[float, ...], risk: str, first: str
+) -> None:
+    made = network(*NAMES, head="categorical")
+    assert made.meta is not None
+    (layer,) = (m for m in made.meta.head.modules() if isinstance(m, torch.nn.Conv2d))
+    assert layer.bias is not None
+    logits = torch.full((len(NAMES), 21), -20.0)
+    for row, chances in zip(logits, (grasp, push, (1.0, 0.0, 0.0)), strict=True):
+        row[[0, 10, 20]] = torch.tensor(chances).clamp(min=1e-9).log()
+    layer.bias.data = logits.flatten()
+    chosen = NetworkPolicy(made, CPU).with_risk(make_risk(risk, 0.3))
+    assert chosen.decide(block()).action.primitive == first
 
 
 def test_nothing_is_repeated_until_the_next_primitive_acts() -> None:
@@ -190,7 +217,8 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
     for _ in range(30):
         learning.update()
-    values = learning.policy()._evaluator.of_primitives(block())
+    seen = learning.policy()._evaluator.of_primitives(block())
+    values = {name: mean for name, (_, mean) in seen.items()}
     assert values["grasp"] == pytest.approx(0.5, abs=0.2)  # of a largest return of 2
     assert values["grasp"] > values["push"] > values["topple"]
     assert learning.policy().strategy == FLAT

@@ -99,8 +99,10 @@ class Evaluator:
         batch = torch.from_numpy(inputs).to(self._device, self._dtype)
         return Scene(heightmap, views, batch.contiguous(memory_format=torch.channels_last))
 
-    def of_primitives(self, heightmap: Heightmap, measure: RiskMeasure = MEAN) -> dict[str, float]:
-        """What the meta-policy makes of every primitive on this table, under a risk measure.
+    def of_primitives(
+        self, heightmap: Heightmap, measure: RiskMeasure = MEAN
+    ) -> dict[str, tuple[float, float]]:
+        """What the meta-policy makes of every primitive on this table: the measure, and the mean.
 
         Raises PARAMETER_INVALID where there is no meta-policy, or its head does not know the
         measure.
@@ -112,8 +114,8 @@ class Evaluator:
         cells = overview(heightmap.height, heightmap.colour if self.config.colour else None)
         with torch.inference_mode():
             outcomes = meta.outcomes(torch.from_numpy(cells)[None].to(self._device))
-            values = measure.of(outcomes)[0].tolist()
-        return dict(zip(self.config.names, values, strict=True))
+            values, means = measure.of(outcomes)[0].tolist(), outcomes.mean[0].tolist()
+        return dict(zip(self.config.names, zip(values, means, strict=True), strict=True))
 
     def evaluate(
         self,

@@ -136,8 +136,8 @@ class NetworkPolicy:
         """The primitives in the strategy's order."""
         if self.strategy == FLAT:
             return flat(self.names)
-        values = self._evaluator.of_primitives(heightmap, self.risk)
-        return hierarchical({name: values[name] for name in self.names}, tried)
+        worth = self._evaluator.of_primitives(heightmap, self.risk)
+        return hierarchical({name: worth[name] for name in self.names}, tried)
 
     def _signed(self, scene: Scene, action: Action) -> Action:
         """With who chose it, and how far its returns spread."""

@@ -15,6 +15,7 @@ Groups = Iterator[tuple[str, ...]]
 # Share by which a primitive's value falls for each of its actions that came to nothing on this
 # table, so that another one's turn comes before all of its places were tried.
 META_DOUBT = 0.2
+_DIGITS = 6  # decimals of a value that rounding leaves intact
 
 
 def flat(names: tuple[str, ...]) -> Groups:
@@ -22,18 +23,19 @@ def flat(names: tuple[str, ...]) -> Groups:
     yield names
 
 
-def hierarchical(values: Mapping[str, float], tried: Sequence[Action]) -> Groups:
-    """One primitive after the other, the meta-policy's highest value first.
+def hierarchical(worth: Mapping[str, tuple[float, ...]], tried: Sequence[Action]) -> Groups:
+    """One primitive after the other, the one first that is worth most to the meta-policy.
 
-    values: of every primitive on this table; equal ones keep their order.
+    worth: of every primitive on this table, its value and then what tells equal ones apart; those
+    that are equal in all keep their order.
     """
     failures = Counter(action.primitive for action in tried)
 
-    def doubted(name: str) -> float:
-        value = values[name]
-        return value - abs(value) * (1 - (1 - META_DOUBT) ** failures[name])
+    def doubted(name: str) -> tuple[float, ...]:
+        lost = 1 - (1 - META_DOUBT) ** failures[name]
+        return tuple(round(value - abs(value) * lost, _DIGITS) for value in worth[name])
 
-    for name in sorted(values, key=doubted, reverse=True):
+    for name in sorted(worth, key=doubted, reverse=True):
         yield (name,)
 
 
