@@ -2,7 +2,8 @@
 
     python tools/draw_returns.py --checkpoint runs/train/weights.safetensors --out returns.png
 
-Below the maps, the returns of the chosen action and of the one chosen next.
+Below the maps, the returns of the action that is chosen under a risk measure and of the runner-up,
+which would be chosen next had the first come to nothing.
 """
 
 import argparse
@@ -12,6 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vpg_ros.atomic import require_writable, write_atomically
+from vpg_ros.choices import RISKS
 from vpg_ros.errors import VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
@@ -51,27 +54,36 @@ def rivals_picture(policy: NetworkPolicy, heightmap: Heightmap) -> Picture:
     return rivals_panel(returns)
 
 
-def main() -> int:
-    """Draw and write the picture."""
+def options_of_command_line() -> argparse.Namespace:
+    """What to draw, and where to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="weights")
     parser.add_argument("--scene", default="random", help="scene family (default random)")
     parser.add_argument("--objects", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA, help="of the lower tail")
+    parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA, help="of risk and tail")
+    parser.add_argument("--risk", choices=RISKS, default=MEAN.name, help="chosen by (default mean)")
     parser.add_argument("--out", type=Path, required=True, help="picture (.png) to write")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Draw and write the picture."""
+    options = options_of_command_line()
     try:
-        policy = load_policy(options.checkpoint, "cpu")
+        require(options.out.suffix == ".png", f"--out is {options.out}; it must end in .png")
+        require_writable(options.out)
+        risk = make_risk(options.risk, options.alpha)
+        policy = load_policy(options.checkpoint, "cpu").with_risk(risk)
         heightmap = TableEnv().reset(options.scene, options.objects, options.seed)
         rivals = rivals_picture(policy, heightmap)
         maps = maps_picture(policy, heightmap, options.alpha)
+        blank = np.full((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), PAPER, np.uint8)
+        picture = np.vstack([maps, np.hstack([rivals, blank])])
+        write_atomically(options.out, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
     except VpgError as error:
         print(error.sentence, file=sys.stderr)
         return 1
-    blank = np.full((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), PAPER, np.uint8)
-    picture = np.vstack([maps, np.hstack([rivals, blank])])
-    cv2.imwrite(str(options.out), picture[..., ::-1])
     return 0
 
 

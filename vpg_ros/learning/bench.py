@@ -55,7 +55,8 @@ def tables(objects: int, count: int, seed: int = 0) -> list[Heightmap]:
 def ways_of_heads(heads: Sequence[str], risks: Sequence[str], device: str = "cpu") -> list[Way]:
     """Every head under every risk it knows, the scalar one under the mean first of all.
 
-    The trunk is that of the shipped weights, the heads are random: no time depends on them.
+    The trunk is that of the shipped weights, the heads are random: no time depends on them, but
+    where all actions are worth the same (a CVaR of 0), the mean is read as well.
     """
     torch.manual_seed(0)
     target, others = choose_device(device), [head for head in heads if head != SCALAR]
