@@ -901,6 +901,7 @@ def test_importance_sampling_takes_whole_episodes_of_who_might_have_done_otherwi
     estimate = importance_sampling(mixed, policy, 0.5, seed=0)
     assert estimate.samples == 1
     assert estimate.value == pytest.approx(0.5 + 0.25)  # the return of that one episode
+    assert (estimate.low, estimate.high) == (0.0, 2.0)  # which says nothing of any other
     sure = read_log(write(tmp_path / "b.mcap", certain), NETWORK)
     with pytest.raises(VpgError, match="might have acted otherwise") as error:
         importance_sampling(sure, policy, 0.5, seed=0)
@@ -1254,7 +1255,11 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
             "training_seconds": 60.0,
             "runs": {"all": [asdict(COMPLETED)], "picks": [asdict(replace(COMPLETED, picked=0))]},
             "credit": mean_credit([Credit(True, 0.5, 0.25, 0.75, 0.5)]),
-            "estimates": {"fqe": {"value": truth}, "wis": None, "true": {"value": truth}},
+            "estimates": {
+                "fqe": {"value": truth, "effective": 9.0},
+                "wis": None,
+                "true": {"value": truth},
+            },
         }
         for seed, truth in enumerate(truths)
     ]
@@ -1265,12 +1270,12 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     assert f"| {name} | 2 | 30.0 | 40.0 | 100.0 | 50.0 | 100.0 | 1.0 |" in text
     assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | – | – | 50.0 | – |" in text
     assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 1 | – | 1 |" in text
-    assert f"| {name} | 1 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
+    assert f"| {name} | 1 | 0.50 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
     assert "| – | – | online | 1 | – | – | – | 50.0 | 100.0 | – |" in text
     (other,) = results.summary([{**cells[0], "behaviour": None}])
     assert "behaviour" not in other, "of a training's own transitions nobody else acted"
     assert (tmp_path / "results.md").read_text() == text
-    assert "| random | 12 | fqe | 2 | +1.00 | 0.00 |" in text and "wis" not in text
+    assert "| random | 12 | fqe | 2 | 9.0 | +1.00 | 0.00 |" in text and "wis" not in text
     content = json.loads((tmp_path / "results.json").read_text())
     assert [row["seeds"] for row in content["rows"]] == [1, 2] and len(content["cells"]) == 3
     assert (tmp_path / "results.png").stat().st_size > 1000

@@ -71,16 +71,21 @@ def _truth(weights: Path, config: OfflineConfig, camera: str, episodes: int) -> 
 def ranked(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Method → Spearman's correlation with the truth over policies, and regret; plain JSON types.
 
-    None where fewer than two policies have an estimate, or all estimates are equal.
+    effective: the smallest effective number of samples behind an estimate. None where fewer than two policies have an estimate, or all estimates are equal.
     """
     result: dict[str, Any] = {}
     for method in METHODS:
-        pairs = [(e[method]["value"], e[TRUTH]["value"]) for e in found if e[method]]
+        known = [each for each in found if each[method]]
+        values = ([each[name]["value"] for each in known] for name in (method, TRUTH))
         try:
-            compared = ranking([e for e, _ in pairs], [t for _, t in pairs])
+            compared = ranking(*values)
         except VpgError:
             result[method] = None
             continue
-        rho = compared.spearman if isfinite(compared.spearman) else None
-        result[method] = {"spearman": rho, "regret": compared.regret, "policies": len(pairs)}
+        result[method] = {
+            "spearman": compared.spearman if isfinite(compared.spearman) else None,
+            "regret": compared.regret,
+            "policies": len(known),
+            "effective": min(each[method]["effective"] for each in known),
+        }
     return result

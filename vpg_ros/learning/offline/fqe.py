@@ -12,7 +12,6 @@ from vpg_ros.learning.learner import CPU, Learner
 from vpg_ros.learning.offline.boltzmann import Boltzmann, LikelyActions
 from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.log import Log
-from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import value_maps
 
 TARGETS = "return"  # the rule whose value is the whole discounted return
@@ -49,9 +48,8 @@ def fitted_q_evaluation(
         learner.remember(experience)
     _iterate(learner, config.updates, report)
     firsts = [run[0] for run in log.by_episode() if log.steps[run[0]] == 0]
-    bound = RULES[TARGETS].bound(0.0, config.gamma)
-    scenes = (log.experiences[i].before(log.workspace) for i in firsts)
-    return bootstrap_mean(bound * np.array([value(scene) for scene in scenes]), config.seed)
+    shares = np.array([value(log.experiences[i].before(log.workspace)) for i in firsts])
+    return bootstrap_mean(settings.range * shares - settings.accident_cost, config.seed)
 
 
 def _iterate(learner: Learner, updates: int, report: Callable[[int], None]) -> None:

@@ -1,7 +1,8 @@
 """Importance sampling: what a policy would earn, from a log whose probabilities are known.
 
-Weighted per-decision importance sampling (Precup et al. 2000, section 4): step t of an episode
-weighs ρ_t = Π_{k ≤ t} π(a_k|s_k) / b(a_k|s_k), π the policy evaluated and b the one that acted.
+Per-decision importance sampling (Precup et al. 2000, section 3), or its consistent weighted form
+(Thomas 2015, CWPDIS): step t of an episode weighs ρ_t = Π_{k ≤ t} π(a_k|s_k) / b(a_k|s_k), π the
+policy evaluated and b the one that acted.
 Whatever π may do b must have been able to do. Episodes of a policy that always does what it thinks
 best are therefore left out: in a data set who acts is drawn for each episode, so that the others
 are no selection.
@@ -19,6 +20,8 @@ from vpg_ros.learning.offline.log import Log
 from vpg_ros.policy.maps import pixel_to_cell
 
 FloatArray = NDArray[np.float64]
+# Effective episodes below which resamples of them say nothing of what the others might earn.
+ENOUGH = 5.0
 
 
 def importance_sampling(
@@ -26,7 +29,9 @@ def importance_sampling(
 ) -> Estimate:
     """The policy's discounted return, Σ γ^t r_t, with a 95 % bootstrap interval over episodes.
 
-    weighted: divide by the sum of the weights of each step, instead of by the number of episodes.
+    With fewer effective episodes than ENOUGH the interval is all that a return can be, of the
+    rewards in the log. weighted: divide by the sum of the weights of each step, instead of by the
+    number of episodes.
     Of whole episodes in which no action was certain; raises STORE_MISMATCH for a log that has none,
     and for one with an action whose probability is not known.
     """
@@ -47,11 +52,15 @@ def importance_sampling(
     ratios = [np.array([_ratio(log, policy, i) for i in run]) for run in runs]
     rewards = [np.array([log.experiences[i].reward for i in run]) for run in runs]
     weights, earned = trajectories(ratios, rewards, gamma)
-    value = per_decision(weights, earned, weighted)
-    low, high = bootstrap(
-        len(runs), lambda chosen: per_decision(weights[chosen], earned[chosen], weighted), seed
-    )
-    return Estimate(value, low, high, len(runs), effective_samples(weights[:, -1]))
+    value, effective = per_decision(weights, earned, weighted), effective_samples(weights[:, -1])
+    if effective < ENOUGH:
+        every = np.concatenate(rewards)
+        low, high = (float(r) / (1 - gamma) for r in (min(every.min(), 0), max(every.max(), 0)))
+    else:
+        low, high = bootstrap(
+            len(runs), lambda chosen: per_decision(weights[chosen], earned[chosen], weighted), seed
+        )
+    return Estimate(value, low, high, len(runs), effective)
 
 
 def _ratio(log: Log, policy: Boltzmann, index: int) -> float:

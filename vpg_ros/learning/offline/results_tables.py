@@ -25,10 +25,10 @@ _VALUES = (
     "failed, and of the best grasps within reach; of algorithms that learn values"
 )
 _CREDIT = (
-    *("data", "size", "algorithm", "pushes", "the push", "best grasp before", "after"),
-    *("other pushes", "their value"),
+    *("data", "size", "algorithm", "pushes", "the push", "best push after"),
+    *("best grasp before", "best grasp after", "other pushes", "their value"),
 )
-_RANKS = ("data", "size", "method", "policies", "Spearman", "regret")
+_RANKS = ("data", "size", "method", "policies", "effective samples", "Spearman", "regret")
 _FAILED = ("data", "size", "algorithm", "seed", "why")
 
 
@@ -103,17 +103,22 @@ def _worth(row: Content) -> list[str]:
 
 def _credit(row: Content) -> list[str]:
     credit, who = row["credit"], _who(row)[:-1]
-    names = ("push", "pick_before", "pick_after")
+    names = ("push", "push_after", "pick_before", "pick_after")
     opened = [f"{credit['pushes']:.0f}", *(_value(credit[name]) for name in names)]
     return [*who, *opened, f"{credit['other_pushes']:.0f}", _value(credit["other_push"])]
 
 
 def _ranks(row: Content) -> list[list[str]]:
     return [
-        [row["dataset"], str(row["size"]), method, str(each["policies"]), _rho(each), regret]
+        [row["dataset"], str(row["size"]), method, *_rank(each)]
         for method, each in row.items()
-        if isinstance(each, dict) and (regret := f"{each['regret']:.2f}")
+        if isinstance(each, dict)
     ]
+
+
+def _rank(each: Content) -> list[str]:
+    fewest, regret = f"{each['effective']:.1f}", f"{each['regret']:.2f}"
+    return [str(each["policies"]), fewest, _rho(each), regret]
 
 
 def _failed(cell: Content) -> list[str]:
