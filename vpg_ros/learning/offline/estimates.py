@@ -71,7 +71,8 @@ def _truth(weights: Path, config: OfflineConfig, camera: str, episodes: int) -> 
 def ranked(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Method → Spearman's correlation with the truth over policies, and regret; plain JSON types.
 
-    effective: the smallest effective number of samples behind an estimate. None where fewer than two policies have an estimate, or all estimates are equal.
+    effective: the smallest effective number of samples behind an estimate. None where fewer than
+    two policies have an estimate, or all estimates are equal.
     """
     result: dict[str, Any] = {}
     for method in METHODS:
