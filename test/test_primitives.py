@@ -136,6 +136,27 @@ def test_a_grasp_opens_verifies_and_always_comes_home() -> None:
     assert above[2] > at[2]
 
 
+ADMITTING = {  # a table for every primitive that BLOCK does not admit
+    "roll": table((100, 100, 12, 12, 0.024)),
+    "lever": table((90, 110, 50, 50, 0.014), (85, 161, 60, 28, 0.05)),
+    "topple": table((90, 110, 50, 50, 0.14)),
+    "stack": table((100, 100, 20, 20, 0.04), (100, 160, 20, 20, 0.05)),
+}
+
+
+@pytest.mark.parametrize("name", primitives.names())
+def test_joint_moves_stay_above_what_stands_on_a_table(name: str) -> None:
+    """Nothing guards them, and what stands beside the goal may be as tall as a tall box."""
+    primitive, heightmap = primitives.get(name), ADMITTING.get(name, BLOCK)
+    rotation, row, column = (int(each) for each in np.argwhere(primitive.admissible(heightmap))[0])
+    motion = primitive.motion(primitive.action(row, column, rotation, heightmap), heightmap)
+    (approach,) = (step for step in motion.steps if step.phase == "approach")
+    assert isinstance(approach, JointMove)
+    (rise,) = (step for step in motion.retreat if step.phase == "rise")
+    assert isinstance(rise, RiseMove)
+    assert min(approach.pose.position[2], rise.height) >= 0.12
+
+
 def test_unseen_ground_is_neither_grasped_nor_pushed_at() -> None:
     height = BLOCK.height.copy()
     height[:, 90:] = np.nan

@@ -11,7 +11,8 @@ from vpg_ros.devices.interfaces import MoveEnd
 from vpg_ros.devices.kinematics import HOME_JOINTS, UR5
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose, tool_down
-from vpg_ros.primitives.grasp import APPROACH_HEIGHT, OPEN_WIDTH
+from vpg_ros.primitives.descent import APPROACH_HEIGHT
+from vpg_ros.primitives.grasp import OPEN_WIDTH
 from vpg_ros.sim.arm import SimArm
 from vpg_ros.sim.camera import OrthoCamera
 from vpg_ros.sim.gripper import SimGripper

@@ -9,12 +9,22 @@ import numpy as np
 import pytest
 
 from benchmarks.primitives import OBJECTS, heuristic, script, solves
-from benchmarks.scripted import SCRIPTS
+from benchmarks.scripted import SCRIPTS, at
 from vpg_ros import primitives
 from vpg_ros.action import Transition
+from vpg_ros.devices.execute import execute
+from vpg_ros.devices.kinematics import HOME_JOINTS
+from vpg_ros.errors import ErrorCode
+from vpg_ros.geometry import Pose
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.rewards import worked
 from vpg_ros.sim import scenes
+from vpg_ros.sim.arm import SimArm
+from vpg_ros.sim.camera import OrthoCamera
+from vpg_ros.sim.gripper import SimGripper
+from vpg_ros.sim.scenes import cornered, tall
+from vpg_ros.sim.scenes.base import upright
+from vpg_ros.sim.settle import settle
 
 USES = {
     "tall": "topple",
@@ -74,6 +84,24 @@ def test_a_card_is_pried_up_and_grasped(env: TableEnv) -> None:
     assert heightmap.filled.max() > before.filled.max() + 0.03
     assert env.step(SCRIPTS["cards"](env.world, heightmap)).outcome.success
     assert [env.world.spec(body).kind for body in env.world.objects] == ["sill"]
+
+
+def test_a_ball_is_rolled_away_from_a_tall_box(env: TableEnv) -> None:
+    """The way there and home, which nothing guards, leads over the box."""
+    world = env.world
+    world.reset(5)
+    ball, radius = cornered._ball(world.rng)
+    box, beside = tall._box(world.rng), 0.05  # m to either side: towards the arm's home
+    (x, y), angle = world.workspace.centre, 3 * np.pi / 4
+    world.add(ball, Pose((x, y, radius)))
+    world.add(box, upright(box, x + beside, y + beside, np.pi / 4, 0.0))
+    settle(world)
+    before = world.pose(world.objects[1]).position
+    heightmap = OrthoCamera(world).read()
+    motion = primitives.get("roll").motion(at("roll", x, y, angle, heightmap), heightmap)
+    outcome = execute(motion, SimArm(world), SimGripper(world), HOME_JOINTS)
+    assert outcome.error_code is ErrorCode.OK, outcome.error_msg
+    assert world.pose(world.objects[1]).position == pytest.approx(before, abs=2e-3)
 
 
 def test_a_grasp_does_not_say_that_the_other_primitives_worked(env: TableEnv) -> None:

@@ -4,6 +4,9 @@ from vpg_ros.geometry import Pose
 from vpg_ros.motion import LinearMove
 
 DESCENT_SPEED = 0.15  # m/s: what is met is pressed for the few millimetres of braking only
+# m above its goal where the straight way down begins: joint moves, which nothing guards, go there
+# and home from there, over what stands on the table.
+APPROACH_HEIGHT = 0.12
 CONTACT_FORCE = 30.0  # N at which a descent has met something
 LIFT_OFF = 0.004  # m that fingers rise off that: it gives under the force, and would hold them
 

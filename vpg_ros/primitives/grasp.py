@@ -17,12 +17,11 @@ from vpg_ros.motion import (
     VerifyGrasp,
 )
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.descent import descent_to
+from vpg_ros.primitives.descent import APPROACH_HEIGHT, descent_to
 
 OPEN_WIDTH = 0.085  # m: wide enough for a 50 mm block and its neighbours' gaps
 GRASP_DEPTH = 0.03  # m below the top of what is grasped (the paper's 3 cm)
 FINGER_CLEARANCE = 0.004  # m between fingertips and table at the deepest
-APPROACH_HEIGHT = 0.12  # m above the grasp where the straight descent begins
 LOOSE_HEIGHT = 0.03  # m above the grasp where the object has come free of its neighbours
 LIFT_HEIGHT = 0.15  # m
 GRASP_FORCE = 25.0  # N

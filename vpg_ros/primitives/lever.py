@@ -28,7 +28,7 @@ from vpg_ros.motion import (
     Step,
 )
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.descent import descent_to
+from vpg_ros.primitives.descent import APPROACH_HEIGHT, descent_to
 from vpg_ros.primitives.region import Region
 from vpg_ros.primitives.sweep import ahead, end_of_sweep, under_tool
 
@@ -44,7 +44,6 @@ LEAD = 0.005  # m of advance on the way, by which the pressure lasts though the 
 STEEP = 0.8  # rad from which on the tip stays back
 BACK = 0.018  # m by which it is lower than the edge in the end
 SEGMENTS = 10  # straight moves that make the arc
-APPROACH_HEIGHT = 0.10  # m
 AWAY = 0.03  # m that the fingers go back before they rise
 PRY_SPEED = 0.08  # m/s
 PRY_FORCE = 60.0  # N at which something is stuck

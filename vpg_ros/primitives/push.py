@@ -8,14 +8,13 @@ from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, RiseMove
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.descent import descent_to
+from vpg_ros.primitives.descent import APPROACH_HEIGHT, descent_to
 from vpg_ros.primitives.sweep import ahead, end_of_sweep, sweep_to, under_tool
 
 PUSH_LENGTH = 0.10  # m (Zeng et al. 2018)
 MIN_TRAVEL = 0.02  # m of the push left when it meets what it pushes
 TIP_HEIGHT = 0.010  # m of the fingertips above what lies under them at the start
 RISE = 0.008  # m something ahead must stand above the fingertips to be pushed
-APPROACH_HEIGHT = 0.12  # m
 PUSH_SPEED = 0.1  # m/s
 PUSH_FORCE = 60.0  # N at which a push has jammed
 

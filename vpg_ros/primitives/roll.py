@@ -13,6 +13,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
+from vpg_ros.primitives.descent import APPROACH_HEIGHT
 from vpg_ros.primitives.region import Region
 from vpg_ros.primitives.sweep import end_of_sweep, sweep_to, under_tool
 
@@ -24,7 +25,6 @@ WIDTH_SHARE = 0.6
 HEIGHT_SHARE = (1 + np.sqrt(1 - WIDTH_SHARE**2)) / 2
 TOP_RADIUS = 0.010  # m around the pixel in which nothing is higher: it is the top
 TOP_SLACK = 0.002  # m by which it may be, after all
-APPROACH_HEIGHT = 0.06  # m
 TOUCH_SPEED, DRAW_SPEED = 0.05, 0.08  # m/s
 TOUCH_FORCE = 8.0  # N at which the fingertips rest on it
 DRAW_FORCE = 30.0  # N at which something is in the way

@@ -13,7 +13,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
-from vpg_ros.primitives.descent import descent_to
+from vpg_ros.primitives.descent import APPROACH_HEIGHT, descent_to
 from vpg_ros.primitives.region import Region, offsets
 from vpg_ros.primitives.sweep import under_tool
 
@@ -22,7 +22,6 @@ FINGERTIP = 0.006  # m around a fingertip's middle that must be free
 FINGERTIP_OFFSET = OPEN_WIDTH / 2 + 0.005  # m from the tool's axis to a fingertip's middle
 FREE_HEIGHT = 0.012  # m that may lie under the fingertips
 TIP_HEIGHT = 0.004  # m of the fingertips above the table
-APPROACH_HEIGHT = 0.12  # m
 SQUEEZE_FORCE = 15.0  # N
 GATHERED = 0.006  # m by which a squeezed row has become shorter, or more
 KEPT = 0.6  # share of the area that is still there
