@@ -10,12 +10,22 @@ from vpg_ros import primitives
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.motion import GripperMove, JointMove, LinearMove, Motion, RiseMove, VerifyGrasp
+from vpg_ros.motion import (
+    GripperMove,
+    JointMove,
+    LinearMove,
+    Motion,
+    Outcome,
+    RiseMove,
+    VerifyGrasp,
+)
 from vpg_ros.primitives.push import PUSH_LENGTH, TIP_HEIGHT
 
+Block = tuple[int, int, int, int, float]  # top row, left column, rows, columns, height in m
 
-def table(*blocks: tuple[int, int, int, int, float]) -> Heightmap:
-    """Blocks (top row, left column, rows, columns, height m)."""
+
+def table(*blocks: Block) -> Heightmap:
+    """A table with blocks on it."""
     height = np.zeros(DEFAULT_WORKSPACE.shape, np.float32)
     for row, column, rows, columns, top in blocks:
         height[row : row + rows, column : column + columns] = top
@@ -155,6 +165,53 @@ def test_joint_moves_stay_above_what_stands_on_a_table(name: str) -> None:
     (rise,) = (step for step in motion.retreat if step.phase == "rise")
     assert isinstance(rise, RiseMove)
     assert min(approach.pose.position[2], rise.height) >= 0.12
+
+
+def says_it_worked(name: str, place: tuple[int, int], *tables: Heightmap) -> bool:
+    """Whether a primitive at rotation 0, admissible before, takes the tables for its success."""
+    primitive, (before, after) = primitives.get(name), tables
+    assert primitive.admissible(before)[(0, *place)]
+    action = primitive.action(*place, 0, before)
+    return primitive.worked(action, Outcome(True), before, after)
+
+
+TALL, LYING, BESIDE = (90, 110, 50, 50, 0.14), (90, 160, 50, 70, 0.10), (65, 200, 16, 16, 0.14)
+LOW = (100, 200, 20, 20, 0.04)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worked"),
+    [
+        ((TALL,), (LYING,), True),
+        ((TALL, LOW), (LOW,), False),  # it has left the table
+        ((TALL, BESIDE), (LYING, BESIDE), True),
+        ((TALL, BESIDE), (BESIDE,), False),
+        ((TALL,), ((90, 130, 50, 50, 0.14),), False),  # it slid
+    ],
+)
+def test_what_was_toppled_lies_there(
+    before: tuple[Block, ...], after: tuple[Block, ...], worked: bool
+) -> None:
+    assert says_it_worked("topple", (115, 100), table(*before), table(*after)) is worked
+
+
+def test_a_row_that_lost_its_outer_tile_was_not_squeezed() -> None:
+    row = [(90, 90 + 8 * i, 45, 5, 0.09) for i in range(6)]
+    together = [(90, 95 + 6 * i, 45, 5, 0.09) for i in range(6)]
+    assert says_it_worked("squeeze", (112, 112), table(*row), table(*together))
+    assert not says_it_worked("squeeze", (112, 112), table(*row), table(*row[:-1]))
+
+
+@pytest.mark.parametrize("beyond", [0.0, 0.16])
+def test_a_card_stands_up_against_what_is_lower_than_it(beyond: float) -> None:
+    """Fingers then grasp its upper edge; what stands beyond does not count."""
+    wall = (85, 203, 60, 10, beyond)
+    lying = table((90, 110, 50, 50, 0.014), (85, 161, 60, 20, 0.05), wall)
+    standing = table((90, 153, 50, 7, 0.10), (85, 161, 60, 20, 0.05), wall)
+    assert says_it_worked("lever", (115, 100), lying, standing)
+    assert not says_it_worked("lever", (115, 100), lying, lying)
+    as_tall = table((90, 110, 50, 50, 0.014), (85, 161, 60, 20, 0.08))
+    assert not primitives.get("lever").admissible(as_tall)[0].any()
 
 
 def test_unseen_ground_is_neither_grasped_nor_pushed_at() -> None:

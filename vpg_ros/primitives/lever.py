@@ -47,9 +47,9 @@ SEGMENTS = 10  # straight moves that make the arc
 AWAY = 0.03  # m that the fingers go back before they rise
 PRY_SPEED = 0.08  # m/s
 PRY_FORCE = 60.0  # N at which something is stuck
-RISEN = 0.030  # m that what was pried up stands higher, or more
+RISEN = 0.030  # m that what was pried up stands higher than what holds it: fingers grasp it there
+HOLDS = 0.04  # m behind the far edge that belong to what holds it
 _SAMPLE = 0.004  # m between two looks along the way
-_UP = Region(0.0, REACH + LENGTHS[1] + 0.04, 0.02)
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,10 @@ class Lever(Primitive):
         return Motion(self.name, steps, retreat)
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
-        """Whether something stands ahead that is far higher than all that lay there."""
-        return _UP.top(action, after) > _UP.top(action, before) + RISEN
+        """Whether something stands that is far higher than what lay there and held it."""
+        edges = _edges(np.array([[action.row, action.column]]), action.angle, before)
+        up = Region(0.0, float(edges.near[0] + edges.length[0]) + HOLDS, 0.02)
+        return up.top(action, after) > up.top(action, before) + RISEN
 
 
 def _edges(places: NDArray[np.intp], angle: float, heightmap: Heightmap) -> _Edges:
@@ -134,6 +136,7 @@ def _edges(places: NDArray[np.intp], angle: float, heightmap: Heightmap) -> _Edg
     length = (last - first) * _SAMPLE
     higher = np.maximum(profile[rows, last], profile[rows, behind]) > FLAT
     higher &= profile[rows, behind] > profile[rows, first] + NEIGHBOUR
+    higher &= profile[rows, behind] + RISEN < length
     lies = flat.any(axis=1) & (first * _SAMPLE <= REACH)
     fits = (length >= LENGTHS[0]) & (length <= LENGTHS[1])
     near = first * _SAMPLE

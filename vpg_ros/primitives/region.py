@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import FloatArray
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Region:
         """Highest point in it, m; 0 where all of it lies beyond the workspace."""
         return float(heightmap.filled[self.mask(action, heightmap)].max(initial=0.0))
 
-    def area(self, action: Action, heightmap: Heightmap) -> float:
-        """m² of it on which something stands."""
-        count = np.count_nonzero(heightmap.occupied & self.mask(action, heightmap))
+    def area(self, action: Action, heightmap: Heightmap, above: float = OBJECT_HEIGHT) -> float:
+        """m² of it on which something stands, higher than ``above`` m."""
+        count = np.count_nonzero((heightmap.filled > above) & self.mask(action, heightmap))
         return float(count * heightmap.workspace.resolution**2)
 
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from vpg_ros.action import Action
 from vpg_ros.geometry import Pose, tool_down
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, Motion, Outcome, RiseMove
 from vpg_ros.primitives.base import Primitive, register
 from vpg_ros.primitives.descent import descent_to
@@ -22,6 +21,8 @@ APPROACH_HEIGHT = 0.06  # m: the push itself begins 65 mm above the table, or hi
 SPEED = 0.10  # m/s
 TOPPLE_FORCE = 60.0  # N at which the push has jammed
 FALLEN = 0.85  # share of its height that a fallen object has at most
+LESS = 0.25  # share by which the area that stands as tall has shrunk, or more: by one of three
+GONE = 0.75  # share of that which is no longer covered where an object has left the table, or more
 FAR_END = 0.28  # m ahead of the start up to which it may lie
 _FALL = Region(0.02, FAR_END, 0.10)  # where it stood and may lie
 
@@ -63,6 +64,12 @@ class Topple(Primitive):
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
-        """Whether what stood tall ahead is lower now (FALLEN), and still there."""
-        stood, lies = (_FALL.top(action, heightmap) for heightmap in (before, after))
-        return OBJECT_HEIGHT < lies < FALLEN * stood
+        """Whether less stands as tall as what stood ahead (FALLEN), and all of it is still there.
+
+        Areas are compared, so that neither a neighbour that stands as tall hides a fall, nor a
+        lower one that it has left the table.
+        """
+        tall = FALLEN * float(ahead(before, action.angle, REACH)[action.row, action.column])
+        fallen = _FALL.area(action, before, tall) - _FALL.area(action, after, tall)
+        gone = _FALL.area(action, before) - _FALL.area(action, after)
+        return fallen > LESS * _FALL.area(action, before, tall) and gone < GONE * fallen
