@@ -106,8 +106,7 @@ def test_the_settings_of_a_training_name_it(tmp_path: Path) -> None:
     assert training == replace(TrainingConfig(), primitives=("push",))
 
 
-def test_the_commands_know_a_primitive_of_an_installed_package(tmp_path: Path) -> None:
-    module = """
+MODULE = """
 from vpg_ros.primitives import register
 from vpg_ros.primitives.push import Push
 
@@ -115,26 +114,66 @@ from vpg_ros.primitives.push import Push
 class Nudge(Push):
     name = "nudge"
 """
-    about = tmp_path / "nudging-1.0.dist-info"
+
+
+def vpg_beside(module: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command where a package with ``module`` is installed."""
+    about = folder / "nudging-1.0.dist-info"
     about.mkdir()
-    (tmp_path / "nudging.py").write_text(module)
+    (folder / "nudging.py").write_text(module)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nudging\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[vpg_ros.primitives]\nnudge = nudging\n")
-    settings = tmp_path / "settings.yaml"
-    training = "{primitives: [nudge], actions: 2, warm_up: 2, camera: ortho, scenes: [SCENE]}"
-    scene = "{name: random, weight: 1, fewest: 1, most: 1}"
-    settings.write_text(f"training: {training.replace('SCENE', scene)}")
-    command = [sys.executable, "-m", "vpg_ros.cli.main", "train", "--config", str(settings)]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    return subprocess.run(
+        [sys.executable, "-m", "vpg_ros.cli.main", *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
         capture_output=True,
         text=True,
         timeout=120.0,
     )
+
+
+def test_the_commands_know_a_primitive_of_an_installed_package(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    training = "{primitives: [nudge], actions: 2, warm_up: 2, camera: ortho, scenes: [SCENE]}"
+    scene = "{name: random, weight: 1, fewest: 1, most: 1}"
+    settings.write_text(f"training: {training.replace('SCENE', scene)}")
+    where = ("--config", str(settings), "--out", str(tmp_path / "out"))
+    done = vpg_beside(MODULE, tmp_path, "train", *where)
     assert done.returncode == 0, done.stderr
     with pytest.raises(VpgError, match="primitive 'nudge'"):  # which is not registered here
         load_policy(tmp_path / "out" / "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        ("import not_there", "entry point nudge = nudging (vpg_ros.primitives) of nudging cannot"),
+        (MODULE.replace('"nudge"', '"push"'), "nudging.Nudge is 'push', which vpg_ros.primitives"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_named(
+    module: str, sentence: str, tmp_path: Path
+) -> None:
+    done = vpg_beside(module, tmp_path, "bench", "decision", "--primitives", "2")
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and line.startswith("vpg: ") and sentence in line
+
+
+@pytest.mark.parametrize("name", ["my.wave", "pick up", "", "2nd"])
+def test_a_name_must_be_one_that_a_topic_can_have(name: str) -> None:
+    with pytest.raises(VpgError, match=f"Wave is {name!r}; it must be letters") as error:
+        primitives.register(type("Wave", (Push,), {"name": name}))
+    assert error.value.code is ErrorCode.PARAMETER_INVALID
+
+
+@pytest.mark.parametrize("name", ["clear", "type", "training"])
+def test_a_primitive_may_be_called_as_a_method_of_networks_is(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_REGISTRY, name, Nudge())
+    network = make_network(NetworkConfig.of_repertoire(("grasp", name), trunks="separate"))
+    assert network.part(name) is network.members[1]
+    assert "parts.grasp.encode_fine.0.weight" in network.state_dict()
 
 
 @pytest.mark.parametrize(

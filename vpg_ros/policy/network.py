@@ -73,12 +73,14 @@ class SeparateNetworks(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.parts = nn.ModuleDict({name: ValueNetwork(config.only(name)) for name in config.names})
+        self.parts = nn.ModuleDict(
+            {_key(name): ValueNetwork(config.only(name)) for name in config.names}
+        )
         self.meta = _make_meta(config)
 
     def part(self, name: str) -> ValueNetwork:
         """The network of one primitive."""
-        network = self.parts[name]
+        network = self.parts[_key(name)]
         assert isinstance(network, ValueNetwork)
         return network
 
@@ -90,6 +92,11 @@ class SeparateNetworks(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters of all primitives, in the order of the configuration."""
         return torch.cat([member(inputs) for member in self.members], dim=1)
+
+
+def _key(name: str) -> str:
+    """Of a primitive's network among others: its name, but for names of what modules have."""
+    return f"{name}-" if hasattr(nn.ModuleDict(), name) else name
 
 
 Network = ValueNetwork | SeparateNetworks

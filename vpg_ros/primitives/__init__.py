@@ -7,8 +7,9 @@ uses is its repertoire (:mod:`.repertoire`).
 
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.primitives.base import Primitive, get, names, register
 from vpg_ros.primitives.repertoire import (
     DEFAULT_REPERTOIRE,
@@ -28,7 +29,23 @@ __all__ = [
     "repertoire",
 ]
 
+
+def _load(entry: EntryPoint) -> None:
+    """Import what another package names; raises PARAMETER_INVALID, naming it, where that fails."""
+    try:
+        entry.load()
+    except VpgError:
+        raise
+    except Exception as error:  # whatever that package's code raises
+        package = entry.dist.name if entry.dist else "an unknown package"
+        sentence = (
+            f"entry point {entry.name} = {entry.value} ({entry.group}) of {package} cannot be "
+            f"loaded: {error!r}; mend that package or remove it"
+        )
+        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence) from error
+
+
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 for _entry in entry_points(group=__name__):
-    _entry.load()
+    _load(_entry)

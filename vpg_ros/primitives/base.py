@@ -1,5 +1,6 @@
 """What a primitive is, and the registry that is the only list of them."""
 
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Action
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import Pose
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Motion, Outcome
@@ -66,12 +67,32 @@ class Primitive(ABC):
 
 
 _REGISTRY: dict[str, Primitive] = {}
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what a topic of its value map may be called
 
 
 def register(primitive: type[Primitive]) -> type[Primitive]:
-    """Class decorator: make a primitive known by its name."""
-    _REGISTRY[primitive.name] = primitive()
+    """Class decorator: make a primitive known by its name.
+
+    Raises PARAMETER_INVALID for a name that is taken, or that no topic can have.
+    """
+    name, where = primitive.name, _where(primitive)
+    require(
+        bool(_NAME.fullmatch(name)),
+        f"name of primitive {where} is {name!r}; it must be letters, digits and underscores, a "
+        "letter first",
+    )
+    known = _where(type(_REGISTRY[name])) if name in _REGISTRY else where
+    require(
+        known == where,
+        f"name of primitive {where} is {name!r}, which {known} has already; it must be another one",
+    )
+    _REGISTRY[name] = primitive()
     return primitive
+
+
+def _where(primitive: type[Primitive]) -> str:
+    """Module and name of a class."""
+    return f"{primitive.__module__}.{primitive.__qualname__}"
 
 
 def get(name: str) -> Primitive:
