@@ -135,6 +135,12 @@ def test_the_meta_policy_heeds_a_risk(
     assert chosen.decide(block()).action.primitive == first
 
 
+def test_a_meta_policy_whose_values_are_no_numbers_is_told_of() -> None:
+    with pytest.raises(VpgError, match="value of push is not a number") as error:
+        next(hierarchical({"grasp": (0.6,), "push": (float("nan"),), "topple": (0.7,)}, []))
+    assert error.value.code is ErrorCode.VALUES_INVALID
+
+
 def test_nothing_is_repeated_until_the_next_primitive_acts() -> None:
     chosen, tried = policy("grasp", "push", "topple"), []
     for _ in range(6):
@@ -440,5 +446,23 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
     assert row["union"]["trials"] == 1 and (tmp_path / "results.png").is_file()
     with pytest.raises(VpgError, match="choose another folder"):
         experiment.run(replace(matrix, actions=3), tmp_path)
-    with pytest.raises(VpgError, match="variants has 'deep'; they must be of flat-shared-two"):
-        Matrix(variants=("deep",))
+    (tmp_path / "hierarchical" / "seed-0-old").mkdir()
+    aside = tmp_path / "hierarchical" / "seed-0-old" / "cell.json"
+    aside.write_text((tmp_path / "hierarchical" / "seed-0" / "cell.json").read_text())
+    assert len(experiment.cells(matrix, tmp_path)) == 1
+    (tmp_path / "decision.json").write_text("[1]")
+    with pytest.raises(VpgError, match=r"decision.json is damaged"):
+        experiment.bench_of(matrix, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"variants": ("deep",)}, "variants has 'deep'; they must be of flat-shared-two"),
+        ({"seeds": (0, -1)}, "seed is -1; it must be >= 0"),
+        ({"seeds": (2**32,)}, "seed is 4294967296; it must be < 2"),
+    ],
+)
+def test_a_study_refuses_bad_input_before_it_begins(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(VpgError, match=sentence):
+        Matrix(**changes)

@@ -37,7 +37,7 @@ def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
     try:
         found: Content = json.loads(path.read_text())
         before = found["settings"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} is damaged: {error!r}") from error
     require(
         before == wanted,

@@ -4,12 +4,13 @@ A strategy makes groups of primitives. The best admissible action of the first g
 taken; what values the groups after it is never run.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from vpg_ros.action import Action
 from vpg_ros.choices import HIERARCHICAL, STRATEGIES
-from vpg_ros.errors import require
+from vpg_ros.errors import ErrorCode, require
 
 Groups = Iterator[tuple[str, ...]]
 # Share by which a primitive's value falls for each of its actions that came to nothing on this
@@ -27,8 +28,14 @@ def hierarchical(worth: Mapping[str, tuple[float, ...]], tried: Sequence[Action]
     """One primitive after the other, the one first that is worth most to the meta-policy.
 
     worth: of every primitive on this table, its value and then what tells equal ones apart; those
-    that are equal in all keep their order.
+    that are equal in all keep their order. Raises VALUES_INVALID where one is no number.
     """
+    wrong = [name for name, values in worth.items() if math.isnan(sum(values))]
+    require(
+        not wrong,
+        f"the meta-policy's value of {', '.join(wrong)} is not a number: the weights are broken",
+        ErrorCode.VALUES_INVALID,
+    )
     failures = Counter(action.primitive for action in tried)
 
     def doubted(name: str) -> tuple[float, ...]:

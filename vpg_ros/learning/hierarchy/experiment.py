@@ -98,6 +98,40 @@ class Matrix:
         for name in ("actions", "updates", "runs", "tables", "repeats", "jobs"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be > 0")
         require(self.challenging >= 0, f"challenging is {self.challenging}; it must be >= 0")
+        for variant in self.variants:  # raises what is wrong with any training before the first
+            for seed in self.seeds:
+                settings_of(VARIANTS[variant], seed, self)
+
+
+def settings_of(
+    variant: Variant, seed: int, matrix: Matrix
+) -> tuple[TrainingConfig, LearnerConfig]:
+    """Of one training: all families alike, each by its own task."""
+    trunks, strategy = DESIGNS[variant.design]
+    training = TrainingConfig(
+        matrix.actions,
+        seed,
+        warm_up=round(_WARM_UP * matrix.actions),
+        exploration=_EXPLORATION,
+        other_share=_OTHER_SHARE,
+        primitives=first_primitives(variant.primitives),
+        updates=matrix.updates,
+        late_updates=matrix.updates,
+        camera=matrix.camera,
+        trunks=trunks,
+        strategy=strategy,
+        task="scene",
+        scenes=tuple(
+            SceneMix(name, 1.0, FAMILIES[name], FAMILIES[name]) for name in matrix.families
+        ),
+    )
+    learner = LearnerConfig(
+        decay_updates=training.all_updates,
+        targets=variant.targets,
+        schedule=variant.schedule,
+        refresh_every=_REFRESH_EVERY,
+    )
+    return training, learner
 
 
 # Minutes on two cores; too little to learn from, enough to see all of it work.
@@ -140,9 +174,11 @@ def cells(matrix: Matrix, out: Path) -> list[Content]:
     found = []
     for name in VARIANTS:
         for path in sorted((out / name).glob(f"seed-*/{_CELL}")):
-            seed = int(path.parent.name.removeprefix("seed-"))
+            seed = path.parent.name.removeprefix("seed-")
+            if not seed.isdecimal():
+                continue  # what somebody has put aside
             with suppress(VpgError):
-                found.append(read_kept(path, _settings(name, seed, matrix)))
+                found.append(read_kept(path, _settings(name, int(seed), matrix)))
     return found
 
 
@@ -188,37 +224,6 @@ def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:
     chosen = ("families", "runs", "challenging")
     played = {each: getattr(matrix, each) for each in chosen}
     return {"training": asdict(training), "learner": asdict(learner), **played}
-
-
-def settings_of(
-    variant: Variant, seed: int, matrix: Matrix
-) -> tuple[TrainingConfig, LearnerConfig]:
-    """Of one training: all families alike, each by its own task."""
-    trunks, strategy = DESIGNS[variant.design]
-    training = TrainingConfig(
-        matrix.actions,
-        seed,
-        warm_up=round(_WARM_UP * matrix.actions),
-        exploration=_EXPLORATION,
-        other_share=_OTHER_SHARE,
-        primitives=first_primitives(variant.primitives),
-        updates=matrix.updates,
-        late_updates=matrix.updates,
-        camera=matrix.camera,
-        trunks=trunks,
-        strategy=strategy,
-        task="scene",
-        scenes=tuple(
-            SceneMix(name, 1.0, FAMILIES[name], FAMILIES[name]) for name in matrix.families
-        ),
-    )
-    learner = LearnerConfig(
-        decay_updates=training.all_updates,
-        targets=variant.targets,
-        schedule=variant.schedule,
-        refresh_every=_REFRESH_EVERY,
-    )
-    return training, learner
 
 
 def _play(scenes: str, player: Player, matrix: Matrix, folder: Path) -> list[Content]:
