@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from benchmarks.scripted import SCRIPTS, at
+from vpg_ros import primitives
 from vpg_ros.action import Action
 from vpg_ros.choices import FLAT, HIERARCHICAL
 from vpg_ros.cli.main import main
@@ -22,6 +23,7 @@ from vpg_ros.learning.bench import tables, ways_of_designs
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.figures import Run
+from vpg_ros.learning.gym_env import TableGym
 from vpg_ros.learning.hierarchy import experiment, results
 from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
@@ -37,7 +39,7 @@ from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
 from vpg_ros.policy.strategy import hierarchical
-from vpg_ros.primitives import first_primitives
+from vpg_ros.primitives import first_primitives, get, names
 
 CPU = torch.device("cpu")
 NAMES = ("grasp", "push", "topple")
@@ -338,6 +340,15 @@ def test_what_a_scene_asks_for_is_what_earns() -> None:
     assert env.solved is None
 
 
+def test_the_gymnasium_environment_rewards_it_too() -> None:
+    table = TableGym("tower", 2, camera="ortho", names=("grasp", "stack"), task="scene")
+    table.reset(seed=1)
+    action = SCRIPTS["tower"](table._env.world, table._heightmap)
+    place = np.array([1, action.rotation, action.row, action.column])
+    _, reward, done, truncated, _ = table.step(place)
+    assert (reward, done, truncated) == (1.0, True, False)
+
+
 @pytest.mark.parametrize("targets", ["worked", "discounted"])
 def test_a_stack_is_worth_what_the_whole_table_offers_next(targets: str) -> None:
     """The first of two leaves nothing near where the cube was; the cubes stand 19 cm apart."""
@@ -381,8 +392,11 @@ def test_every_primitive_of_a_hierarchy_has_its_turn_on_every_table() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--primitives", "9"), "--primitives is '9'; it must be numbers of 1 to 7"),
-        (("--primitives", "2..9"), "--primitives is '2..9'"),
+        (
+            ("--primitives", "99"),
+            f"is '99'; it must be numbers of 1 to {len(names())}",
+        ),
+        (("--primitives", "2..99"), "--primitives is '2..99'"),
         (("--primitives", "some"), "--primitives is 'some'"),
         (("--strategy", "deep"), "--strategy is 'deep'; it must be of flat-separate"),
         (("--strategy", "hierarchical", "--head", "scalar"), "--head is 'scalar'"),
@@ -396,9 +410,14 @@ def test_bad_input_is_answered_in_one_sentence(
     assert line.startswith("vpg: ") and sentence in line
 
 
-def test_grasp_and_push_come_first() -> None:
+def test_seven_primitives_stay_the_same_seven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another file comes before theirs."""
+    seven = first_primitives(7)
+    assert seven == (*first_primitives(2), "lever", "roll", "squeeze", "stack", "topple")
     assert first_primitives(2) == ("grasp", "push")
-    assert len(set(first_primitives(7))) == 7
+    more = {"another": get("push")} | {name: get(name) for name in names()}
+    monkeypatch.setattr(primitives.base, "_REGISTRY", more)
+    assert first_primitives(7) == seven and first_primitives(8)[-1] == "another"
 
 
 def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
@@ -421,7 +440,8 @@ def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
     assert found["value"] == pytest.approx(0.1)
     assert (found["low"], found["high"]) == (-1, 1), "two trainings say little of others"
     assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
-    assert "+10.0 [-100.0, +100.0]" in results.markdown([], [flat, two, ours])
+    text = results.markdown([], [flat, two, ours])
+    assert "+10.0 [-100.0, +100.0]" in text and "Played flat" not in text
 
 
 def test_the_study_is_done_once(tmp_path: Path) -> None:
@@ -442,7 +462,9 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
         experiment.run(matrix, tmp_path)
         begun.append(results.write(bench, experiment.cells(matrix, tmp_path), tmp_path))
     assert begun[0] == begun[1] and "| hierarchical | 1 |" in begun[0]
+    assert "Played flat: hierarchical. A meta-policy has no say before" in begun[0]
     (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert row["strategies"] == [FLAT]
     assert row["union"]["trials"] == 1 and (tmp_path / "results.png").is_file()
     with pytest.raises(VpgError, match="choose another folder"):
         experiment.run(replace(matrix, actions=3), tmp_path)

@@ -37,7 +37,7 @@ def _add_decision(measured: "Subparsers") -> None:
     parser.add_argument(
         "--primitives",
         help="sizes of the repertoire: 2..7, or numbers separated by commas (default: 2..7). Grasp "
-        "and push come first, then the others as they are registered",
+        "and push come first, then the five others, then any more that are registered",
     )
     parser.add_argument("--objects", type=int, default=10, help="objects on a table (default 10)")
     parser.add_argument("--tables", type=int, default=5, help="different tables (default 5)")

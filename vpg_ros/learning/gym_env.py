@@ -20,7 +20,7 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
     Observation: ``height`` rows×columns float32 m (0 where unseen), ``seen`` rows×columns 0 or 1,
     ``colour`` rows×columns×3 uint8. Action: (primitive, rotation, row, column); a symmetric
     primitive takes its rotation modulo half a turn. Reset options: ``scene`` and ``objects``.
-    names: the repertoire, whose places actions give.
+    names: the repertoire, whose places actions give. task: what is rewarded.
     transition: what the last step returned, in full.
     """
 
@@ -33,10 +33,11 @@ class TableGym(gymnasium.Env[Observation, ActionIndex]):
         camera: str = "perspective",
         render_mode: str | None = None,
         names: tuple[str, ...] = primitives.DEFAULT_REPERTOIRE,
+        task: str = "clear",
     ) -> None:
         self.names = primitives.repertoire(names)
         self.render_mode = render_mode
-        self._env = TableEnv(camera)
+        self._env = TableEnv(camera, task=task)
         self._scene, self._objects = scene, objects
         workspace = self._env.workspace
         self.observation_space = gym_spaces.observation_space(workspace)  # type: ignore[assignment]

@@ -11,6 +11,9 @@ from vpg_ros.primitives.base import get
 from vpg_ros.primitives.base import names as registered
 
 DEFAULT_REPERTOIRE = ("grasp", "push")  # Zeng et al. 2018
+# What is measured and compared, in this order. Any that is added comes after, so that seven stay
+# the same seven.
+_FIRST = (*DEFAULT_REPERTOIRE, "lever", "roll", "squeeze", "stack", "topple")
 
 
 def repertoire(names: Iterable[str]) -> tuple[str, ...]:
@@ -29,12 +32,11 @@ def repertoire(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def first_primitives(count: int) -> tuple[str, ...]:
-    """The ``count`` first registered primitives, after those of the default repertoire.
+    """The ``count`` first primitives: grasp and push, five more, then others as registered.
 
     Raises PARAMETER_INVALID where there are not as many.
     """
-    others = tuple(name for name in registered() if name not in DEFAULT_REPERTOIRE)
-    known = DEFAULT_REPERTOIRE + others
+    known = _FIRST + tuple(name for name in registered() if name not in _FIRST)
     require(0 < count <= len(known), f"primitives is {count}; it must be 1 to {len(known)}")
     return known[:count]
 

@@ -24,6 +24,7 @@ from vpg_ros.learning.kept import Content, kept, read_kept
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
+from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.primitives import first_primitives, names
 
 # Families of the union, and the objects on their tables: those that ask for a primitive beyond
@@ -134,7 +135,8 @@ def settings_of(
     return training, learner
 
 
-# Minutes on two cores; too little to learn from, enough to see all of it work.
+# Minutes on two cores; too little to learn from, and for a meta-policy to have a say (READY_AFTER),
+# enough to see all of the rest work.
 QUICK = Matrix(
     variants=("flat-shared", "flat-separate", "hierarchical", "hierarchical-staged"),
     seeds=(0,),
@@ -203,7 +205,8 @@ def _cell(name: str, seed: int, matrix: Matrix, folder: Path) -> None:
 
     def make() -> Content:
         trainer = Trainer(training, folder / "training", learner)
-        player = Player("network", trainer.run())
+        weights = trainer.run()
+        player = Player("network", weights)
         played = {family: _play(family, player, matrix, folder) for family in matrix.families}
         if matrix.challenging:
             played[CHALLENGING] = _play(CHALLENGING, player, matrix, folder)
@@ -212,6 +215,7 @@ def _cell(name: str, seed: int, matrix: Matrix, folder: Path) -> None:
             "seed": seed,
             "figures": figures(trainer.progress),
             "used": _uses(trainer),
+            "strategy": load_policy(weights).strategy,  # flat while its meta-policy has no say
             "runs": played,
         }
 

@@ -6,10 +6,13 @@ from typing import Any
 
 import matplotlib as mpl
 
+from vpg_ros.choices import DESIGNS, FLAT
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.figures import Figure, Run
+from vpg_ros.learning.hierarchy.experiment import VARIANTS
 from vpg_ros.learning.interval import clustered, completion_difference
 from vpg_ros.learning.tables import markdown_table, points, write_results
+from vpg_ros.policy.meta import READY_AFTER
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -59,7 +62,7 @@ def summary(cells: Sequence[Content]) -> list[dict[str, Any]]:
 
     ``differences``: how much larger its share is than that of each of BASELINES on all families,
     and than FEWER's on the challenging cases; None without what to compare. All intervals are of 95
-    %, over trainings and tables.
+    %, over trainings and tables. ``strategies``: that the weights played by.
     """
     runs = {
         name: [cell for cell in cells if cell["variant"] == name]
@@ -78,6 +81,7 @@ def _row(
     return {
         "variant": name,
         "seeds": len(cells),
+        "strategies": sorted({cell["strategy"] for cell in cells if "strategy" in cell}),
         "families": {each: _solved(cells, [each]) for each in families},
         "union": _solved(cells, union),
         "differences": {
@@ -135,6 +139,22 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
             ("variant", "seeds", *names, "all families", *BASELINES, FEWER),
             solved,
         )
+        + _unheard(rows)
+    )
+
+
+def _unheard(rows: Sequence[Content]) -> str:
+    """Which variants have a meta-policy that had no say, in words; "" for none."""
+    flat = [
+        row["variant"]
+        for row in rows
+        if DESIGNS[VARIANTS[row["variant"]].design][1] != FLAT and FLAT in row["strategies"]
+    ]
+    if not flat:
+        return ""
+    return (
+        f"\nPlayed flat: {', '.join(flat)}. A meta-policy has no say before it has learned from "
+        f"{READY_AFTER} updates.\n"
     )
 
 
