@@ -4,10 +4,12 @@ import time
 
 import pytest
 from action_msgs.msg import GoalStatus
-from fixtures_controller import emulator
+from fixtures_controller import emulator, free_host
 from test_nodes_motion import graph, grasp, scene
 
-from vpg_ros.errors import ErrorCode
+from vpg_ros import primitives
+from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.nodes.abilities import check_abilities
 from vpg_ros.nodes.convert import outcome_from_msg
 from vpg_ros.nodes.motion_parameters import Parameters
 
@@ -36,6 +38,32 @@ def test_a_gripper_with_less_stroke_opens_as_far_as_it_can_and_comes_back_after_
         back = time.monotonic()
         assert client.run(grasp(scene())).result.outcome.success
         assert time.monotonic() - back < 60.0
+
+
+@pytest.mark.parametrize(
+    ("gripper", "name", "needs"),
+    [
+        ("robotiq_2f85", "squeeze", "opens 110 mm; robotiq_2f85 opens 85 mm"),
+        ("digital_output", "roll", "stays half open; digital_output is open or closed"),
+    ],
+)
+def test_a_goal_that_the_gripper_cannot_carry_out_is_refused(
+    gripper: str, name: str, needs: str
+) -> None:
+    action = primitives.get(name).action(112, 112, 0, scene())
+    with graph(free_host(), dry_run=True, gripper=gripper) as client:
+        answer = client.run(action)
+        assert answer.result.error_code == ErrorCode.MOTION_REJECTED
+        assert f"{name} needs a gripper that {needs}" in answer.result.error_msg
+        assert "dry run" in client.run(grasp(scene())).result.error_msg
+
+
+def test_what_the_cell_lets_the_gripper_open_counts_too() -> None:
+    check_abilities("rg2", primitives.names())
+    check_abilities("robotiq_hande", ("grasp", "push", "roll", "lever", "topple", "stack"))
+    with pytest.raises(VpgError, match=r"squeeze needs .* 110 mm; rg2 opens 90 mm") as error:
+        check_abilities("rg2", ("grasp", "squeeze"), widest=0.09)
+    assert error.value.code is ErrorCode.PARAMETER_INVALID
 
 
 def test_the_tool_is_the_grippers_unless_its_length_is_given() -> None:

@@ -109,6 +109,19 @@ def test_a_primitive_that_was_not_looked_at_has_no_map(tmp_path):
         assert chosen[0].primitive != chosen[1].primitive
 
 
+def test_what_the_gripper_cannot_do_is_refused_at_the_start(tmp_path):
+    given = {"policy": "random", "primitives": "grasp,squeeze", "gripper": "robotiq_2f85"}
+    with ros(given), pytest.raises(VpgError, match="squeeze needs a gripper that opens 110 mm"):
+        InferenceNode()
+    config = NetworkConfig.of_repertoire(("grasp", "roll"))
+    save(tmp_path / "rolling", make_network(config))
+    with graph(gripper="digital_output") as client:
+        answer = load(client, tmp_path / "rolling")
+        assert answer.error_code == ErrorCode.PARAMETER_INVALID
+        assert "roll needs a gripper that stays half open" in answer.error_msg
+        assert select(client).error_code == 0
+
+
 def test_a_strategy_is_the_networks_alone():
     given = {"policy": "heuristic", "strategy": "hierarchical"}
     with ros(given), pytest.raises(VpgError, match="the heuristic policy knows none"):

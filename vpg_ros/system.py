@@ -298,7 +298,7 @@ def sim() -> System:
     nodes = (
         NodeEntry("pybullet_node", {name: name for name in world}),
         NodeEntry("heightmap_node"),
-        NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
+        NodeEntry("inference_node", _LEARNED | {"seed": "seed", "gripper": "gripper"}),
         NodeEntry("motion_node", _RETURNING | {name: name for name in motion}),
         NodeEntry("task_node", _TASK | {name: name for name in task}),
         NodeEntry("learner_node", _LEARNER, only_if=("learn", True)),
@@ -332,7 +332,7 @@ def real() -> System:
     motion = ("robot_ip", "robot_model", "gripper", "dry_run", "seed")
     nodes = (
         NodeEntry("heightmap_node", _CAMERA),
-        NodeEntry("inference_node", _LEARNED | {"seed": "seed"}),
+        NodeEntry("inference_node", _LEARNED | {"seed": "seed", "gripper": "gripper"}),
         NodeEntry(
             "motion_node",
             _RETURNING | {name: name for name in motion},

@@ -18,13 +18,15 @@ class GripperData:
     """A gripper's size and strength.
 
     length: from the arm's ``tool0`` to the fingertips, m. stroke: between the fingertips, fully
-    open, m. min_force, max_force: that it can be told to grip with, N.
+    open, m. min_force, max_force: that it can be told to grip with, N. graded: whether the fingers
+    stay at any width they are told, rather than open or closed alone.
     """
 
     length: float
     stroke: float
     min_force: float
     max_force: float
+    graded: bool = True
 
     @property
     def tool(self) -> Pose:
@@ -49,4 +51,6 @@ RG2 = GripperData(length=0.200, stroke=0.110, min_force=3.0, max_force=40.0)
 ROBOTIQ_2F85 = GripperData(length=0.163, stroke=0.085, min_force=20.0, max_force=235.0)
 ROBOTIQ_HANDE = GripperData(length=0.156, stroke=0.050, min_force=20.0, max_force=185.0)
 # No make in particular. How hard it grips is set at its valve, so any force may be asked for.
-DIGITAL_OUTPUT = GripperData(length=0.200, stroke=0.080, min_force=0.0, max_force=1000.0)
+DIGITAL_OUTPUT = GripperData(
+    length=0.200, stroke=0.080, min_force=0.0, max_force=1000.0, graded=False
+)

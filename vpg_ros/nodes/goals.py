@@ -23,6 +23,7 @@ from vpg_ros.devices.rates import changes, describe
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import JointMove, LinearMove, Motion, Outcome
+from vpg_ros.nodes.abilities import check_abilities
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import (
     action_from_msg,
@@ -163,6 +164,12 @@ class Goals:
 
     def _motion(self, robot: Robot, action: Action, heightmap: Heightmap) -> Motion:
         """What ``action`` means; for a return, with the first place drawn that the gate allows."""
+        check_abilities(
+            self._settings.gripper,
+            (action.primitive,),
+            ErrorCode.MOTION_REJECTED,
+            self._settings.limits.gripper_width,
+        )
         motion = primitives.get(action.primitive).motion(action, heightmap)
         motion = motion.carried_to(self._settings.bin_pose)
         if not self._settings.return_objects:

@@ -25,10 +25,12 @@ from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros.action import Action
 from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
+from vpg_ros.devices import grippers
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
+from vpg_ros.nodes.abilities import check_abilities
 from vpg_ros.nodes.base import VpgNode
 from vpg_ros.nodes.convert import (
     action_from_msg,
@@ -67,6 +69,11 @@ class Parameters:
     primitives: str = parameter(
         PRIMITIVES + "to choose from; '': what the checkpoint values, or grasp, push without one",
         "",
+    )
+    gripper: str = parameter(
+        "gripper at the arm: primitives that it cannot carry out are refused; '': none are",
+        "",
+        choices=("", *grippers.NAMES),
     )
     device: str = parameter(
         "where the network runs; auto: CUDA where present",
@@ -122,6 +129,7 @@ class InferenceNode(VpgNode):
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
         self._policy = self._first_policy()
+        self._check_gripper(self._repertoire)
         self._under(self._risk(), self._policy)
         self._exploration = Exploration(self._settings.seed)
         # One thread for all decisions: torch keeps working memory for every thread that calls it.
@@ -157,7 +165,7 @@ class InferenceNode(VpgNode):
             reserve_memory()
             self._policy.maps(_covered(self._settings.workspace))
 
-    def _network(self, path: Path) -> Policy:
+    def _network(self, path: Path) -> NetworkPolicy:
         """The network in a checkpoint."""
         policy = load_policy(path, self._settings.device, self._settings.workspace)
         chosen = policy.restricted_to(parse_repertoire(self._settings.primitives, policy.names))
@@ -168,6 +176,11 @@ class InferenceNode(VpgNode):
         """What is chosen from, at random too; a heuristic that only grasps explores more."""
         known = self._policy.names if isinstance(self._policy, NetworkPolicy) else None
         return known or parse_repertoire(self._settings.primitives)
+
+    def _check_gripper(self, names: tuple[str, ...]) -> None:
+        """Raise PARAMETER_INVALID for a primitive that the gripper cannot carry out."""
+        if self._settings.gripper:
+            check_abilities(self._settings.gripper, names)
 
     def _select(self, request: Select.Request, response: Select.Response) -> Select.Response:
         """Serve ``select``; whatever goes wrong is answered, never raised."""
@@ -252,6 +265,7 @@ class InferenceNode(VpgNode):
         """Serve ``load_checkpoint``: build the new policy, then swap in one assignment."""
         try:
             policy = self._network(Path(request.path))
+            self._check_gripper(policy.names)
             self._under(self._risk(), policy)
             self._policy = policy
         except _EXPECTED as error:

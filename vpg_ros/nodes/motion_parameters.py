@@ -173,7 +173,8 @@ class Parameters:
 
         What a gripper cannot do is a bound too. Primitives open wide for clearance only: narrower
         things can be grasped all the same, and a descent that meets something wider stops there.
-        So a wider opening is lowered to the stroke, which is told, rather than refused. A force
+        So a wider opening is lowered to the stroke, which is told, rather than refused; primitives
+        that cannot do with less are refused before (``check_abilities``). A force
         below the gripper's least raises PARAMETER_INVALID: it would refuse to move in every goal.
         """
         data = self.gripper_data

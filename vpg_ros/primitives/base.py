@@ -23,7 +23,9 @@ class Primitive(ABC):
     name: registry key. symmetric: whether half a turn gives the same motion, so that only the first
     half of the 16 rotations is distinct. picks: whether success takes an object off the table.
     context: m around the pixel within which the scene decides what comes of the action. carries: m
-    from the pixel that what it moves may end up, where that is far.
+    from the pixel that what it moves may end up, where that is far. opening: m between the
+    fingertips without which it cannot do, rather than for clearance. graded: whether it needs
+    fingers that stay at any width between open and closed.
     """
 
     name: ClassVar[str]
@@ -31,6 +33,8 @@ class Primitive(ABC):
     picks: ClassVar[bool] = False
     context: ClassVar[float] = 0.096
     carries: ClassVar[float] = 0.0
+    opening: ClassVar[float] = 0.0
+    graded: ClassVar[bool] = False
 
     @property
     def rotations(self) -> int:

@@ -38,6 +38,7 @@ class Roll(Primitive):
     """Draws what lies under the pixel along the rotation's direction."""
 
     name = "roll"
+    graded = True
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """On the tops of small objects, with workspace ahead."""

@@ -36,6 +36,7 @@ class Squeeze(Primitive):
     name = "squeeze"
     symmetric = True
     context = 0.084
+    opening = OPEN_WIDTH
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """Where something stands between the fingers, with free table under both of them."""
