@@ -36,8 +36,8 @@ class LearnerConfig(DescentConfig):
     (Hundt et al. 2020, SPOT-Q). priority: exponent of rank-based prioritised replay (Schaul et al.
     2016), 0 for uniform. schedule: of a hierarchical strategy, whether its two levels learn from
     the beginning ("joint"), or one after the other and then both ("staged", ``meta_level.STAGES``).
-    target_network, double, augment and priority are of the pixels: a hierarchy's upper level
-    (``MetaLevel``) does not heed them. accident_cost: what an accident costs, in picks; 0 for
+    newest, priority, target_network, double and augment are of the pixels: a hierarchy's upper
+    level (``MetaLevel``) does not heed them. accident_cost: what an accident costs, in picks; 0 for
     accidents to be overlooked.
     """
 

@@ -24,7 +24,7 @@ FREE_HEIGHT = 0.012  # m that may lie under the fingertips
 TIP_HEIGHT = 0.004  # m of the fingertips above the table
 SQUEEZE_FORCE = 15.0  # N
 GATHERED = 0.006  # m by which a squeezed row has become shorter, or more
-KEPT = 0.85  # share of the area that is still there; of the gaps a camera fills up to 0.14 of it
+KEPT = 0.85  # share of the area that is still there; gaps that a camera fills are up to 0.14
 _BETWEEN = Region(OPEN_WIDTH / 2, OPEN_WIDTH / 2, 0.010)  # what the fingers close around
 _AROUND = Region(0.07, 0.07, 0.06)
 
