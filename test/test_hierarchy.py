@@ -439,7 +439,8 @@ def test_what_a_strategy_solves_is_compared_table_by_table() -> None:
     found = ours["differences"]["flat-shared"]
     assert found["value"] == pytest.approx(0.1)
     assert (found["low"], found["high"]) == (-1, 1), "two trainings say little of others"
-    assert ours["differences"]["challenging"] == {"value": 0, "low": 0, "high": 0}
+    found = ours["differences"]["challenging"]
+    assert found["value"] == 0 and 0.1 < found["high"] == -found["low"] < 0.2, "of 20 tables"
     text = results.markdown([], [flat, two, ours])
     assert "+10.0 [-100.0, +100.0]" in text and "Played flat" not in text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vpg_ros.learning.distributional.experiment import FAMILIES
+from vpg_ros.learning.distributional.matrix import FAMILIES
 from vpg_ros.sim import scenes
 from vpg_ros.sim.camera import OrthoCamera
 from vpg_ros.sim.world import World

@@ -1,4 +1,4 @@
-"""Bootstrap intervals (Efron 1979), and tests over trainings."""
+"""Intervals: of means by bootstrap (Efron 1979), and of what trainings come to."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t, ttest_1samp
+from scipy.stats import norm, t
 
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, completion, same_tables
+from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, accidents, completion
 
 SAMPLES = 2000  # resamples of an interval
+
+Interval = dict[str, float | None]  # value, low, high; None for what is not known
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,38 @@ def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
     return Figure(share, *_wilson(share, count / effect * few**2), count)
 
 
+def accident_rate(trainings: Sequence[Sequence[Run]]) -> Figure:
+    """Accidents a run, of several trainings, with a 95 % interval; trials: all runs.
+
+    No narrower than the exact one of all runs together (``figures.accidents``), and than Student's
+    over the trainings' rates, which a training moves as a whole.
+    """
+    groups = [runs for runs in trainings if runs]
+    found = accidents([run for runs in groups for run in runs])
+    rates = [sum(run.accidents for run in runs) / len(runs) for runs in groups]
+    over = student(rates, least=0.0)
+    if found.low is None or found.high is None or over["low"] is None or over["high"] is None:
+        return found
+    low, high = min(found.low, over["low"]), max(found.high, over["high"])
+    return Figure(found.value, low, high, found.trials)
+
+
+def student(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Interval:
+    """The mean of one value of each training, with Student's 95 % interval over them.
+
+    least, most: that values can have. Without bounds for a single one, which says nothing of
+    others, and without a value for none.
+    """
+    if not values:
+        return {"value": None, "low": None, "high": None}
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return {"value": mean, "low": None, "high": None}
+    deviation = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = _quantile_of_t(len(values) - 1) * deviation
+    return {"value": mean, "low": max(least, mean - half), "high": min(most, mean + half)}
+
+
 def _quantile_of_t(freedom: int) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
 
@@ -68,97 +102,6 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5 / (1 + z2 / count)
     return middle - half, middle + half
-
-
-def completion_difference(
-    trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
-) -> dict[str, float] | None:
-    """How much more tables the first runs of each training complete than its second ones.
-
-    Of the tables that both played, with a 95 % interval: trainings are drawn anew first, then the
-    tables of each, so that what a training's tables have in common counts once (Davison and Hinkley
-    1997, section 3.8); no narrower than Student's over the trainings' differences, as few of them
-    vary less when drawn anew than others would. ``value``, ``low``, ``high``; None without such
-    tables.
-    """
-    groups = _differences(trainings)
-    if not groups:
-        return None
-    found = _nested(groups, lambda tables: float(tables.mean()))
-    half = _half_width([float(group.mean()) for group in groups])
-    low, high = found["value"] - half, found["value"] + half
-    return {
-        **found,
-        "low": max(-1.0, min(found["low"], low)),
-        "high": min(1.0, max(found["high"], high)),
-    }
-
-
-def _half_width(values: Sequence[float]) -> float:
-    """Of Student's interval of a mean; 0 of a single value, which says nothing of others."""
-    if len(values) < 2:
-        return 0.0
-    return _quantile_of_t(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-
-
-def accident_ratio(
-    trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
-) -> dict[str, float | None] | None:
-    """Accidents of the first runs of each training as a multiple of those of its second ones.
-
-    As ``completion_difference``; None where the second ones had none. ``high`` is None where there
-    is no bound: too many resamples have accidents of the first runs alone.
-    """
-    groups = [
-        np.array([[a.accidents, b.accidents] for a, b in pairs], float)
-        for ours, theirs in trainings
-        if (pairs := same_tables(ours, theirs))
-    ]
-    if not groups or not np.concatenate(groups)[:, 1].any():
-        return None
-
-    def ratio(tables: NDArray[np.float64]) -> float:
-        ours, theirs = tables.sum(axis=0)
-        if not theirs:  # none at all says nothing of their ratio
-            return math.inf if ours else math.nan
-        return float(ours / theirs)
-
-    found = _nested(groups, ratio)
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
-
-
-def _nested(
-    groups: Sequence[NDArray[np.float64]], statistic: Callable[[NDArray[np.float64]], float]
-) -> dict[str, float]:
-    """A statistic of the rows of all groups; its interval by drawing groups, then rows of each."""
-    rng = np.random.default_rng(0)
-
-    def resampled(chosen: NDArray[np.intp]) -> float:
-        return statistic(np.concatenate([rng.choice(groups[i], len(groups[i])) for i in chosen]))
-
-    low, high = bootstrap(len(groups), resampled, seed=0)
-    return {"value": statistic(np.concatenate(groups)), "low": low, "high": high}
-
-
-def completion_p(trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]]) -> float | None:
-    """Two-sided p-value that the first runs of trainings complete as many tables as the second.
-
-    Of a paired t-test over the trainings' differences, as of ``completion_difference``: a training
-    counts once, however many tables it played. None for fewer than two trainings, and where all
-    differ by the same, which leaves nothing to judge chance by.
-    """
-    found = np.array([group.mean() for group in _differences(trainings)])
-    if len(found) < 2 or np.ptp(found) == 0:
-        return None
-    return float(ttest_1samp(found, 0.0).pvalue)
-
-
-def _differences(
-    trainings: Sequence[tuple[Sequence[Run], Sequence[Run]]],
-) -> list[NDArray[np.float64]]:
-    """Of completion, table by table, of each training with tables that both played."""
-    played = [pairs for ours, theirs in trainings if (pairs := same_tables(ours, theirs))]
-    return [np.array([float(a.completed) - b.completed for a, b in pairs]) for pairs in played]
 
 
 def bootstrap(

@@ -6,6 +6,8 @@ from typing import Any
 
 from vpg_ros.atomic import write_atomically, write_json
 
+Section = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, columns, lines of a table
+
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A line for the names of the columns, one that rules them off, and one for each row."""
@@ -21,7 +23,25 @@ def write_results(content: Mapping[str, Any], text: str, out: Path) -> None:
 
 def points(found: Mapping[str, float] | None) -> str:
     """A difference of shares with its interval (value, low, high), in points; "" without one."""
-    if found is None:
-        return ""
-    value, low, high = (100 * found[name] for name in ("value", "low", "high"))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return "" if found is None else interval(found, 100, 1, "+")
+
+
+def interval(
+    found: Mapping[str, float | None] | None, scale: float, digits: int, sign: str = ""
+) -> str:
+    """An estimate with its interval (value, low, high), "–" for what is not known.
+
+    scale: of the unit it is given in. sign: "+" for differences.
+    """
+    if found is None or found["value"] is None:
+        return "–"
+    value, low, high = (
+        "–" if (each := found[name]) is None else f"{scale * each:{sign}.{digits}f}"
+        for name in ("value", "low", "high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, "–" where there is none."""
+    return "–" if value is None else f"{value:.2g}"

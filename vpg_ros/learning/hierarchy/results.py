@@ -8,9 +8,10 @@ import matplotlib as mpl
 
 from vpg_ros.choices import DESIGNS, FLAT
 from vpg_ros.learning.cases import CHALLENGING
+from vpg_ros.learning.comparison import completion_difference
 from vpg_ros.learning.figures import Figure, Run
 from vpg_ros.learning.hierarchy.experiment import VARIANTS
-from vpg_ros.learning.interval import clustered, completion_difference
+from vpg_ros.learning.interval import clustered
 from vpg_ros.learning.tables import markdown_table, points, write_results
 from vpg_ros.policy.meta import READY_AFTER
 

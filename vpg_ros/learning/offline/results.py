@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.learning.comparison import completion_difference, completion_p
 from vpg_ros.learning.figures import Run
-from vpg_ros.learning.interval import completion_difference, completion_p
 from vpg_ros.learning.offline.estimates import ranked
 from vpg_ros.learning.offline.results_picture import picture
 from vpg_ros.learning.offline.results_tables import markdown

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vpg_ros.learning.tables import markdown_table, points
+from vpg_ros.learning.tables import markdown_table, p_value, points
 
 Content = Mapping[str, Any]
 _WHO = ("data", "size", "algorithm", "seeds")
@@ -95,7 +95,7 @@ def _worth(row: Content) -> list[str]:
         percent(found["picks_only"]),
         points(found["interval"]),
         str(found["runs"]),
-        *(_p(found[name]) for name in ("p_value", "mcnemar_p")),
+        *(p_value(found[name]) for name in ("p_value", "mcnemar_p")),
         percent(figures["grasp_success"]),
         f"{1 / efficiency:.1f}" if efficiency else "–",
     ]
@@ -127,10 +127,6 @@ def _failed(cell: Content) -> list[str]:
 
 def _rho(each: Content) -> str:
     return "–" if each["spearman"] is None else f"{each['spearman']:+.2f}"
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"
 
 
 def _value(value: float | None) -> str:

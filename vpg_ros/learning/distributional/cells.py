@@ -1,0 +1,162 @@
+"""A cell of the study: one training, and what is measured of its weights."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.choices import HEADS
+from vpg_ros.learning.cases import CHALLENGING
+from vpg_ros.learning.config import SceneMix, TrainingConfig
+from vpg_ros.learning.distributional.held_out import calibrated
+from vpg_ros.learning.distributional.matrix import (
+    ACCIDENT_COST,
+    CLUTTER,
+    FAMILIES,
+    GAMMA,
+    MEASURES,
+    RISK,
+    STANDARD,
+    Matrix,
+)
+from vpg_ros.learning.evaluate import Player
+from vpg_ros.learning.evaluation import Evaluation, evaluate
+from vpg_ros.learning.kept import Content, kept
+from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.progress import figures
+from vpg_ros.learning.train import Trainer
+
+_SEED = "seed-"  # before the number, of a folder
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training. family: of FAMILIES, "" on the standard scenes."""
+
+    head: str
+    seed: int
+    family: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.family or 'standard scenes'}, {self.head}, seed {self.seed}"
+
+    def folder(self, out: Path) -> Path:
+        """Where it is kept."""
+        part = RISK if self.family else STANDARD
+        return out / part / self.head / f"{_SEED}{self.seed}" / self.family
+
+    def training(self, matrix: Matrix) -> TrainingConfig:
+        """What is learned from."""
+        if self.family:
+            return _risk_training(self, matrix)
+        return TrainingConfig(matrix.actions, self.seed, camera=matrix.camera, head=self.head)
+
+    def learner(self, matrix: Matrix) -> LearnerConfig:
+        """How it is learned."""
+        training = self.training(matrix)
+        if self.family:
+            return _risk_learner(training)
+        return LearnerConfig(decay_updates=training.half_updates)
+
+    def settings(self, matrix: Matrix) -> dict[str, Any]:
+        """All that its content depends on."""
+        played = ("runs", "alpha") if self.family else ("challenging", "random_runs")
+        return {
+            "training": asdict(self.training(matrix)),
+            "learner": asdict(self.learner(matrix)),
+            **{name: getattr(matrix, name) for name in ("held_out", *played)},
+        }
+
+    def evaluations(self, matrix: Matrix, weights: Path) -> dict[str, Evaluation]:
+        """What the weights play: under each measure, or each of the standard scenes."""
+        if self.family:
+            return {risk: _careful(self.family, risk, matrix, weights) for risk in MEASURES}
+        counts = {CHALLENGING: matrix.challenging, CLUTTER: matrix.random_runs}
+        play = partial(Evaluation, Player("network", weights), camera=matrix.camera)
+        return {scenes: play(scenes, runs=count) for scenes, count in counts.items() if count}
+
+
+def complete(cell: Cell, matrix: Matrix, out: Path) -> None:
+    """Train and measure a cell, and keep what came of it, unless it is there.
+
+    Raises STORE_MISMATCH for one that is there with other settings.
+    """
+    folder, training, learner = cell.folder(out), cell.training(matrix), cell.learner(matrix)
+
+    def make() -> Content:
+        trainer = Trainer(training, folder / "training", learner)
+        weights = trainer.run()
+        return {
+            **asdict(cell),
+            "figures": figures(trainer.progress),
+            "calibration": calibrated(
+                weights, training, matrix.held_out, learner.accident_cost, folder
+            ),
+            "runs": {
+                name: _play(evaluation, folder / f"{_log(cell, name)}.jsonl", matrix.jobs)
+                for name, evaluation in cell.evaluations(matrix, weights).items()
+            },
+        }
+
+    kept(path_of(cell, out), cell.settings(matrix), make)
+
+
+def path_of(cell: Cell, out: Path) -> Path:
+    """The file that keeps what came of a cell."""
+    return cell.folder(out) / "cell.json"
+
+
+def begun(out: Path) -> Iterator[Cell]:
+    """Every cell that may lie in a folder, by head, seed and family."""
+    for head, (part, families) in product(HEADS, ((STANDARD, ("",)), (RISK, tuple(FAMILIES)))):
+        folders = (out / part / head).glob(f"{_SEED}*")
+        seeds = sorted(int(folder.name.removeprefix(_SEED)) for folder in folders)
+        yield from (Cell(head, *each) for each in product(seeds, families))
+
+
+def _play(evaluation: Evaluation, log: Path, jobs: int) -> list[Content]:
+    runs: list[Content] = evaluate(evaluation, log, jobs)["runs"]
+    return runs
+
+
+def _log(cell: Cell, name: str) -> str:
+    return f"{cell.family}-{name}" if cell.family else name
+
+
+def _careful(family: str, risk: str, matrix: Matrix, weights: Path) -> Evaluation:
+    player = Player("network", weights, risk=risk, alpha=matrix.alpha)
+    return Evaluation(player, family, FAMILIES[family], matrix.runs, camera=matrix.camera)
+
+
+def _risk_training(cell: Cell, matrix: Matrix) -> TrainingConfig:
+    """Random actions enough that pushes before picks are tried: six in ten of all, half of them."""
+    objects = FAMILIES[cell.family]
+    return TrainingConfig(
+        matrix.risk_actions,
+        cell.seed,
+        warm_up=3 * matrix.risk_actions // 8,
+        exploration=0.4,
+        updates=2,
+        late_updates=2,
+        camera=matrix.camera,
+        head=cell.head,
+        scenes=(SceneMix(cell.family, 1.0, objects, objects),),
+    )
+
+
+def _risk_learner(training: TrainingConfig) -> LearnerConfig:
+    """The default learner but for what accidents and waiting cost, and uniform replay.
+
+    Replay by error shows what surprises more often than it comes: rare accidents would be learned
+    to be less rare than they are (Schaul et al. 2016, section 3.4); what came last has them by
+    chance.
+    """
+    return LearnerConfig(
+        decay_updates=training.all_updates,
+        gamma=GAMMA,
+        newest_share=0.0,
+        priority=0.0,
+        accident_cost=ACCIDENT_COST,
+    )

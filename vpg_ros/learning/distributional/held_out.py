@@ -1,0 +1,74 @@
+"""What a training's weights expect on tables that they did not learn from, and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vpg_ros.action import Transition
+from vpg_ros.choices import SCALAR
+from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.distributional.calibration import of_choices, of_picks
+from vpg_ros.learning.kept import Content, kept
+from vpg_ros.learning.rollout import Rollout
+from vpg_ros.policy import Policy
+from vpg_ros.policy.checkpoint import load_policy
+
+_SEED = 1000  # beyond the seeds of trainings
+
+
+def calibrated(
+    weights: Path, config: TrainingConfig, count: int, cost: float, folder: Path
+) -> dict[str, Any] | None:
+    """How well calibrated weights are, measured now or kept in ``folder``, plain JSON types.
+
+    On ``count`` transitions of other tables of the scenes that ``config`` trained them on, half of
+    them random. cost: of an accident. None of a scalar head, which expects no distribution.
+    """
+    if config.head == SCALAR:
+        return None
+
+    def make() -> Content:
+        return {"found": _measured(weights, _others(config, count), cost)}
+
+    settings = {"training": asdict(config), "held_out": count, "cost": cost}
+    found: dict[str, Any] | None = kept(folder / "calibration.json", settings, make)["found"]
+    return found
+
+
+def _others(config: TrainingConfig, count: int) -> TrainingConfig:
+    """Tables of the same scenes that a training with that configuration does not see."""
+    return TrainingConfig(
+        count,
+        _SEED + config.seed,
+        warm_up=0,
+        exploration=0.5,
+        camera=config.camera,
+        scenes=config.scenes,
+    )
+
+
+def _measured(weights: Path, config: TrainingConfig, cost: float) -> dict[str, Any] | None:
+    """None where nothing was picked."""
+    policy = load_policy(weights, "cpu")
+    transitions = held_out(config, lambda: policy)
+    found = of_picks(policy, transitions, cost)
+    if found is None:
+        return None
+    own = of_choices(policy, transitions, cost)
+    chosen = None if own is None else asdict(own)
+    return {**asdict(found), "worst": found.worst, "chosen": chosen}
+
+
+def held_out(config: TrainingConfig, policy: Callable[[], Policy]) -> list[Transition]:
+    """The transitions of a training that learns nothing."""
+    source = Rollout(config, policy)
+    found: list[Transition] = []
+    try:
+        number = 0
+        while len(found) < config.actions:
+            found += list(source.episode(number, len(found)))
+            number += 1
+    finally:
+        source.close()
+    return found[: config.actions]

@@ -1,0 +1,52 @@
+"""How well calibrated heads are, over all seeds' held-out picks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from vpg_ros.learning.distributional.calibration import LEVELS, Calibration
+from vpg_ros.learning.distributional.results_rows import Content, by_head
+from vpg_ros.learning.tables import Section
+
+_COVERED = (
+    *("scenes", "head", "picks", *(f"{100 * level:.0f}" for level in LEVELS), "worst"),
+    *("chosen picks", "expected", "came to"),
+)
+
+
+def rows(part: str, cells: Sequence[Content]) -> list[dict[str, Any]]:
+    """A row for each head of a part of the study that was calibrated."""
+    calibrated = [cell for cell in cells if cell["calibration"]]
+    return [_row(part, head, own) for head, own in by_head(calibrated).items()]
+
+
+def _row(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:
+    """Coverage at LEVELS over all seeds' held-out picks."""
+    found = [cell["calibration"] for cell in cells]
+    samples = sum(each["samples"] for each in found)
+    observed = [
+        sum(each["observed"][k] * each["samples"] for each in found) / samples
+        for k in range(len(LEVELS))
+    ]
+    worst = Calibration(tuple(observed), samples).worst
+    own = [each["chosen"] for each in found if each.get("chosen")]
+    count = sum(each["samples"] for each in own)
+    chosen = {
+        name: sum(each[name] * each["samples"] for each in own) / count if own else None
+        for name in ("expected", "observed")
+    }
+    row = {"scenes": part, "head": head, "observed": observed, "worst": worst, "samples": samples}
+    return {**row, "chosen": {**chosen, "samples": count}}
+
+
+def section(rows: Sequence[Content]) -> Section:
+    """The table."""
+    return "Coverage of quantiles, %.", _COVERED, [_line(row) for row in rows]
+
+
+def _line(row: Content) -> list[str]:
+    observed = (f"{100 * share:.0f}" for share in row["observed"])
+    samples, worst = str(row["samples"]), f"{100 * row['worst']:.0f}"
+    chosen = row["chosen"]
+    values = ("–" if chosen[n] is None else f"{chosen[n]:.2f}" for n in ("expected", "observed"))
+    own = (str(chosen["samples"]), *values)
+    return [row["scenes"], row["head"], samples, *observed, worst, *own]
