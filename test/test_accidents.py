@@ -94,33 +94,64 @@ def push_apart(env: TableEnv, scene: str) -> Transition:
     return act(env, "push", at - 0.075 * direction(angle), angle)
 
 
-@pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed"])
-def test_a_pick_at_once_comes_to_an_accident_where_something_lies_in_wait(
+PAIRS = pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed"])
+SEEDS = range(12)
+
+
+@PAIRS
+def test_a_pick_at_once_is_an_accident_where_something_lies_in_wait_and_only_there(
     env: TableEnv, scene: str
 ) -> None:
-    with_hazard(env, scene)
-    found = careless(env, scene).outcome
-    assert found.success and found.accidents == 1
-    assert not env.world.hazards
+    waited = []
+    for seed in SEEDS:
+        env.reset(scene, 2, seed)
+        waited.append(bool(env.world.hazards))
+        found = careless(env, scene).outcome
+        assert found.success and found.accidents == waited[-1]
+        assert not (waited[-1] and env.world.hazards)
+    assert 0 < sum(waited) < len(waited)
 
 
-@pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed"])
-def test_without_anything_in_wait_the_same_pick_is_harmless(env: TableEnv, scene: str) -> None:
-    seeds = range(100)
-    assert any(env.reset(scene, 2, seed) and not env.world.hazards for seed in seeds)
-    found = careless(env, scene).outcome
-    assert found.success and found.accidents == 0
-
-
-@pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed"])
+@PAIRS
 def test_a_push_first_makes_the_pick_safe(env: TableEnv, scene: str) -> None:
-    with_hazard(env, scene)
-    assert push_apart(env, scene).outcome.accidents == 0
-    first, second = env.world.objects
-    body = second if scene == "sticky" else first
-    turned = np.pi / 2 if scene == "glazed" else 0.0
-    found = act(env, "grasp", place(env, body), yaw(env, body) + turned).outcome
-    assert found.accidents == 0
+    picked = 0
+    for seed in SEEDS:
+        env.reset(scene, 2, seed)
+        assert push_apart(env, scene).outcome.accidents == 0
+        first, second = env.world.objects
+        body = second if scene == "sticky" else first
+        turned = np.pi / 2 if scene == "glazed" else 0.0
+        found = act(env, "grasp", place(env, body), yaw(env, body) + turned).outcome
+        assert found.accidents == 0
+        picked += found.success
+    assert picked >= len(SEEDS) - 1
+
+
+def push_at_the_ledge(env: TableEnv, inwards: bool) -> Transition:
+    """Push the two blocks nearest the ledge away from it, or the two farthest over it."""
+    blocks = np.array([place(env, body)[:2] for body in env.world.objects])
+    away = blocks.mean(axis=0) - np.array(env.workspace.centre)
+    axis = int(np.argmax(np.abs(away)))
+    along = np.eye(2)[axis] * np.sign(away[axis]) * (-1 if inwards else 1)
+    begin = blocks[np.argmin(blocks @ along)] - 0.045 * along
+    return act(env, "push", begin, float(np.arctan2(along[1], along[0])))
+
+
+def pick_a_block(env: TableEnv) -> Outcome:
+    """The second one, with fingers across its yaw."""
+    body = env.world.objects[1]
+    return act(env, "grasp", place(env, body), yaw(env, body) + np.pi / 2).outcome
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_the_ledge_a_push_inwards_makes_a_pick_safe(env: TableEnv, seed: int) -> None:
+    env.reset("ledge", 4, seed)
+    assert not pick_a_block(env).success, "two abreast are wider than the fingers"
+    assert push_at_the_ledge(env, inwards=True).outcome.accidents == 0
+    found = pick_a_block(env)
+    assert found.success and found.accidents == 0
+    env.reset("ledge", 4, seed)
+    assert push_at_the_ledge(env, inwards=False).outcome.accidents > 0
 
 
 def test_what_is_cracked_breaks_whatever_one_does(env: TableEnv) -> None:
