@@ -84,6 +84,7 @@ from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.acting import value_maps
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import ValueMaps, pixel_to_cell
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
@@ -565,10 +566,17 @@ def test_values_with_gradients_are_those_of_acting(log: Log) -> None:
 QUICK = OfflineConfig(updates=3, batch=6, scenes=1)
 
 
-@pytest.mark.parametrize("name", OFFLINE_ALGORITHMS)
+QUANTILES = [(name, head) for name in ("dqn", "double-dqn") for head in ("quantile", "implicit")]
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [*((name, "scalar") for name in OFFLINE_ALGORITHMS), *QUANTILES]
+)
 def test_an_algorithm_continues_as_if_it_had_not_been_stopped(
-    name: str, log: Log, tmp_path: Path
+    name: str, head: str, log: Log, tmp_path: Path
 ) -> None:
+    settings = replace(QUICK, head=head)
+
     class Stop(Exception):
         pass
 
@@ -577,15 +585,36 @@ def test_an_algorithm_continues_as_if_it_had_not_been_stopped(
             trainer.save()
             raise Stop
 
-    whole = OfflineTrainer(name, log, QUICK, tmp_path / "whole")
+    whole = OfflineTrainer(name, log, settings, tmp_path / "whole")
     weights = whole.run()
     with pytest.raises(Stop):
-        OfflineTrainer(name, log, QUICK, tmp_path / "parts").run(stop)
-    parts = OfflineTrainer(name, log, QUICK, tmp_path / "parts")
+        OfflineTrainer(name, log, settings, tmp_path / "parts").run(stop)
+    parts = OfflineTrainer(name, log, settings, tmp_path / "parts")
     assert parts.updates == 2
     assert parts.run().read_bytes() == weights.read_bytes()
     assert parts.losses == whole.losses and all(np.isfinite(whole.losses))
-    assert load_policy(weights, "cpu").decide(ONE).action.primitive in NETWORK.names
+    policy = load_policy(weights, "cpu")
+    assert policy.config.head == head
+    assert policy.decide(ONE).action.primitive in NETWORK.names
+
+
+@pytest.mark.parametrize(("name", "head"), QUANTILES)
+def test_quantiles_of_what_failed_in_a_log_come_down(name: str, head: str, log: Log) -> None:
+    """And those of what worked come up; before any update all have a mean of 0.5."""
+    network = NetworkConfig.of_repertoire(head=head)
+    settings = replace(QUICK, updates=120, head=head, rate=2e-3)
+    algorithm = algorithms.get(name)(log, network, settings)
+    for _ in range(120):
+        algorithm.update()
+    policy = NetworkPolicy(algorithm.network, CPU)
+
+    def expected(transition: Transition) -> Distribution:
+        (found,) = policy.distributions(transition.before, [transition.action])
+        assert found is not None
+        return found
+
+    good, bad = expected(GOOD[2]), expected(BAD[0])
+    assert float(good.mean) > 0.5 > float(bad.mean) + 0.1
 
 
 def probability(log: Log, name: str, index: int, updates: int = 25) -> float:
