@@ -34,6 +34,10 @@ def test_trainings_that_differ_widen_the_interval() -> None:
     assert 0.40 < alike.low < 0.41 and 0.59 < alike.high < 0.60, "Wilson's of 101 tables"
     assert apart.low < 0.2 and apart.high > 0.8, "of five trainings, not of 200 tables"
     assert single == completion(runs(40))
+    whole = clustered([runs(40)] * 5)
+    assert whole.high == pytest.approx(1.0) and whole.low == pytest.approx(0.963, abs=1e-3), (
+        "Wilson's of 101"
+    )
 
 
 @pytest.mark.parametrize("trainings", [2, 3, 5])
@@ -135,6 +139,7 @@ def test_a_mean_over_trainings_has_the_interval_of_student() -> None:
     found = student([1.0, 2.0, 3.0])
     assert found["value"] == 2.0 and found["high"] - 2.0 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
     assert student([7.0]) == {"value": 7.0, "low": None, "high": None}, "one says nothing of others"
+    assert student([7.0, 7.0]) == student([7.0]), "nor do two that are alike"
     assert student([])["value"] is None
 
 

@@ -1297,8 +1297,8 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     assert text.endswith("the variant changes nothing there: cautious (bc, iql).\n")
     name = "random | 12 | dqn, cautious"
     assert f"| {name} | 2 | 30.0 | 40.0 | 100.0 | 50.0 | 100.0 | 1.0 |" in text
-    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 2 | – | – | 50.0 | – |" in text
-    assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [+100.0, +100.0] | 1 | – | 1 |" in text
+    assert f"| {name} | 2 | 100.0 | 0.0 | +100.0 [+7.0, +100.0] | 2 | – | – | 50.0 | – |" in text
+    assert "| – | – | online | 1 | 100.0 | 0.0 | +100.0 [-12.2, +100.0] | 1 | – | 1 |" in text
     assert f"| {name} | 1 | 0.50 | 0.50 | 0.25 | 0.75 | 0 | – |" in text
     assert "| – | – | online | 1 | – | – | – | 50.0 | 100.0 | – |" in text
     (other,) = results.summary([{**cells[0], "behaviour": None}])

@@ -113,11 +113,11 @@ def _log_ratio(ours: float, theirs: float) -> float:
 
 
 def _half_width(values: Sequence[float]) -> float:
-    """Of Student's interval; 0 of a single value, which others have to give a width."""
+    """Of Student's interval; 0 where it has no bounds, so that another one has to give them."""
     found = student(values)
-    return (
-        0.0 if found["high"] is None or found["value"] is None else found["high"] - found["value"]
-    )
+    if found["high"] is None or found["value"] is None:
+        return 0.0
+    return found["high"] - found["value"]
 
 
 def _paired_p(groups: Sequence[Pairs]) -> float | None:

@@ -50,12 +50,13 @@ def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
     """
     groups = [np.array([run.completed for run in runs], float) for runs in trainings if runs]
     found = completion([run for runs in trainings for run in runs])
-    if len(groups) < 2 or not found.value or found.value == 1.0:
+    if len(groups) < 2 or found.value is None:
         return found
     count, share = found.trials, found.value
     deviations = sum(float((group - share).sum()) ** 2 for group in groups)
     variance = len(groups) / (len(groups) - 1) * deviations / count**2
-    effect = max(1.0, variance / (share * (1 - share) / count))
+    independent = share * (1 - share) / count
+    effect = max(1.0, variance / independent) if independent else 1.0
     few = _quantile_of_t(count - 1) / _quantile_of_t(len(groups) - 1)
     return Figure(share, *_wilson(share, count / effect * few**2), count)
 
@@ -79,13 +80,13 @@ def accident_rate(trainings: Sequence[Sequence[Run]]) -> Figure:
 def student(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Interval:
     """The mean of one value of each training, with Student's 95 % interval over them.
 
-    least, most: that values can have. Without bounds for a single one, which says nothing of
-    others, and without a value for none.
+    least, most: that values can have. Without bounds for a single one, and where all are alike:
+    they say nothing of how others differ. Without a value for none.
     """
     if not values:
         return {"value": None, "low": None, "high": None}
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if np.ptp(values) == 0:
         return {"value": mean, "low": None, "high": None}
     deviation = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     half = _quantile_of_t(len(values) - 1) * deviation
@@ -101,7 +102,7 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     z2 = float(norm.ppf((1 + CONFIDENCE) / 2)) ** 2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5 / (1 + z2 / count)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def bootstrap(
