@@ -123,7 +123,7 @@ def test_a_cut_off_store_exports_what_is_readable(tmp_path: Path) -> None:
     done = vpg("dataset", "export", str(tmp_path / "a.mcap"), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     (warning,) = done.stderr.splitlines()
-    assert "a.mcap was cut off" in warning and "bytes are unreadable" in warning
+    assert "a.mcap was cut off" in warning and "bytes are not read" in warning
     dataset = minari.MinariDataset(tmp_path / "out" / "data")
     assert 1 <= dataset.total_steps < 4
     assert_exported(dataset, [steps[: dataset.total_steps]])

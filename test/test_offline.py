@@ -480,7 +480,7 @@ def test_a_truncated_store_is_refused_and_repaired(
         file.truncate(keep_first(cut, 2)[1] + 20)  # in the middle of the third one
     unknown = replace(BAD[1], action=replace(BAD[1].action, primitive="juggle"))
     write(folder / "00001.mcap", (BAD[0], unknown, BAD[2]))
-    refused(folder, "00000.mcap was cut off: its last", ErrorCode.STORE_UNREADABLE)
+    refused(folder, "00000.mcap was cut off or is damaged: its last", ErrorCode.STORE_UNREADABLE)
     assert len(list(read_transitions(cut))) == 2
     out = tmp_path / "mended"
     assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 0
@@ -490,6 +490,77 @@ def test_a_truncated_store_is_refused_and_repaired(
     assert len(log) == 4 and info(out).complete
     assert main(["dataset", "repair", str(folder), "--out", str(out)]) == 1
     assert "choose another folder" in capsys.readouterr().err
+
+
+def chunks(path: Path, count: int) -> list[int]:
+    """Where each of ``count`` transitions begins in a store, and where the last one ends."""
+    first = path.read_bytes().index(b"zstd") - 41  # what stands before it in a chunk
+    return [first, *(keep_first(path, each)[1] for each in range(1, count + 1))]
+
+
+@pytest.mark.parametrize(
+    ("lost", "zeros"), [([1], False), ([0], False), ([1], True), ([0, 1], True), ([2, 3, 4], True)]
+)
+def test_a_damage_costs_the_transitions_that_it_meets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: list[int], zeros: bool
+) -> None:
+    """A bit that is not what it was, or sectors of zeros, lengths of records among them."""
+    whole = [*GOOD, *BAD]
+    store = write(tmp_path / "a.mcap", whole)
+    begin, end = (chunks(store, 7)[each] for each in (lost[0], lost[-1] + 1))
+    data = bytearray(store.read_bytes())
+    if zeros:
+        data[begin + 3 : end - 20] = bytes(end - begin - 23)
+    else:
+        data[(begin + end) // 2] ^= 1
+    store.write_bytes(data)
+    refused(store, "a.mcap was cut off or is damaged", ErrorCode.STORE_UNREADABLE)
+    out = tmp_path / "mended"
+    assert main(["dataset", "repair", str(store), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"{7 - len(lost)} transitions are in" in said and said.count("lost: ") == 1
+    assert "a.mcap is damaged: " in said and "cut off" not in said
+    found = [(each.episode, each.step) for each in read_transitions(out, whole=True)]
+    assert found == [(t.episode, t.step) for i, t in enumerate(whole) if i not in lost]
+
+
+def test_a_repair_keeps_the_workspace_of_most(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shifted = replace(DEFAULT_WORKSPACE, origin_x=DEFAULT_WORKSPACE.origin_x + 0.1)
+    before, after = (replace(each, workspace=shifted) for each in (ONE, ONE))
+    (tmp_path / "set").mkdir()
+    strays = [replace(each, before=before, after=after) for each in BAD[:2]]
+    for number, each in enumerate(strays):
+        write(tmp_path / "set" / f"{number:05d}.mcap", [each])
+    write(tmp_path / "set" / "00002.mcap")
+    out = tmp_path / "mended"
+    assert main(["dataset", "repair", str(tmp_path / "set"), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "7 transitions are in" in said and "2 do not fit" in said
+    assert said.count("lost: ") == said.count("2 transitions are of Workspace(origin_x=") == 1
+    assert len(read_log(out, NETWORK)) == 7
+
+
+@pytest.mark.parametrize("size", [0, 70, 400])
+def test_what_has_nothing_to_be_repaired_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    store = write(tmp_path / "a.mcap")
+    with store.open("r+b") as file:
+        file.truncate(size)
+    assert main(["dataset", "repair", str(store), "--out", str(tmp_path / "out")]) == 1
+    reason = "a.mcap was cut off" if size > 70 else "it holds no transitions"
+    assert f"is readable: {reason}" in capsys.readouterr().err.replace(str(tmp_path) + "/", "")
+
+
+def test_a_store_of_which_nothing_fits_says_why_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = write(tmp_path / "a.mcap", [replace(BAD[0], reward=math.nan)] * 9)
+    assert main(["dataset", "repair", str(store), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("has the reward nan") == 3 and "; and 6 more [error 600]" in said
 
 
 def test_one_unreadable_transition_costs_no_other(

@@ -245,7 +245,7 @@ def test_what_is_lost_is_said(
     found = info(path)
     assert not found.complete and 0 < found.unreadable < len(data) // 2
     assert 0 < len(read) < 7
-    assert f"{found.unreadable} bytes are unreadable" in caplog.text
+    assert f"{found.unreadable} bytes are not read" in caplog.text
 
 
 def test_a_store_without_its_end_lost_nothing(
@@ -255,7 +255,7 @@ def test_a_store_without_its_end_lost_nothing(
     writer = TransitionWriter(path)  # as one that is still written to, or was killed in between
     writer.write(transition(0))
     assert len(list(read_transitions(path))) == 1
-    assert "was not closed" in caplog.text and "unreadable" not in caplog.text
+    assert "was not closed" in caplog.text and "not read" not in caplog.text
     assert "not closed, nothing lost" in vpg("dataset", "info", str(path)).stdout
     writer.close()
 

@@ -156,7 +156,8 @@ def run_info(options: argparse.Namespace) -> int:
         millimetres = 1000 * found.workspace.resolution
         table.add_row("workspace", f"{rows} × {columns} pixels of {millimetres:g} mm")
     table.add_row("files", f"{len(found.files)}, {found.size / 2**20:.1f} MiB")
-    cut = f"cut off, {found.unreadable} B lost" if found.unreadable else "not closed, nothing lost"
+    lost = f"cut off or damaged, {found.unreadable} B not read"
+    cut = lost if found.unreadable else "not closed, nothing lost"
     table.add_row("state", "complete" if found.complete else cut)
     for key, value in found.metadata.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

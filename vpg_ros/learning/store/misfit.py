@@ -14,9 +14,11 @@ def misfit(transition: Transition, known: Mapping[str, int]) -> str | None:
     known: primitive → its rotations. A probability of 0 is one that is not known.
     """
     action, (rows, columns) = transition.action, transition.before.workspace.shape
+    there, then = transition.before.workspace, transition.after.workspace
     name, chance = action.primitive, action.probability
     rotations = known.get(name, 0)
     problems = {
+        f"begins on {there} and ends on {then}, another workspace": there == then,
         f"is of primitive {name!r}; known are {', '.join(known)}": name in known,
         f"is of rotation {action.rotation}; {name} has {rotations} of them": (
             action.rotation < rotations

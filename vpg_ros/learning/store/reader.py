@@ -6,6 +6,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -56,11 +57,11 @@ def read_transitions(
 ) -> Iterator[Transition]:
     """All transitions of a file, or of every ``.mcap`` below a folder, in order of name.
 
-    A file that was cut off, or is still being written, ends with its last whole transition; a
-    warning that is logged says so, and how many bytes follow. Raises STORE_UNREADABLE when there is
-    no store, STORE_MISMATCH when its transitions lack a field or are not of ``workspace``, that of
-    the first one if None. whole: raise STORE_UNREADABLE instead of that warning where bytes are
-    lost.
+    A file that was cut off, is damaged, or is still being written, ends with the last transition
+    before that; a warning that is logged says so, and how many bytes follow. Raises
+    STORE_UNREADABLE when there is no store, STORE_MISMATCH when its transitions lack a field or are
+    not of ``workspace``, that of the first one if None. whole: raise STORE_UNREADABLE instead of
+    that warning where bytes are lost.
     """
     for file in store_files(path):
         scan = Scan(file)
@@ -163,7 +164,8 @@ class Scan:
     @property
     def lost(self) -> str:
         """What was lost, in a sentence."""
-        return f"{self.path} was cut off: its last {self.unreadable} bytes are unreadable"
+        what = f"its last {self.unreadable} bytes are not read"
+        return f"{self.path} was cut off or is damaged: {what}"
 
     def transitions(self, workspace: Workspace | None) -> Iterator[Transition]:
         """The file's transitions, all of ``workspace`` if one is given, else of the first one's."""
@@ -187,7 +189,7 @@ class Scan:
         decoders, others = DecoderFactory(), set[str]()
         wanted: dict[int, Callable[[bytes], Any]] = {}
         schemas: dict[int, Schema] = {}
-        for record in self._records():
+        for record in self.records():
             if isinstance(record, Schema):
                 schemas[record.id] = record
             elif isinstance(record, Channel):
@@ -203,7 +205,8 @@ class Scan:
                     yield transition
                 self.count += 1
             elif isinstance(record, Metadata) and record.name == METADATA:
-                self.metadata = {key: json.loads(value) for key, value in record.metadata.items()}
+                with suppress(ValueError):  # damaged: unlike chunks it has no checksum
+                    self.metadata = {k: json.loads(v) for k, v in record.metadata.items()}
         if others and not wanted:
             sentence = f"{self.path} holds {', '.join(sorted(others))} and no {schema.NAME}"
             raise VpgError(ErrorCode.STORE_MISMATCH, sentence)
@@ -224,26 +227,32 @@ class Scan:
             drop(sentence)
             return None
 
-    def _records(self) -> Iterator[McapRecord]:
+    def records(self) -> Iterator[McapRecord]:
         """Every whole record, up to the file's end or its first damage."""
         with self.path.open("rb") as stream:
-            self._check_magic(stream)
-            reader = StreamReader(stream, emit_chunks=True, record_size_limit=self.size)
-            try:
-                for record in reader.records:
-                    contents = [record]
-                    if isinstance(record, Chunk):
-                        contents = breakup_chunk(record, validate_crc=True)
-                    self.readable = stream.tell()
-                    yield from contents
-            except UnsupportedCompressionError as error:
-                sentence = f"{self.path} cannot be read here: {error}"
-                raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from None
-            except _DAMAGE:
-                return
-            self.readable, self.complete = self.size, True
+            self.check_magic(stream)
+            yield from self.records_from(stream)
 
-    def _check_magic(self, stream: IO[bytes]) -> None:
+    def records_from(self, stream: IO[bytes]) -> Iterator[McapRecord]:
+        """Every whole record from where the stream is, up to the file's end or the next damage."""
+        start = stream.tell() == 0
+        limit = self.size
+        reader = StreamReader(stream, not start, emit_chunks=True, record_size_limit=limit)
+        try:
+            for record in reader.records:
+                contents = [record]
+                if isinstance(record, Chunk):
+                    contents = breakup_chunk(record, validate_crc=True)
+                self.readable = stream.tell()
+                yield from contents
+        except UnsupportedCompressionError as error:
+            sentence = f"{self.path} cannot be read here: {error}"
+            raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from None
+        except _DAMAGE:
+            return
+        self.readable, self.complete = self.size, True
+
+    def check_magic(self, stream: IO[bytes]) -> None:
         """Raise STORE_UNREADABLE unless the file begins as MCAP does, as far as it goes."""
         if not MCAP0_MAGIC.startswith(stream.read(len(MCAP0_MAGIC))):
             raise VpgError(ErrorCode.STORE_UNREADABLE, f"{self.path} is no MCAP file")

@@ -1,5 +1,6 @@
 """What can be read of a damaged store, as a new one."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from pathlib import Path
 from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.errors import ErrorCode, VpgError, require
-from vpg_ros.geometry import Workspace
 from vpg_ros.learning.store.misfit import misfit
-from vpg_ros.learning.store.reader import Scan, store_files
+from vpg_ros.learning.store.reader import store_files
+from vpg_ros.learning.store.salvage import Salvage
 from vpg_ros.learning.store.segments import SegmentWriter
+
+_REASONS = 3  # why nothing is readable, in one sentence
 
 
 @dataclass(frozen=True)
@@ -26,58 +29,57 @@ class Repair:
 def repair(store: Path, out: Path) -> Repair:
     """Write the readable transitions of a store to a new one in the folder ``out``.
 
-    A file is read up to its first damage. Transitions that lack a field, that are of another
-    workspace than the first one, and from which nothing can be learned (``misfit``), are left out:
-    what is written can be trained on with a repertoire of its primitives. Raises STORE_UNREADABLE
-    when there is no store or nothing in it is readable, and PARAMETER_INVALID when ``out`` exists.
+    After a damage a file is read on from its next whole transition. Those that lack a field, from
+    which nothing can be learned (``misfit``), and that are of another workspace than most, are left
+    out: what is written can be trained on with a repertoire of its primitives. Raises
+    STORE_UNREADABLE when there is no store or nothing in it is readable, and PARAMETER_INVALID when
+    ``out`` exists.
     """
     require(not out.exists(), f"--out is {str(out)!r}, which exists; choose another folder")
-    files = store_files(store)
-    reading = _Reading()
-    first = next(reading.transitions(files), None)
-    if first is None:
-        sentence = f"nothing in {store} is readable: {'; '.join(reading.losses)}"
+    reading = _Reading(store_files(store))
+    found = Counter(each.before.workspace for each in reading.transitions())
+    if not found:
+        reasons = "; ".join(reading.losses[:_REASONS]) or "it holds no transitions"
+        more = f"; and {left} more" if (left := len(reading.losses) - _REASONS) > 0 else ""
+        sentence = f"nothing in {store} is readable: {reasons}{more}"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence)
-    reading = _Reading(first.before.workspace)
+    (workspace, most), *others = found.most_common()
+    strays = [f"{n} transitions are of {other}; {most} are of {workspace}" for other, n in others]
     with closing(SegmentWriter(out, 0, {"repaired": str(store.name)})) as writer:
-        for transition in reading.transitions(files):
-            writer.write(transition)
-        return Repair(writer.count, reading.dropped, tuple(reading.losses))
+        for transition in _Reading(reading.files).transitions():
+            if transition.before.workspace == workspace:
+                writer.write(transition)
+    dropped = reading.dropped + found.total() - most
+    return Repair(most, dropped, (*reading.losses, *strays))
 
 
 class _Reading:
     """Reads files one after the other, and remembers what is lost."""
 
-    def __init__(self, workspace: Workspace | None = None) -> None:
-        self._workspace = workspace
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self.files = files
         self.dropped = 0
         self.losses: list[str] = []
+        self._known = {name: primitives.get(name).rotations for name in primitives.names()}
 
-    def transitions(self, files: tuple[Path, ...]) -> Iterator[Transition]:
+    def transitions(self) -> Iterator[Transition]:
         """What is readable and fits."""
-        for path in files:
+        for path in self.files:
             yield from self._file(path)
 
     def _file(self, path: Path) -> Iterator[Transition]:
-        scan = Scan(path)
+        scan = Salvage(path)
         try:
             for transition in scan.stored(self._drop):
-                reason = self._misfit(transition)
+                reason = misfit(transition, self._known)
                 if reason is None:
                     yield transition
                 else:
                     self._drop(f"{path}, transition {scan.count}: it {reason}")
-            if scan.unreadable:
-                self.losses.append(scan.lost)
         except VpgError as error:
             self.losses.append(error.message)
+        self.losses += scan.damages
 
     def _drop(self, sentence: str) -> None:
         self.dropped += 1
         self.losses.append(sentence)
-
-    def _misfit(self, transition: Transition) -> str | None:
-        for heightmap in (transition.before, transition.after):
-            if self._workspace not in (None, heightmap.workspace):
-                return f"is of {heightmap.workspace}, another workspace than {self._workspace}"
-        return misfit(transition, {n: primitives.get(n).rotations for n in primitives.names()})
