@@ -26,6 +26,7 @@ from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.interval import Estimate, bootstrap_mean
+from vpg_ros.learning.kept import read_kept
 from vpg_ros.learning.learner import CPU
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline import (
@@ -228,6 +229,50 @@ def test_of_more_actions_than_are_asked_for_all_are_kept(
         assert card["spec"]["actions"] == card["transitions"] == 4
 
 
+@pytest.mark.parametrize("asked", [2, 4])
+def test_what_is_readable_behind_a_damage_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    """Three before it and three behind it, one in its own file; none of them is made again."""
+    spec, metadata = DatasetSpec("random", asked), {"kind": "random", "seed": 0, "camera": "ortho"}
+    for number, steps in enumerate(([*GOOD, BAD[0], BAD[1]], BAD[2:])):
+        path = tmp_path / f"{number:05d}.mcap"
+        with TransitionWriter(path, {**metadata, "weights": ""}) as writer:
+            for each in steps:
+                writer.write(replace(each, episode="random-4-1000000"))
+    first, second = sorted(tmp_path.glob("*.mcap"))
+    data = bytearray(first.read_bytes())
+    data[(keep_first(first, 3)[1] + keep_first(first, 4)[1]) // 2] ^= 1
+    first.write_bytes(data)
+    before = [path.read_bytes() for path in (first, second)]
+    with pytest.raises(VpgError, match=r"of its 6 readable .* ask for 6 at least") as error:
+        make_dataset(spec, tmp_path)
+    assert error.value.code is ErrorCode.STORE_UNREADABLE
+    assert [path.read_bytes() for path in sorted(tmp_path.glob("*.mcap"))] == before
+    monkeypatch.setattr(datasets, "_Acting", lambda *_: pytest.fail("asked for enough"))
+    with pytest.raises(pytest.fail.Exception):
+        make_dataset(replace(spec, actions=6), tmp_path)
+
+
+def test_a_folder_of_data_sets_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other" / "00000.mcap")
+    with pytest.raises(VpgError, match=r"other in .* holds transitions") as error:
+        make_dataset(DatasetSpec("random", 1), tmp_path)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
+    assert not list(tmp_path.glob("*.mcap"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"transitions": null}'])
+def test_a_damaged_card_or_cell_is_no_traceback(tmp_path: Path, content: str) -> None:
+    (tmp_path / "card.json").write_text(content)
+    assert stored(tmp_path) == 0
+    (tmp_path / "cell.json").write_text(content)
+    with pytest.raises(VpgError, match=r"cell\.json is damaged") as error:
+        read_kept(tmp_path / "cell.json", {})
+    assert error.value.code is ErrorCode.STORE_UNREADABLE
+
+
 def test_a_replay_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     spec = DatasetSpec("replay", 2)
     make_dataset(spec, tmp_path)
@@ -318,6 +363,7 @@ def test_without_help_keeps_no_push_that_a_pick_followed() -> None:
         ({"kind": "human"}, "kind is 'human'; it must be one of random"),
         ({"actions": 0}, "actions is 0; it must be > 0"),
         ({"camera": "x"}, "camera is 'x'"),
+        ({"seed": 2**32}, "seed is 4294967296; it must be >= 0 and < 2"),
     ],
 )
 def test_bad_settings_of_a_data_set_are_refused(spec: dict[str, object], sentence: str) -> None:
@@ -1309,12 +1355,14 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     assert len(written) == 2, "what did not fail is not trained again"
 
 
-def test_seeds_below_zero_are_refused_before_anything_is_played(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_are_none_are_refused_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:
-    command = ["experiment", "offline", "--quick", "--out", str(tmp_path / "out"), "--seeds", "-1"]
-    assert main(command) == 1
-    assert "seeds is (-1,); each must be >= 0 [error 900]" in capsys.readouterr().err
+    command = ["experiment", "offline", "--quick", "--out", str(tmp_path / "out"), "--seeds"]
+    assert main([*command, str(seed)]) == 1
+    sentence = f"seeds is ({seed},); each must be >= 0 and < 2^32 [error 900]"
+    assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -21,6 +21,7 @@ from vpg_ros.learning.offline.behaviour import BEHAVIOURS, shares_of, weights_of
 from vpg_ros.learning.offline.card import DataCard
 from vpg_ros.learning.rollout import Rollout, number_of
 from vpg_ros.learning.store import SegmentWriter, info, read_transitions
+from vpg_ros.learning.store.salvage import count_readable
 from vpg_ros.learning.train import Trainer
 from vpg_ros.policy import Policy
 
@@ -52,7 +53,7 @@ class DatasetSpec:
         kinds = ", ".join(KINDS)
         require(self.kind in KINDS, f"kind is {self.kind!r}; it must be one of {kinds}")
         require(self.actions > 0, f"actions is {self.actions}; it must be > 0")
-        require(self.seed >= 0, f"seed is {self.seed}; it must be >= 0")
+        require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be >= 0 and < 2^32")
         cameras = ", ".join(CAMERAS)
         require(self.camera in CAMERAS, f"camera is {self.camera!r}; it must be one of {cameras}")
 
@@ -63,11 +64,13 @@ def make_dataset(spec: DatasetSpec, out: Path, report: Report = lambda count: No
     Continues one that was stopped or killed, from the beginning of its last episode, and waits for
     another process that makes or reads it. report: hears how many transitions are stored, of every
     one. What was cut off, or damaged since, is made again; of more actions than are asked for all
-    are kept. Raises STORE_MISMATCH where ``out`` holds another data set, STORE_UNREADABLE where a
-    replay was cut off, and DISK_FULL.
+    are kept. Raises STORE_MISMATCH where ``out`` or a folder in it holds another data set,
+    STORE_UNREADABLE where a replay was cut off, or more is readable behind a damage than would be
+    made again, and DISK_FULL.
     """
     with alone(out):
         _require_kind(spec, out)
+        _require_none_within(out)
         make = _train if spec.kind == REPLAY else _act
         make(spec, out, report)
         card = DataCard()
@@ -93,10 +96,29 @@ def _require_kind(spec: DatasetSpec, out: Path) -> None:
     _require_found("kind", found, spec.kind, out)
 
 
+def _require_none_within(out: Path) -> None:
+    """Raise STORE_MISMATCH where a folder in ``out`` holds transitions: they would be read too."""
+    for path in out.rglob("*.mcap"):
+        require(
+            path.parent == out or out / TRAINING in path.parents,
+            f"{path.parent} in {out} holds transitions, which would count as those of this data "
+            "set; choose another folder",
+            ErrorCode.STORE_MISMATCH,
+        )
+
+
 def stored(folder: Path) -> int:
-    """How many transitions a data set that was made to its end holds; 0 where there is none."""
+    """How many transitions a data set that was made to its end holds; 0 where there is none.
+
+    None where the card is damaged: what is there is counted again then.
+    """
     path = folder / CARD
-    return int(json.loads(path.read_text())["transitions"]) if path.is_file() else 0
+    if not path.is_file():
+        return 0
+    try:
+        return int(json.loads(path.read_text())["transitions"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _train(spec: DatasetSpec, out: Path, report: Report) -> None:
@@ -110,6 +132,13 @@ def _act(spec: DatasetSpec, out: Path, report: Report) -> None:
     found = _found(spec, out)
     if found.transitions >= spec.actions and not found.damaged:
         return
+    require(
+        found.readable <= max(spec.actions, found.transitions),
+        f"{out} is damaged, and of its {found.readable} readable transitions all behind the damage "
+        f"would be lost; ask for {found.readable} at least, to have them made again, or save them "
+        "with `vpg dataset repair`",
+        ErrorCode.STORE_UNREADABLE,
+    )
     config = TrainingConfig(
         warm_up=0, exploration=0.0, seed=spec.seed, camera=spec.camera, scenes=SCENES
     )
@@ -163,13 +192,15 @@ class _Found(NamedTuple):
     """What is there of a data set.
 
     transitions: all before the first damage. whole: of episodes that surely are. episode: number of
-    the one after these. damaged: whether bytes are unreadable.
+    the one after these. damaged: whether bytes are unreadable. readable: transitions on both sides
+    of damages.
     """
 
     transitions: int = 0
     whole: int = 0
     episode: int = 0
     damaged: bool = False
+    readable: int = 0
 
 
 def _found(spec: DatasetSpec, out: Path) -> _Found:
@@ -185,10 +216,11 @@ def _found(spec: DatasetSpec, out: Path) -> _Found:
         if error.code is not ErrorCode.STORE_UNREADABLE:
             raise
         damaged = True
+    readable = count_readable(out) if damaged else len(names)
     if not names:
-        return _Found(damaged=damaged)
+        return _Found(damaged=damaged, readable=readable)
     number = number_of(names[-1], spec.seed)
-    return _Found(len(names), names.index(names[-1]), number, damaged)
+    return _Found(len(names), names.index(names[-1]), number, damaged, readable)
 
 
 def _identity(spec: DatasetSpec) -> dict[str, Any]:

@@ -74,7 +74,10 @@ class Matrix:
             f"one that changes anything, such as {PLAIN}",
         )
         require(all(size > 0 for size in self.sizes), f"sizes is {self.sizes}; each must be > 0")
-        require(all(seed >= 0 for seed in self.seeds), f"seeds is {self.seeds}; each must be >= 0")
+        require(
+            all(0 <= seed < 2**32 for seed in self.seeds),
+            f"seeds is {self.seeds}; each must be >= 0 and < 2^32",
+        )
         require(self.estimating >= 0, f"estimating is {self.estimating}; it must be >= 0")
         for name in ("updates", "runs", "random_runs", "jobs"):
             value = getattr(self, name)

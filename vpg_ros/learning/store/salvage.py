@@ -3,12 +3,13 @@
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from mcap.records import Channel, McapRecord, Schema
 
 from vpg_ros.learning.store import schema
-from vpg_ros.learning.store.reader import Scan
+from vpg_ros.learning.store.reader import Scan, store_files
 
 # How chunks of ``TransitionWriter`` begin: opcode, length, times, size, checksum, compression.
 _CHUNK, _COMPRESSION, _BEFORE_IT = 0x06, b"\x04\0\0\0zstd", 37
@@ -52,6 +53,11 @@ class Salvage(Scan):
                 start = data.find(_COMPRESSION, start + 1 + _BEFORE_IT) - _BEFORE_IT
                 if start < 0 or data[start] == _CHUNK:
                     return start if start >= 0 else None
+
+
+def count_readable(store: Path) -> int:
+    """How many transitions of a store are whole, on both sides of its damages."""
+    return sum(1 for path in store_files(store) for _ in Salvage(path).stored())
 
 
 # A file of this package declares them once, in its first chunk: with that damaged, as it does now.
