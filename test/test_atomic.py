@@ -83,6 +83,33 @@ def test_content_and_name_are_on_the_disk_when_it_returns(
     assert synced == [("new", "old"), (str(tmp_path), "new")]
 
 
+WRITE_TOO = """
+import sys
+from pathlib import Path
+from vpg_ros.atomic import require_writable, write_atomically
+require_writable(Path(sys.argv[1]))
+write_atomically(Path(sys.argv[1]), b"theirs")
+"""
+
+
+def test_two_processes_write_the_same_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one begins and ends while this one writes."""
+    path, sync, begun = tmp_path / "results.json", os.fsync, list[str]()
+
+    def interrupted(descriptor: int) -> None:
+        sync(descriptor)
+        if not begun:
+            subprocess.run([sys.executable, "-c", WRITE_TOO, str(path)], check=True, timeout=60)
+            begun.append(path.read_text())
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    write_atomically(path, b"ours")
+    assert begun == ["theirs"] and path.read_text() == "ours"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_disk_that_is_found_full_only_then_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

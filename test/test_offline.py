@@ -957,6 +957,24 @@ def test_a_finished_training_writes_its_weights_again(log: Log, tmp_path: Path) 
     assert OfflineTrainer("bc", log, QUICK, tmp_path).run().read_bytes() == before
 
 
+def test_weights_of_another_training_are_not_overwritten(log: Log, tmp_path: Path) -> None:
+    """Those of the same one are: a kill may come between them and the first state."""
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+    (tmp_path / "state.pt").unlink()
+    weights = tmp_path / "weights.safetensors"
+    before = weights.read_bytes()
+    others = (("dqn", log, QUICK), ("bc", with_other_maps(log), QUICK))
+    for name, data, config in (*others, ("bc", log, replace(QUICK, seed=1))):
+        with pytest.raises(VpgError, match=r"weights\.safetensors is of another") as error:
+            OfflineTrainer(name, data, config, tmp_path)
+        assert error.value.code is ErrorCode.STORE_MISMATCH and weights.read_bytes() == before
+    weights.write_bytes(Path(resource(SHIPPED_WEIGHTS)).read_bytes())
+    with pytest.raises(VpgError, match="is of another training"):
+        OfflineTrainer("bc", log, QUICK, tmp_path)
+    weights.write_bytes(before)
+    OfflineTrainer("bc", log, QUICK, tmp_path).save()
+
+
 def test_a_damaged_state_is_named_without_advice_of_pytorch(log: Log, tmp_path: Path) -> None:
     OfflineTrainer("bc", log, QUICK, tmp_path).save()
     state = tmp_path / "state.pt"
@@ -1427,3 +1445,7 @@ def test_results_are_one_file_with_tables_and_a_picture(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "results.json").read_text())
     assert [row["seeds"] for row in content["rows"]] == [1, 2] and len(content["cells"]) == 3
     assert (tmp_path / "results.png").stat().st_size > 1000
+    (tmp_path / "results.png").unlink()
+    (tmp_path / "results.png").mkdir()
+    with pytest.raises(VpgError, match=r"results\.png cannot be written"):
+        results.write([online, *cells], tmp_path)

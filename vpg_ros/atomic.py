@@ -16,9 +16,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Replace ``path``, or make it; until this returns, an earlier file stays as it was.
 
     Both the content and the new name are on the disk by then: a power cut leaves either file whole.
-    Raises DISK_FULL when there is no room, PARAMETER_INVALID when it cannot be written otherwise.
+    Of several processes that write the same file the last one's stays. Raises DISK_FULL when there
+    is no room, PARAMETER_INVALID when it cannot be written otherwise.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -48,7 +49,7 @@ def require_writable(path: Path) -> None:
     """Raise now what :func:`write_atomically` would raise after long work; changes nothing."""
     try:
         require(not path.is_dir(), f"{path} cannot be written: it is a folder")
-        probe = path.with_name(f".{path.name}.probe")
+        probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -1,10 +1,14 @@
 """The results of studies: their tables as Markdown, and their files."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpg_ros.atomic import write_atomically, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Section = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, columns, lines of a table
 
@@ -19,6 +23,13 @@ def write_results(content: Mapping[str, Any], text: str, out: Path) -> None:
     """Write results.json and results.md, the tables of the same, to the folder ``out``."""
     write_json(out / "results.json", content)
     write_atomically(out / "results.md", text.encode())
+
+
+def write_picture(figure: "Figure", path: Path, dpi: int) -> None:
+    """Write a figure as PNG; raises as ``write_atomically``."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi)
+    write_atomically(path, file.getvalue())
 
 
 def points(found: Mapping[str, float] | None) -> str:

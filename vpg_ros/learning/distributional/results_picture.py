@@ -10,6 +10,7 @@ from vpg_ros.learning.distributional.calibration import LEVELS
 from vpg_ros.learning.distributional.matrix import MEASURES
 from vpg_ros.learning.distributional.results_rows import Content
 from vpg_ros.learning.figures import Figure
+from vpg_ros.learning.tables import write_picture
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -29,7 +30,7 @@ def picture(content: Content, path: Path) -> None:
     )
     if content["calibration"]:
         right.legend(fontsize=8)
-    figure.savefig(path, dpi=100)
+    write_picture(figure, path, dpi=100)
     plt.close(figure)
 
 

@@ -12,7 +12,7 @@ from vpg_ros.learning.comparison import completion_difference
 from vpg_ros.learning.figures import Figure, Run
 from vpg_ros.learning.hierarchy.experiment import VARIANTS
 from vpg_ros.learning.interval import clustered
-from vpg_ros.learning.tables import markdown_table, points, write_results
+from vpg_ros.learning.tables import markdown_table, points, write_picture, write_results
 from vpg_ros.policy.meta import READY_AFTER
 
 mpl.use("Agg")
@@ -185,5 +185,5 @@ def picture(bench: Sequence[Content], rows: Sequence[Content], path: Path) -> No
     labels = [row["variant"] for row in rows]
     solved.set_xticks(range(len(rows)), labels, rotation=30, ha="right")
     solved.set(ylabel="tables of all families solved, %", ylim=(0, 100))
-    figure.savefig(path, dpi=120)
+    write_picture(figure, path, dpi=120)
     plt.close(figure)

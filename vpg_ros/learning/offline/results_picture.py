@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 
 from vpg_ros.learning.offline.results_tables import label
+from vpg_ros.learning.tables import write_picture
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -29,7 +30,7 @@ def picture(rows: Sequence[Content], path: Path) -> None:
         panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     panels[0].set_yticks(range(len(rows)), [_name(row) for row in rows])
     panels[0].invert_yaxis()
-    figure.savefig(path, dpi=120)
+    write_picture(figure, path, dpi=120)
     plt.close(figure)
 
 

@@ -30,9 +30,9 @@ class OfflineTrainer:
     """One training of an algorithm on a log, and the folder where it is kept.
 
     Continues the training in ``out`` where there is one; raises STORE_MISMATCH when that one has
-    other settings or data, STORE_UNREADABLE when it is damaged, PARAMETER_INVALID for a head that
-    the algorithm cannot learn. updates: done. loss: mean of the
-    last LOSSES updates. seconds: wall time of all updates, without pauses between runs.
+    other settings or data, or there are weights of something else, STORE_UNREADABLE when it is
+    damaged, PARAMETER_INVALID for a head that the algorithm cannot learn. updates: done. loss: mean
+    of the last LOSSES updates. seconds: wall time of all updates, without pauses between runs.
     """
 
     def __init__(self, name: str, log: Log, config: OfflineConfig, out: Path) -> None:
@@ -47,6 +47,8 @@ class OfflineTrainer:
         self._state = StateFile(out / STATE)
         if self._state.found:
             self._resume()
+        else:
+            self._require_own_weights()
 
     @property
     def loss(self) -> float:
@@ -82,7 +84,7 @@ class OfflineTrainer:
 
     def save(self) -> None:
         """Write weights, then state; a kill at any moment leaves the last save usable."""
-        about = {"algorithm": self._name, **asdict(self.config), "updates_done": self.updates}
+        about = {**self._settings(), "updates_done": self.updates}
         acting = self.config.learner().acting
         checkpoint.save(self.out / WEIGHTS, self.algorithm.network, about, acting)
         state = {
@@ -99,6 +101,19 @@ class OfflineTrainer:
         settings = {"algorithm": self._name, "data": self._data, **asdict(self.config)}
         plain: dict[str, Any] = json.loads(json.dumps(settings))
         return plain
+
+    def _require_own_weights(self) -> None:
+        """Raise STORE_MISMATCH for weights of another training, which would be overwritten.
+
+        Without a state there may be those of this one: a kill can come between the two.
+        """
+        weights, wanted = self.out / WEIGHTS, self._settings()
+        found = checkpoint.training_of(weights) if weights.is_file() else wanted
+        require(
+            {name: found.get(name) for name in wanted} == wanted,
+            f"{weights} is of another training, which is not in that folder; choose another one",
+            ErrorCode.STORE_MISMATCH,
+        )
 
     def _resume(self) -> None:
         state = load_state(self._state.path)
