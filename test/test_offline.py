@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -462,10 +463,60 @@ def test_what_cannot_be_learned_from_is_refused_with_its_place(tmp_path: Path) -
     refused(write(tmp_path / "e.mcap", ()), "no transitions", ErrorCode.STORE_UNREADABLE)
 
 
+def test_a_map_of_a_size_that_no_network_values_is_refused(tmp_path: Path) -> None:
+    for rows, columns in ((225, 224), (6, 224)):
+        workspace = replace(DEFAULT_WORKSPACE, rows=rows, columns=columns)
+        height = np.full(workspace.shape, 0.04, np.float32)
+        before = Heightmap(np.zeros((*workspace.shape, 3), np.uint8), height, workspace)
+        action = replace(BAD[0].action, row=1, column=1)
+        odd = replace(BAD[0], before=before, after=before, action=action)
+        sentence = f"transition 0 .* {rows} × {columns} pixels; both must be multiples of 2, and 8"
+        refused(write(tmp_path / f"{rows}.mcap", (odd,)), sentence)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("reward", "much"), ("done", "yes"), ("rotation", "3"), ("rows", "224")]
+)
+def test_a_field_of_another_type_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, value: str
+) -> None:
+    definition = re.sub(rf"\w+ {field}\n", f"string {field}\n", schema.DEFINITION)
+    message = encode(BAD[0])
+    for part in (
+        message,
+        message["action"],
+        *(message[n]["workspace"] for n in ("before", "after")),
+    ):
+        if field in part:
+            part[field] = value
+    store = tmp_path / "other.mcap"
+    with store.open("wb") as stream, Writer(stream) as writer:
+        kind = writer.register_msgdef(schema.NAME, definition)
+        writer.write_message(schema.TOPIC, kind, message, 0)
+    refused(store, "other.mcap, transition 0: a stored transition is not what")
+    assert main(["dataset", "repair", str(store), "--out", str(tmp_path / "out")]) == 1
+    assert "other.mcap, transition 0: a stored" in capsys.readouterr().err
+
+
+def with_height(value: float, name: str = "before") -> Transition:
+    """One of which a patch of a map has that height."""
+    height = getattr(BAD[1], name).height.copy()
+    height[90:120, 90:120] = value
+    changed = replace(getattr(BAD[1], name), height=height)
+    return replace(BAD[1], **{name: changed})  # type: ignore[arg-type]
+
+
 BROKEN = {
+    "heights that are none": with_height(math.inf),
+    "heights that are none;": with_height(-math.inf),
+    "has heights that are none": with_height(1e6),
+    "has heights that are none;": with_height(2.5, "after"),
     "rotation 99": replace(BAD[1], action=replace(BAD[1].action, rotation=99)),
     "pixel 224, 103": replace(BAD[1], action=replace(BAD[1].action, row=224)),
     "the reward nan": replace(BAD[1], reward=math.nan),
+    "the reward 50": replace(BAD[1], reward=50.0),
+    "the reward -3": replace(BAD[1], reward=-3.0),
+    "a scene with nothing on it": replace(BAD[1], before=EMPTY),
     "the probability nan": replace(BAD[1], action=replace(BAD[1].action, probability=math.nan)),
     "the probability inf": replace(BAD[1], action=replace(BAD[1].action, probability=math.inf)),
     "the probability -0.5": replace(BAD[1], action=replace(BAD[1].action, probability=-0.5)),
@@ -917,6 +968,8 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineTrainer("iql", log, replace(QUICK, accident_cost=0.5), tmp_path)
     with pytest.raises(VpgError, match="accident_cost is -1; it must be >= 0"):
         OfflineConfig(accident_cost=-1)
+    with pytest.raises(VpgError, match=r"push_reward is 1e\+308; it must be in \[0, 1\]"):
+        OfflineConfig(push_reward=1e308)
     with pytest.raises(VpgError, match="variants is cautious; of awac it must be one that changes"):
         Matrix(algorithms=("awac",), variants=("cautious",))
     OfflineTrainer("dqn", log, QUICK, tmp_path).save()

@@ -71,7 +71,8 @@ class LearnerConfig(DescentConfig):
         require(self.reach > 0, f"reach is {self.reach} m; it must be > 0")
         odd = self.smoothing > 0 and self.smoothing % 2 == 1
         require_setting(self, "smoothing", odd, "an odd number > 0")
-        for name in ("push_reward", "empty_table", "priority", "accident_cost"):
+        require_setting(self, "push_reward", 0 <= self.push_reward <= 1, "in [0, 1], 1 a pick's")
+        for name in ("empty_table", "priority", "accident_cost"):
             require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
 
     def reach_of(self, primitive: str) -> float:

@@ -15,7 +15,7 @@ from vpg_ros.geometry import Workspace
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.store import read_transitions
 from vpg_ros.learning.store.misfit import misfit
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.config import SMOOTHING, NetworkConfig
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def read_log(
     """The first ``limit`` transitions of a store, all if None, for a network to learn from.
 
     report: hears how many were read. Raises STORE_UNREADABLE where the store is missing, empty or
-    cut off, STORE_MISMATCH for a missing field, another workspace or resolution, a primitive,
-    rotation or pixel that the network does not value, and a reward or a probability that is none;
-    each says what and where.
+    cut off, STORE_MISMATCH for a missing field, another workspace or resolution, a map of a size, a
+    primitive, a rotation or a pixel that the network does not value, and what is a ``misfit``; each
+    says what and where.
     """
     reader = _Reader(config)
     for transition in islice(read_transitions(path, whole=True), limit):
@@ -207,7 +207,15 @@ def _check(transition: Transition, config: NetworkConfig, index: int) -> None:
     where = f"transition {index} (episode {transition.episode!r}, step {transition.step})"
     reason = misfit(transition, dict(config.primitives))
     require(reason is None, f"{where} {reason}", ErrorCode.STORE_MISMATCH)
-    resolution = transition.before.workspace.resolution
+    workspace, cell = transition.before.workspace, config.cell
+    least = cell * (SMOOTHING // 2 + 1)  # what mirrors beyond its edge when values are averaged
+    require(
+        all(side >= least and side % cell == 0 for side in workspace.shape),
+        f"{where} has a map of {workspace.rows} × {workspace.columns} pixels; both must be "
+        f"multiples of {cell}, and {least} at least",
+        ErrorCode.STORE_MISMATCH,
+    )
+    resolution = workspace.resolution
     require(
         abs(resolution - config.resolution) < 1e-9,
         f"{where} has {resolution} m a pixel; the policy is made for {config.resolution}",

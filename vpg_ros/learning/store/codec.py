@@ -2,7 +2,8 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Pose, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.motion import Outcome
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BASE_FRAME = "base"
 _DTYPES: dict[str, np.dtype[Any]] = {"rgb8": np.dtype(np.uint8), "32FC1": np.dtype("<f4")}
@@ -35,11 +39,11 @@ def encode(transition: Transition) -> dict[str, Any]:
 def decode(decoder: Callable[[bytes], Any], data: bytes) -> Transition:
     """The Transition in a message's bytes; ``decoder`` makes attributes of them.
 
-    Raises STORE_MISMATCH when a field is missing or makes no sense.
+    Raises STORE_MISMATCH when a field is missing, of another type, or makes no sense.
     """
     try:
         return _to_transition(decoder(data))
-    except (AttributeError, ValueError, IndexError, struct.error) as error:
+    except (AttributeError, ValueError, IndexError, TypeError, struct.error) as error:
         sentence = f"a stored transition is not what this version reads: {error}"
         raise VpgError(ErrorCode.STORE_MISMATCH, sentence) from None
 
@@ -88,14 +92,11 @@ def _action(action: Action, stamp: float) -> dict[str, Any]:
 
 def _to_transition(message: Any) -> Transition:
     return Transition(
-        episode=message.episode,
-        step=message.step,
         before=_to_heightmap(message.before),
         action=_to_action(message.action),
         outcome=_to_outcome(message.outcome),
-        reward=message.reward,
         after=_to_heightmap(message.after),
-        done=message.done,
+        **_fields(message, Transition, _TRANSITION),
     )
 
 
@@ -117,20 +118,31 @@ def _pixels(image: Any, encoding: str, shape: tuple[int, ...]) -> NDArray[Any]:
 def _to_action(message: Any) -> Action:
     position, turn = message.pose.position, message.pose.orientation
     pose = Pose((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
-    return Action(pose=pose, **_fields(message, _ACTION))
+    return Action(pose=pose, **_fields(message, Action, _ACTION))
 
 
 def _to_outcome(message: Any) -> Outcome:
-    fields = _fields(message, _OUTCOME)
-    return Outcome(**{**fields, "error_code": ErrorCode(message.error_code)})
+    found = _fields(message, Outcome, _OUTCOME)
+    return Outcome(**{**found, "error_code": ErrorCode(message.error_code)})
 
 
-def _fields(message: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(message, name, *_NEWER.get(name, ())) for name in names}
+def _fields(
+    message: Any, noun: "type[DataclassInstance]", names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Fields of a noun that are plain; raises ValueError for one of another type."""
+    found = {name: getattr(message, name, *_NEWER.get(name, ())) for name in names}
+    kinds: dict[str, Any] = {each.name: each.type for each in fields(noun)}
+    for name, value in found.items():
+        kind = kinds[name]
+        if not isinstance(value, _STORED_AS.get(kind, kind)):
+            raise ValueError(f"{name} is {value!r}; it must be of type {kind.__name__}")
+    return found
 
 
 _WORKSPACE = tuple(Workspace.__dataclass_fields__)
 # What stores of earlier versions lack, and what they mean by that.
 _NEWER = {"probability": (0.0,), "accidents": (0,)}
+_STORED_AS = {float: float | int, ErrorCode: int}
+_TRANSITION = ("episode", "step", "reward", "done")
 _ACTION = tuple(name for name in Action.__dataclass_fields__ if name != "pose")
 _OUTCOME = tuple(Outcome.__dataclass_fields__)

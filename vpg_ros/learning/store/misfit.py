@@ -1,11 +1,14 @@
 """What a transition must be for anything to be learned from it."""
 
-import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from vpg_ros.action import Transition
+from vpg_ros.heightmap import Heightmap
 
 _ROUNDING = 1e-9  # by which a sum of probabilities may exceed 1
+_HIGHEST = 2.0  # m from the table: beyond it lies no arm's workspace
 
 
 def misfit(transition: Transition, known: Mapping[str, int]) -> str | None:
@@ -26,9 +29,18 @@ def misfit(transition: Transition, known: Mapping[str, int]) -> str | None:
         f"is at pixel {action.row}, {action.column} of a map of {rows} × {columns}": (
             action.row < rows and action.column < columns
         ),
-        f"has the reward {transition.reward}; it must be finite": math.isfinite(transition.reward),
+        f"has heights that are none; they must be within {_HIGHEST} m of the table, or NaN": (
+            _are_heights(transition.before) and _are_heights(transition.after)
+        ),
+        "acts on a scene with nothing on it": bool(transition.before.occupied.any()),
+        # Values are shares of a pick's. What an accident costs is a setting, and in no reward.
+        f"has the reward {transition.reward}; it must be in [0, 1]": 0 <= transition.reward <= 1,
         f"has the probability {chance}; it must be in (0, 1], or 0 where it is not known": (
             0 <= chance <= 1 + _ROUNDING
         ),
     }
     return next((problem for problem, fine in problems.items() if not fine), None)
+
+
+def _are_heights(heightmap: Heightmap) -> bool:
+    return not bool((np.abs(heightmap.height) > _HIGHEST).any())
