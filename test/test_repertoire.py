@@ -23,7 +23,7 @@ from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy import RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.exploration import explore
+from vpg_ros.policy.exploration import Exploration, explore
 from vpg_ros.policy.network import make_network
 from vpg_ros.primitives.base import _REGISTRY
 from vpg_ros.primitives.push import Push
@@ -64,6 +64,14 @@ def test_registering_a_primitive_changes_nothing(monkeypatch: pytest.MonkeyPatch
     before = all_there_is()
     monkeypatch.setitem(_REGISTRY, "nudge", Nudge())
     assert all_there_is() == before
+
+
+def test_a_random_action_in_place_of_another_has_no_known_probability() -> None:
+    """That of its draw is not how likely it was: it may have been drawn from fewer primitives."""
+    exploration = Exploration(0)
+    drawn = [exploration.decide(RandomPolicy(), 0.9, scene()).action for _ in range(20)]
+    assert {action.probability for action in explored()} == {0.0}
+    assert 0 < sum(action.probability == 0.0 for action in drawn) < 20
 
 
 @pytest.mark.usefixtures("nudge")

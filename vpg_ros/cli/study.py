@@ -54,8 +54,14 @@ def check_out(out: Path) -> None:
 
 
 def show(console: "Console", tables: str, out: Path) -> None:
-    """Print the tables of a study, Markdown, and where all of it is."""
+    """Print the tables of a study, Markdown, and where all of it is.
+
+    As they are where there is no terminal: in 80 columns their cells would be cut off.
+    """
     from rich.markdown import Markdown
 
-    console.print(Markdown(tables))
+    if console.is_terminal:
+        console.print(Markdown(tables))
+    else:
+        console.print(tables, soft_wrap=True, markup=False, highlight=False, end="")
     console.print(f"results: {out / 'results.json'}", soft_wrap=True)

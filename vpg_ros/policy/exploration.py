@@ -1,6 +1,7 @@
 """Exploration: random actions, and a share of them among those of a policy."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,20 +26,22 @@ def explore(
 ) -> Decision:
     """A random decision; raises as RandomPolicy.
 
-    other_share: chance that it is drawn from all of ``names`` instead of from those that pick,
-    which alone teach most of what there is to learn at first, where any of them is admissible.
-    masked: as of RandomPolicy.
+    Its probability is not known: that of the last draw is not that of this action, which others of
+    the draws, and the policy whose place it takes, might have led to as well. other_share: chance
+    that it is drawn from all of ``names`` instead of from those that pick, which alone teach most
+    of what there is to learn at first, where any of them is admissible. masked: as of RandomPolicy.
     """
     others = rng.random() < other_share
     picking = tuple(name for name in names if primitives.get(name).picks)
     seed = int(rng.integers(2**31))
     try:
         chosen = names if others or not picking else picking
-        return RandomPolicy(seed, chosen, masked).decide(heightmap, tried)
+        decision = RandomPolicy(seed, chosen, masked).decide(heightmap, tried)
     except VpgError as error:
         if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
             raise
-        return RandomPolicy(seed, names, masked).decide(heightmap, tried)
+        decision = RandomPolicy(seed, names, masked).decide(heightmap, tried)
+    return replace(decision, action=replace(decision.action, probability=0.0))
 
 
 class Exploration:
