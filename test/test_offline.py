@@ -39,6 +39,8 @@ from vpg_ros.learning.offline import (
     logs,
     results,
 )
+from vpg_ros.learning.offline.actor import Actor
+from vpg_ros.learning.offline.algorithm import Algorithm
 from vpg_ros.learning.offline.behaviour import Mixture, scripted
 from vpg_ros.learning.offline.boltzmann import (
     Boltzmann,
@@ -908,6 +910,75 @@ def test_a_place_is_worth_what_was_done_within_reach(log: Log) -> None:
     assert critic.value(both, 200, 200) == 0.0  # nothing stands there
 
 
+def test_an_expectile_is_of_the_better_actions_where_it_is_high(log: Log) -> None:
+    """At one place an action is worth 1 and another one nothing."""
+    each = log.experiences[2]
+
+    def value(expectile: float) -> float:
+        critic = PlaceCritic(NETWORK, log.workspace, 0.05, rate=1e-2, seed=0)
+        for _ in range(40):
+            critic.update([each] * 4, torch.tensor([1.0, 0.0] * 2), expectile)
+        return critic.value(each.before(log.workspace), each.row, each.column)
+
+    assert value(0.9) > 0.7 > 0.3 > value(0.1)
+
+
+def with_push(log: Log, name: str) -> tuple[LogLearner, int, Algorithm]:
+    """An algorithm, its learner of values, which knows pushes, and where the push is in there."""
+    algorithm = algorithms.get(name)(log, NETWORK, replace(QUICK, picks_first=0.0))
+    learner = algorithm.critic if hasattr(algorithm, "critic") else algorithm._learner  # type: ignore[attr-defined]
+    (push,) = (i for i, each in enumerate(held(learner)) if each.primitive == "push")
+    return learner, push, algorithm
+
+
+def test_two_networks_choose_and_value_where_the_algorithm_is_double(log: Log) -> None:
+    """The learning weights prefer what the averaged ones value least."""
+
+    def target(name: str) -> float:
+        learner, push, _ = with_push(log, name)
+        for member in learner._network.members:
+            for parameter in member.head.parameters():
+                parameter.data.neg_()
+        return learner.targets.of(push).mean
+
+    assert target("double-dqn") == target("cql") < target("dqn") - 1e-3
+
+
+@pytest.mark.parametrize("name", ["iql", "awac"])
+def test_what_a_push_leaves_is_worth_what_the_algorithm_makes_of_the_place(
+    log: Log, name: str
+) -> None:
+    """No maximum over actions."""
+    learner, push, algorithm = with_push(log, name)
+    each = learner.replay[push]
+    worth = algorithm.place_value(each.after(log.workspace), each.row, each.column)  # type: ignore[attr-defined]
+    greedy, other, _ = with_push(log, "dqn")
+    assert learner.targets.of(push).mean == pytest.approx(QUICK.gamma * worth, rel=1e-4)
+    assert abs(greedy.targets.of(other).mean - QUICK.gamma * worth) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["iql", "awac"])
+def test_an_actor_does_what_is_better_than_its_place(
+    log: Log, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Actions that picked are worth 1, others nothing, and every place a quarter."""
+    seen: dict[bool, float] = {}
+
+    def look(actor: Actor, indices: Sequence[int], weights: Sequence[float]) -> float:
+        seen.update({log.successes[i]: each for i, each in zip(indices, weights, strict=True)})
+        return 0.0
+
+    def values(self: Algorithm, indices: Sequence[int]) -> torch.Tensor:
+        return torch.tensor([float(log.successes[i]) for i in indices])
+
+    kind = algorithms.get(name)
+    monkeypatch.setattr(Actor, "update", look)
+    monkeypatch.setattr(kind, "values", values)
+    monkeypatch.setattr(kind, "place_value", lambda *_: 0.25)
+    kind(log, NETWORK, replace(QUICK, scenes=20, sharpness=2.0)).update()
+    assert seen == {True: pytest.approx(math.exp(1.5)), False: pytest.approx(math.exp(-0.5))}
+
+
 def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
     """The soft maximum over all actions comes down towards the values of those in the log."""
 
@@ -1101,6 +1172,20 @@ def test_importance_sampling_follows_the_policy_evaluated() -> None:
     for weighted in (True, False):
         assert per_decision(weights, earned, weighted) == pytest.approx(0.9, abs=0.03)
     assert effective_samples(weights[:, -1]) < 4000
+
+
+def test_an_action_weighs_as_much_as_it_is_likelier_than_in_the_log(tmp_path: Path) -> None:
+    """Two episodes of the same pick, which who acted took half and a quarter of the times."""
+    place, chances = (111, 111, 4), {"one": 0.5, "two": 0.25}
+    picks = [step(0, "grasp", place, ONE, EMPTY, True, *each) for each in chances.items()]
+    log = read_log(write(tmp_path / "a.mcap", picks), NETWORK)
+    policy = Boltzmann(load(resource(SHIPPED_WEIGHTS))[0], temperature=0.2)
+    found = policy.maps(ONE)
+    row, column, rotation = place
+    cell = (rotation, *pixel_to_cell(row, column, found.cell))
+    likely = float(np.exp(log_probabilities(found, 0.2)["grasp"][cell]))
+    estimate = importance_sampling(log, policy, 0.9, seed=0, weighted=False)
+    assert estimate.value == pytest.approx((likely / 0.5 + likely / 0.25) / 2)
 
 
 def test_importance_sampling_takes_whole_episodes_of_who_might_have_done_otherwise(
@@ -1417,6 +1502,7 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(
     assert main([*command, "--seeds", "0"]) == 1
     assert cameras == {"perspective"}
     assert [each["failed"][0]["algorithm"] for each in written] == ["cql"]  # type: ignore[index]
+    assert (tmp_path / "results.md").read_text() in capsys.readouterr().out  # nothing is cut off
     line = "| random | 7 | cql | 0 | the loss is nan after 2 updates [error 701] |"
     assert line in (tmp_path / "results.md").read_text()
     failing.clear()
