@@ -871,7 +871,7 @@ def test_an_actor_expects_nothing_of_pushes_until_they_are_valued(log: Log) -> N
             for parameter in head.parameters():
                 if parameter.dim() == 1:
                     parameter[list(NETWORK.channels("push"))] = push_value
-        return float(algorithm.place_value(PAIR, 110, 100))  # type: ignore[attr-defined]
+        return float(algorithm.place_value(PAIR, 110, 100, 0.15))  # type: ignore[attr-defined]
 
     assert expected(9.0) == expected(-9.0)
     for _ in range(3):
@@ -951,10 +951,26 @@ def test_what_a_push_leaves_is_worth_what_the_algorithm_makes_of_the_place(
     """No maximum over actions."""
     learner, push, algorithm = with_push(log, name)
     each = learner.replay[push]
-    worth = algorithm.place_value(each.after(log.workspace), each.row, each.column)  # type: ignore[attr-defined]
+    worth = algorithm.place_value(each.after(log.workspace), each.row, each.column, 0.15)  # type: ignore[attr-defined]
     greedy, other, _ = with_push(log, "dqn")
     assert learner.targets.of(push).mean == pytest.approx(QUICK.gamma * worth, rel=1e-4)
     assert abs(greedy.targets.of(other).mean - QUICK.gamma * worth) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["iql", "awac"])
+def test_what_carries_things_far_is_worth_what_lies_far_away(tmp_path: Path, name: str) -> None:
+    """Of a push and of a stack in the same place all that is left is a block 0.18 m away."""
+    both, left = scene((110, 100), (40, 40)), scene((40, 40))
+    steps = [
+        step(0, each, (110, 100, 0), both, left, success=True, episode=each)
+        for each in ("push", "stack")
+    ]
+    config = replace(QUICK, primitives=("grasp", "push", "stack"), picks_first=0.0)
+    log = read_log(write(tmp_path / "a.mcap", steps), config.network)
+    algorithm = algorithms.get(name)(log, config.network, config)
+    targets = algorithm.critic.targets  # type: ignore[attr-defined]
+    assert targets.of(0).mean == 0.0 < 0.1 < targets.of(1).mean
+    assert math.isfinite(algorithm.update())
 
 
 @pytest.mark.parametrize("name", ["iql", "awac"])
@@ -1141,6 +1157,19 @@ def test_a_training_of_an_earlier_version_goes_on(log: Log, tmp_path: Path) -> N
     save_state(tmp_path / "state.pt", {**state, "settings": json.dumps(settings)})
     OfflineTrainer("bc", log, QUICK, tmp_path).save()
     assert json.loads(load_state(tmp_path / "state.pt")["settings"])["data"] != "67dda8b5c06e"
+
+
+def test_iql_of_an_earlier_version_goes_on(log: Log) -> None:
+    """It knew one reach alone."""
+    trained, again, fresh = (algorithms.get("iql")(log, NETWORK, QUICK) for _ in range(3))
+    for _ in range(2):
+        trained.update()
+    state = trained.state()
+    (state["places"],) = state["places"]
+    again.restore(state)
+    place = (ONE, 110, 110, 0.15)
+    values = [each.place_value(*place) for each in (trained, again, fresh)]  # type: ignore[attr-defined]
+    assert values[0] == values[1] != values[2]
 
 
 # -- estimates

@@ -41,7 +41,8 @@ CPU = torch.device("cpu")
 
 # The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
 # largest return.
-NextValue = Callable[[Heightmap, int, int], float]
+# Of a scene, around a pixel (row, column), as far as so many m from there.
+NextValue = Callable[[Heightmap, int, int, float], float]
 # What is added to the loss of a batch, given the network that learns and the batch.
 Penalty = Callable[[Network, Sequence[Experience]], Tensor]
 
@@ -83,8 +84,11 @@ class Learner:
             return NextScene(*networks, self.config, self._workspace, self._device)
 
         def following(experience: Experience) -> Returns:
-            scene = experience.after(self._workspace)
-            return Returns.certain(next_value(scene, experience.row, experience.column))
+            scene, reach = (
+                experience.after(self._workspace),
+                self.config.reach_of(experience.primitive),
+            )
+            return Returns.certain(next_value(scene, experience.row, experience.column, reach))
 
         return following
 

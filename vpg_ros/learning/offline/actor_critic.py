@@ -38,8 +38,8 @@ class ActorCritic(Algorithm):
         self._picks = [i for i in range(len(log)) if log.picks(i)]
 
     @abstractmethod
-    def place_value(self, scene: Heightmap, row: int, column: int) -> float:
-        """V(s, x), x a pixel."""
+    def place_value(self, scene: Heightmap, row: int, column: int, reach: float) -> float:
+        """V(s, x), x a pixel, of what is done at most ``reach`` m from it."""
 
     def update(self) -> float:
         """One step of the critic, and one of the actor, whose loss is returned.
@@ -56,7 +56,8 @@ class ActorCritic(Algorithm):
 
     def _weight(self, index: int) -> float:
         each = self.log.experiences[index]
-        value = self.place_value(each.before(self.log.workspace), each.row, each.column)
+        scene, reach = each.before(self.log.workspace), self.critic.config.reach_of(each.primitive)
+        value = self.place_value(scene, each.row, each.column, reach)
         advantage = float(self.values([index])[0]) - value
         return exp(min(self.config.sharpness * advantage, log(LARGEST_WEIGHT)))
 

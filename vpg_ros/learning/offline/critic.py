@@ -1,5 +1,6 @@
 """What critics make of the actions of a log, and of the places that they act at."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,14 +44,15 @@ class PlaceCritic:
     """V(s, x), the value of what lies within reach of a place: a small network of the map there.
 
     Learns an expectile of the values of the actions done within reach (Kostrikov et al. 2022,
-    equation 5, whose V(s) is of all of a scene). reach: m.
+    equation 5, whose V(s) is of all of a scene). reach: m, as far as the map goes at most.
     """
 
     def __init__(
         self, config: NetworkConfig, workspace: Workspace, reach: float, rate: float, seed: int
     ) -> None:
         torch.manual_seed(seed)
-        self._config, self._workspace, self._reach = config, workspace, reach
+        self._config, self._workspace = config, workspace
+        self._reach = min(reach, workspace.resolution * math.hypot(*workspace.shape))
         self._rng = np.random.default_rng((seed, 2))
         self._network = _network(config.input_channels).train()
         self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=rate)

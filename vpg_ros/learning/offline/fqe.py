@@ -37,7 +37,7 @@ def fitted_q_evaluation(
     learner: Learner
     chances = _Chances(policy)
 
-    def value(scene: Heightmap, row: int = 0, column: int = 0) -> float:
+    def value(scene: Heightmap, row: int = 0, column: int = 0, reach: float = 0.0) -> float:
         return chances.of(scene).expected(value_maps(learner.network, CPU, scene))
 
     # No target changes while Q is drawn towards them.
