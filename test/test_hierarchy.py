@@ -467,12 +467,15 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert row["strategies"] == [FLAT]
     assert row["union"]["trials"] == 1 and (tmp_path / "results.png").is_file()
+    experiment.run(replace(matrix, seeds=(1,)), tmp_path)
+    played = [each["runs"]["cornered"][0]["seed"] for each in experiment.cells(matrix, tmp_path)]
+    assert played == [0, 1], "each training has tables of its own"
     with pytest.raises(VpgError, match="choose another folder"):
         experiment.run(replace(matrix, actions=3), tmp_path)
     (tmp_path / "hierarchical" / "seed-0-old").mkdir()
     aside = tmp_path / "hierarchical" / "seed-0-old" / "cell.json"
     aside.write_text((tmp_path / "hierarchical" / "seed-0" / "cell.json").read_text())
-    assert len(experiment.cells(matrix, tmp_path)) == 1
+    assert len(experiment.cells(matrix, tmp_path)) == 2
     (tmp_path / "decision.json").write_text("[1]")
     with pytest.raises(VpgError, match=r"decision.json is damaged"):
         experiment.bench_of(matrix, tmp_path)

@@ -20,6 +20,14 @@ from vpg_ros.policy.risk import MEAN
 Report = Callable[[Run], None]
 
 
+def first_table(training: int, runs: int) -> int:
+    """Seed of the first of ``runs`` tables on which a training, by its seed, is evaluated.
+
+    Each training has tables of its own, so that those of several are independent.
+    """
+    return training * runs % 2**31
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What is played: ``runs`` seeds from ``seed`` on, in every case of ``scenes``.

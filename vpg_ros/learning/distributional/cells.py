@@ -22,7 +22,7 @@ from vpg_ros.learning.distributional.matrix import (
     Matrix,
 )
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.evaluation import Evaluation, evaluate
+from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
 from vpg_ros.learning.kept import Content, kept
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
@@ -72,10 +72,19 @@ class Cell:
     def evaluations(self, matrix: Matrix, weights: Path) -> dict[str, Evaluation]:
         """What the weights play: under each measure, or each of the standard scenes."""
         if self.family:
-            return {risk: _careful(self.family, risk, matrix, weights) for risk in MEASURES}
+            return {risk: self._careful(risk, matrix, weights) for risk in MEASURES}
         counts = {CHALLENGING: matrix.challenging, CLUTTER: matrix.random_runs}
         play = partial(Evaluation, Player("network", weights), camera=matrix.camera)
-        return {scenes: play(scenes, runs=count) for scenes, count in counts.items() if count}
+        return {
+            scenes: play(scenes, runs=count, seed=first_table(self.seed, count))
+            for scenes, count in counts.items()
+            if count
+        }
+
+    def _careful(self, risk: str, matrix: Matrix, weights: Path) -> Evaluation:
+        player, runs = Player("network", weights, risk=risk, alpha=matrix.alpha), matrix.runs
+        objects, first = FAMILIES[self.family], first_table(self.seed, runs)
+        return Evaluation(player, self.family, objects, runs, first, matrix.camera)
 
 
 def complete(cell: Cell, matrix: Matrix, out: Path) -> None:
@@ -112,7 +121,8 @@ def begun(out: Path) -> Iterator[Cell]:
     """Every cell that may lie in a folder, by head, seed and family."""
     for head, (part, families) in product(HEADS, ((STANDARD, ("",)), (RISK, tuple(FAMILIES)))):
         folders = (out / part / head).glob(f"{_SEED}*")
-        seeds = sorted(int(folder.name.removeprefix(_SEED)) for folder in folders)
+        names = (folder.name.removeprefix(_SEED) for folder in folders)
+        seeds = sorted(int(name) for name in names if name.isdecimal())
         yield from (Cell(head, *each) for each in product(seeds, families))
 
 
@@ -123,11 +133,6 @@ def _play(evaluation: Evaluation, log: Path, jobs: int) -> list[Content]:
 
 def _log(cell: Cell, name: str) -> str:
     return f"{cell.family}-{name}" if cell.family else name
-
-
-def _careful(family: str, risk: str, matrix: Matrix, weights: Path) -> Evaluation:
-    player = Player("network", weights, risk=risk, alpha=matrix.alpha)
-    return Evaluation(player, family, FAMILIES[family], matrix.runs, camera=matrix.camera)
 
 
 def _risk_training(cell: Cell, matrix: Matrix) -> TrainingConfig:

@@ -19,7 +19,7 @@ from vpg_ros.learning.bench_cost import costs
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.evaluation import Evaluation, evaluate
+from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
 from vpg_ros.learning.kept import Content, kept, read_kept
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
@@ -207,9 +207,8 @@ def _cell(name: str, seed: int, matrix: Matrix, folder: Path) -> None:
         trainer = Trainer(training, folder / "training", learner)
         weights = trainer.run()
         player = Player("network", weights)
-        played = {family: _play(family, player, matrix, folder) for family in matrix.families}
-        if matrix.challenging:
-            played[CHALLENGING] = _play(CHALLENGING, player, matrix, folder)
+        scenes = (*matrix.families, *((CHALLENGING,) if matrix.challenging else ()))
+        played = {name: _play(name, player, seed, matrix, folder) for name in scenes}
         return {
             "variant": name,
             "seed": seed,
@@ -230,10 +229,11 @@ def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:
     return {"training": asdict(training), "learner": asdict(learner), **played}
 
 
-def _play(scenes: str, player: Player, matrix: Matrix, folder: Path) -> list[Content]:
-    """The runs of weights on a family, or on the challenging cases."""
+def _play(scenes: str, player: Player, seed: int, matrix: Matrix, folder: Path) -> list[Content]:
+    """The runs of weights on a family, or on the challenging cases. seed: of their training."""
     runs = matrix.challenging if scenes == CHALLENGING else matrix.runs
-    evaluation = Evaluation(player, scenes, FAMILIES.get(scenes), runs, camera=matrix.camera)
+    objects, first = FAMILIES.get(scenes), first_table(seed, runs)
+    evaluation = Evaluation(player, scenes, objects, runs, first, matrix.camera)
     played = evaluate(evaluation, folder / f"{scenes}.jsonl", matrix.jobs)
     found: list[Content] = played["runs"]
     return found
