@@ -147,8 +147,10 @@ class NetworkPolicy:
 
     def _best(self, scene: Scene, maps: ValueMaps, tried: Sequence[Action]) -> Action:
         """The action of the highest value and, among equals, of the highest mean."""
+        if self.risk == MEAN:
+            return select(maps, scene.heightmap)
         equals = best_cells(maps)
-        if self.risk == MEAN or sum(int(mask.sum()) for mask in equals.values()) <= 1:
+        if sum(int(mask.sum()) for mask in equals.values()) <= 1:
             return select(maps, scene.heightmap)
         action = select(self._value(scene, equals, MEAN, tried), scene.heightmap)
         row, column = pixel_to_cell(action.row, action.column, maps.cell)
