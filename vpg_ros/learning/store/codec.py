@@ -62,7 +62,7 @@ def _heightmap(heightmap: Heightmap) -> dict[str, Any]:
     header = _header(heightmap.stamp)
     return {
         "header": header,
-        "workspace": vars(heightmap.workspace),
+        "workspace": dict(vars(heightmap.workspace)),
         "color": _image(heightmap.colour, "rgb8", header),
         "height": _image(heightmap.height, "32FC1", header),
     }
