@@ -35,7 +35,7 @@ def node() -> Iterator[Any]:
     finally:
         node.destroy_node()
         rclpy.shutdown(context=context)
-        server.terminate()
+        server.kill()  # how it would end by itself is no matter here
         server.wait(PATIENCE)
 
 

@@ -144,7 +144,7 @@ def test_a_killed_learner_goes_on_where_it_was_and_bad_transitions_are_refused(t
                 cell.publish(transition(3, reward=math.nan))
                 cell.until_values(experiences="3", refused="1")
                 assert cell.status.level == DiagnosticStatus.ERROR
-                assert "step 3" in cell.status.message and "reward is nan" in cell.status.message
+                assert "step 3" in cell.status.message and "reward nan" in cell.status.message
                 cell.publish(transition(3))
                 cell.until_values(experiences="4", updates="4", unsaved="0", refused="1")
                 assert cell.status.level == DiagnosticStatus.OK
