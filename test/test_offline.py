@@ -1015,7 +1015,7 @@ def test_conservatism_lowers_what_was_not_done(log: Log) -> None:
     ("name", "changes"),
     [
         ("filtered-bc", {"gamma": 0.5, "push_reward": 0.1, "augment": False, "picks_first": 0.0}),
-        ("dqn", {"conservatism": 0.5}),
+        ("dqn", {"conservatism": 0.2}),
     ],
 )
 def test_what_an_algorithm_does_not_heed_makes_no_difference(
@@ -1028,12 +1028,12 @@ def test_what_an_algorithm_does_not_heed_makes_no_difference(
 
 
 def test_variants_are_trained_of_algorithms_that_they_concern() -> None:
-    variants = ("plain", "few-pushes", "short-sighted", "conservative", "cautious")
+    variants = ("plain", "few-pushes", "short-sighted", "less-conservative", "cautious")
     matrix = Matrix(("random",), (9,), ("bc", "dqn", "cql", "iql"), variants, (0,))
     found = [(cell.algorithm, cell.variant) for cell in matrix.cells()]
     of_data = [(name, variant) for name in matrix.algorithms for variant in variants[:2]]
     of_values = [(name, "short-sighted") for name in ("dqn", "cql", "iql")]
-    others = [("cql", "conservative"), ("dqn", "cautious"), ("cql", "cautious")]
+    others = [("cql", "less-conservative"), ("dqn", "cautious"), ("cql", "cautious")]
     assert sorted(found) == sorted([*of_data, *of_values, *others])
     assert len(found) + len(matrix.skipped()) == 20
 

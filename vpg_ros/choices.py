@@ -24,7 +24,7 @@ RISKS = ("mean", "cvar", "var", "wang", "power", "mean_std")
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
 OFFLINE_VARIANTS = (
     *("plain", "few-pushes", "half-pushes", "short-sighted", "far-sighted", "not-conservative"),
-    *("conservative", "push-reward", "no-augmentation", "all-at-once", "distributional"),
+    *("less-conservative", "push-reward", "no-augmentation", "all-at-once", "distributional"),
     "cautious",
 )
 # The modules that define them, each named as its algorithm is.

@@ -31,7 +31,7 @@ _SETTINGS: dict[str, tuple[type, str]] = {
     "push_reward": (float, "reward of a push that changed the scene (default 0)"),
     "scenes": (int, "whole scenes an update, where an algorithm looks at any (default 2)"),
     "temperature": (float, "of the softmax over all actions (default 0.05)"),
-    "conservatism": (float, "weight of CQL's penalty (default 0.1)"),
+    "conservatism": (float, "weight of CQL's penalty (default 0.5)"),
     "expectile": (float, "of IQL (default 0.8)"),
     "sharpness": (float, "of the advantage in IQL and AWAC (default 5)"),
     "picks_first": (float, "share of the updates that value picks alone (default 0.25)"),

@@ -36,7 +36,7 @@ class OfflineConfig:
     rate: float = 4e-3
     scenes: int = 2
     temperature: float = TEMPERATURE
-    conservatism: float = 0.1
+    conservatism: float = 0.5
     expectile: float = 0.8
     sharpness: float = 5.0
     picks_first: float = 0.25

@@ -41,7 +41,7 @@ VARIANTS: dict[str, Variant] = {
     "far-sighted": Variant({"gamma": 0.95}),
     # Conservatism, of CQL.
     "not-conservative": Variant({"conservatism": 0.0}),
-    "conservative": Variant({"conservatism": 0.5}),
+    "less-conservative": Variant({"conservatism": 0.1}),
     # Reward for change: below 1 − γ, so that a push before a pick is worth less than the pick.
     "push-reward": Variant({"push_reward": 0.1}),
     # Augmentation.
