@@ -110,7 +110,7 @@ def _require_none_within(out: Path) -> None:
 def stored(folder: Path) -> int:
     """How many transitions a data set that was made to its end holds; 0 where there is none.
 
-    None where the card is damaged: what is there is counted again then.
+    0 as well where the card is damaged: what is there is counted again then.
     """
     path = folder / CARD
     if not path.is_file():
