@@ -9,6 +9,18 @@ from vpg_ros.atomic import make_folder, write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
 
 Content = dict[str, Any]
+_SEED = "seed-"  # before the number, in the name of a folder
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where in a folder what has a seed is kept."""
+    return folder / f"{_SEED}{seed}"
+
+
+def seeds_in(folder: Path) -> list[int]:
+    """The seeds of which a folder keeps anything, passing over what somebody has put aside."""
+    names = (path.name.removeprefix(_SEED) for path in folder.glob(f"{_SEED}*"))
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], Content]) -> Content:

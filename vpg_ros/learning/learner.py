@@ -39,9 +39,8 @@ from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
 
-# The value of a scene that an action at a pixel (row, column) left, in [0, 1] as fractions of the
-# largest return.
-# Of a scene, around a pixel (row, column), as far as so many m from there.
+# The value of a scene that an action at a pixel (row, column) left, as far as so many m from there,
+# in [0, 1] as fractions of the largest return.
 NextValue = Callable[[Heightmap, int, int, float], float]
 # What is added to the loss of a batch, given the network that learns and the batch.
 Penalty = Callable[[Network, Sequence[Experience]], Tensor]
@@ -79,15 +78,12 @@ class Learner:
 
     def _following(self, next_value: NextValue | None) -> Callable[[Experience], Returns]:
         """What values the scene that an experience led to."""
+        config, workspace = self.config, self._workspace
         if next_value is None:
-            networks = (self._network, self._average)
-            return NextScene(*networks, self.config, self._workspace, self._device)
+            return NextScene(self._network, self._average, config, workspace, self._device)
 
         def following(experience: Experience) -> Returns:
-            scene, reach = (
-                experience.after(self._workspace),
-                self.config.reach_of(experience.primitive),
-            )
+            scene, reach = experience.after(workspace), config.reach_of(experience.primitive)
             return Returns.certain(next_value(scene, experience.row, experience.column, reach))
 
         return following

@@ -23,12 +23,10 @@ from vpg_ros.learning.distributional.matrix import (
 )
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
-from vpg_ros.learning.kept import Content, kept
+from vpg_ros.learning.kept import Content, kept, seed_folder, seeds_in
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
-
-_SEED = "seed-"  # before the number, of a folder
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Cell:
     def folder(self, out: Path) -> Path:
         """Where it is kept."""
         part = RISK if self.family else STANDARD
-        return out / part / self.head / f"{_SEED}{self.seed}" / self.family
+        return seed_folder(out / part / self.head, self.seed) / self.family
 
     def training(self, matrix: Matrix) -> TrainingConfig:
         """What is learned from."""
@@ -120,9 +118,7 @@ def path_of(cell: Cell, out: Path) -> Path:
 def begun(out: Path) -> Iterator[Cell]:
     """Every cell that may lie in a folder, by head, seed and family."""
     for head, (part, families) in product(HEADS, ((STANDARD, ("",)), (RISK, tuple(FAMILIES)))):
-        folders = (out / part / head).glob(f"{_SEED}*")
-        names = (folder.name.removeprefix(_SEED) for folder in folders)
-        seeds = sorted(int(name) for name in names if name.isdecimal())
+        seeds = seeds_in(out / part / head)
         yield from (Cell(head, *each) for each in product(seeds, families))
 
 

@@ -20,7 +20,7 @@ from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
-from vpg_ros.learning.kept import Content, kept, read_kept
+from vpg_ros.learning.kept import Content, kept, read_kept, seed_folder, seeds_in
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
@@ -163,7 +163,7 @@ def run(
     """
     for seed in matrix.seeds:
         for variant in matrix.variants:
-            folder = out / variant / f"seed-{seed}"
+            folder = seed_folder(out / variant, seed)
             is_new = not (folder / _CELL).is_file()
             report(f"{variant}, seed {seed}")
             _cell(variant, seed, matrix, folder)
@@ -175,12 +175,10 @@ def cells(matrix: Matrix, out: Path) -> list[Content]:
     """Every cell in the folder made as the matrix says, those of other seeds and variants too."""
     found = []
     for name in VARIANTS:
-        for path in sorted((out / name).glob(f"seed-*/{_CELL}")):
-            seed = path.parent.name.removeprefix("seed-")
-            if not seed.isdecimal():
-                continue  # what somebody has put aside
-            with suppress(VpgError):
-                found.append(read_kept(path, _settings(name, int(seed), matrix)))
+        for seed in seeds_in(out / name):
+            with suppress(VpgError):  # not there yet, or of other settings
+                path = seed_folder(out / name, seed) / _CELL
+                found.append(read_kept(path, _settings(name, seed, matrix)))
     return found
 
 

@@ -2,10 +2,9 @@
 
 Per-decision importance sampling (Precup et al. 2000, section 3), or its consistent weighted form
 (Thomas 2015, CWPDIS): step t of an episode weighs ρ_t = Π_{k ≤ t} π(a_k|s_k) / b(a_k|s_k), π the
-policy evaluated and b the one that acted.
-Whatever π may do b must have been able to do. Episodes of a policy that always does what it thinks
-best are therefore left out: in a data set who acts is drawn for each episode, so that the others
-are no selection.
+policy evaluated and b the one that acted. Whatever π may do b must have been able to do. Episodes
+of a policy that always does what it thinks best are therefore left out: in a data set who acts is
+drawn for each episode, so that the others are no selection.
 """
 
 from collections.abc import Sequence
@@ -29,11 +28,10 @@ def importance_sampling(
 ) -> Estimate:
     """The policy's discounted return, Σ γ^t r_t, with a 95 % bootstrap interval over episodes.
 
-    With fewer effective episodes than ENOUGH the interval is all that a return can be, of the
-    rewards in the log. weighted: divide by the sum of the weights of each step, instead of by the
-    number of episodes.
-    Of whole episodes in which no action was certain; raises STORE_MISMATCH for a log that has none,
-    and for one with an action whose probability is not known.
+    Of whole episodes in which no action was certain; with fewer effective ones than ENOUGH the
+    interval is all that a return can be, of the rewards in the log. weighted: divide by the sum of
+    the weights of each step, instead of by the number of episodes. Raises STORE_MISMATCH for a log
+    without such episodes, and for one with an action whose probability is not known.
     """
     unknown = sum(not chance > 0 for chance in log.probabilities)
     require(

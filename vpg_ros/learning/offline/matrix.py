@@ -8,6 +8,7 @@ from typing import Any
 
 from vpg_ros.errors import require
 from vpg_ros.learning.cases import CHALLENGING
+from vpg_ros.learning.kept import seed_folder
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.behaviour import shipped_digest
 from vpg_ros.learning.offline.datasets import KINDS
@@ -29,7 +30,7 @@ class Cell:
     def folder(self, out: Path) -> Path:
         """Where it is kept."""
         data = out / self.dataset / str(self.size)
-        return data / self.algorithm / self.variant / f"seed-{self.seed}"
+        return seed_folder(data / self.algorithm / self.variant, self.seed)
 
     def __str__(self) -> str:
         name = self.algorithm if self.variant == PLAIN else f"{self.algorithm}, {self.variant}"
