@@ -29,6 +29,7 @@ from vpg_ros.learning.hierarchy.experiment import Matrix
 from vpg_ros.learning.hierarchy.meta_level import levels
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.next_scene import NextScene
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.policy.checkpoint import load_policy, save
@@ -214,21 +215,21 @@ def learner(head: str = "scalar", **options: Any) -> Learner:
     picked = experience(
         "grasp", 1.0, changed=True, done=True, next_height=np.zeros(SHAPE, np.float16)
     )
-    for item in (picked, experience("push", 0.0)):
+    for item in (picked, experience("push", 0.0, changed=True)):
         made.replay.add(item)
     return made
 
 
 @pytest.mark.parametrize("head", ["scalar", "quantile"])
 def test_the_meta_policy_learns_what_pays(head: str) -> None:
-    """A grasp ends it with 1; a push leaves all as it was, worth γ; nothing can be toppled."""
+    """A grasp ends it with 1; after a push it is still there, worth γ; nothing can be toppled."""
     learning = learner(head, schedule="staged", decay_updates=10**6, averaging=0.9, gamma=0.5)
     learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
     for _ in range(80):
         learning.update()
     seen = learning.policy()._evaluator.of_primitives(block())
     values = {name: mean for name, (_, mean) in seen.items()}
-    returns = {"grasp": 0.5, "push": 0.25, "topple": 0.0}  # shares of a largest one of 2
+    returns = {"grasp": 1.0, "push": 0.5, "topple": 0.0}
     assert values == pytest.approx(returns, abs=0.05)
     assert learning.policy().strategy == FLAT
     meta = learning.network.meta
@@ -241,17 +242,20 @@ def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -
     learning = learner(gamma=0.5)
     level = learning._meta
     assert level is not None
-    values = torch.tensor([0.2, 0.6, 0.9])  # of NAMES on any table, shares of a largest one of 2
+    values = torch.tensor([0.2, 0.6, 0.9])  # of NAMES on any table
     level._average.outcomes = lambda inputs: Distribution.certain(  # type: ignore[method-assign]
         values.repeat(len(inputs), 1)
     )
     tall, none = block(0.12).height.astype(np.float16), np.zeros(SHAPE, np.float16)
     expected = [
-        (experience("push", 0.0), 0.5 * 0.6),  # nothing low is toppled
-        (experience("push", 0.0, next_height=tall), 0.5 * 0.9),
-        (experience("grasp", 1.0), 0.5 + 0.5 * 0.6),
-        (experience("grasp", 1.0, done=True), 0.5),
-        (experience("push", 0.0, next_height=none), 0.0),
+        (experience("push", 0.0, changed=True), 0.5 * 0.6),  # nothing low is toppled
+        (experience("push", 0.0, changed=True, next_height=tall), 0.5 * 0.9),
+        (experience("push", 0.0, changed=True, next_height=none), 0.0),
+        (experience("push", 0.0), 0.0),  # changed nothing
+        (experience("push", 0.0, changed=True, done=True), 0.0),  # spoilt the scene
+        (experience("push", 1.0, changed=True, done=True), 1.0),  # or reached its end
+        (experience("grasp", 1.0, changed=True), 1.0),
+        (experience("grasp", 0.0, changed=True), 0.0),
     ]
     items, replay = [item for item, _ in expected], Replay()
     for item in items:
@@ -299,7 +303,8 @@ def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
     ("item", "expected"),
     [
         (experience("grasp", 0.0, worked=True, changed=True), 1.0),  # picked, though not wanted
-        (experience("topple", 0.0, worked=True, changed=True), 0.8 * 0.5),
+        (experience("topple", 0.0, worked=True, changed=True), 0.5 + 0.5 * 0.8 * 0.5),
+        (experience("topple", 0.0, worked=True, changed=True, done=True), 0.5),
         (experience("topple", 0.0, worked=False, changed=True), 0.0),
         (experience("topple", 1.0, worked=True, changed=True, done=True), 1.0),
     ],
@@ -309,6 +314,21 @@ def test_a_primitive_is_worth_what_it_is_for(item: Experience, expected: float) 
     learning.targets.following = lambda experience: Returns.certain(0.5)
     learning.replay.add(item)
     assert learning.targets.of(2).mean == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("worked", 0.4), ("discounted", 0.9)])
+def test_what_it_makes_possible_is_the_best_pick(rule: str, expected: float) -> None:
+    """A block that may be pushed again as well as grasped."""
+    values = network()
+    for name, value in (("grasp", 0.4), ("push", 0.9), ("topple", 0.0)):
+        (layer,) = (m for m in values.part(name).head.modules() if isinstance(m, torch.nn.Conv2d))
+        assert layer.bias is not None
+        layer.weight.data.zero_()
+        layer.bias.data.fill_(torch.logit(torch.tensor(value), 1e-6).item())
+    config = LearnerConfig(targets=rule, smoothing=1)
+    following = NextScene(values, values, config, DEFAULT_WORKSPACE, CPU)
+    seen = following(experience("push", 0.0, changed=True))
+    assert seen.mean == pytest.approx(expected, abs=0.01)
 
 
 def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
@@ -335,7 +355,8 @@ def test_what_a_scene_asks_for_is_what_earns() -> None:
     assert (stacked.reward, stacked.done, env.solved, env.over) == (1.0, True, True, True)
     heightmap = env.reset("tower", 2, 3)
     picked = env.step(replace(at("grasp", x, y, 0.0, heightmap)))
-    assert (picked.reward, picked.done, env.solved) == (0.0, False, False)
+    # What is in the bin stands on nothing any more.
+    assert (picked.reward, picked.done, env.solved, env.over) == (0.0, True, False, True)
     env.reset("tall", 1, 0)
     assert env.solved is None
 

@@ -35,8 +35,8 @@ class Action:
 class Transition:
     """One step of an episode: heightmap before, action, outcome, reward, heightmap after.
 
-    done: whether nothing is left to do: the table is clear, or what its scene asks for is reached.
-    An episode that is given up ends without.
+    done: whether nothing is left to do: the table is clear, or what its scene asks for is reached
+    or out of reach. An episode that is given up ends without.
     """
 
     episode: str

@@ -1,6 +1,7 @@
 """The Heightmap noun."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,12 @@ class Heightmap:
             ErrorCode.HEIGHTMAP_INVALID,
         )
 
-    @property
+    @cached_property
     def filled(self) -> NDArray[np.float32]:
         """Height with unseen pixels taken for table, m."""
         return np.nan_to_num(self.height, nan=0.0)
 
-    @property
+    @cached_property
     def occupied(self) -> NDArray[np.bool_]:
         """Pixels where something stands on the table."""
         return self.filled > OBJECT_HEIGHT

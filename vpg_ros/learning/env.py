@@ -36,7 +36,7 @@ class TableEnv:
     camera: "perspective" with noise and fusion as on the robot, or "ortho", exact and faster.
     task: "clear", for which each pick earns PICK_REWARD; or "scene", for which it does where the
     scene asks for picks, and reaching any other end that it asks for earns PICK_REWARD and ends the
-    episode.
+    episode, as having spoilt it does for nothing.
     tried: actions that came to nothing where nothing has changed since. over: whether the episode
     has ended.
     """
@@ -89,6 +89,11 @@ class TableEnv:
         """Whether the end that the scene asks for is reached; None where picks are the aim."""
         return None if self._goal is None else scenes.is_solved(self.world, *self._goal)
 
+    @property
+    def _spoilt(self) -> bool:
+        """Whether that end is out of reach."""
+        return self._goal is not None and scenes.is_spoilt(self.world, *self._goal)
+
     def step(self, action: Action) -> Transition:
         """Carry out ``action`` on the current scene; raises PARAMETER_INVALID between episodes."""
         require(not self.over, "the episode is over; call reset before step")
@@ -104,7 +109,7 @@ class TableEnv:
         self.tried = failures(self.tried, action, outcome, before, after)
         self._count(scene_changed(before, after))
         solved = self.solved
-        done = is_clear(after) or bool(solved)
+        done = is_clear(after) or bool(solved) or self._spoilt
         self.over = self.over or done
         picked = reward(action, outcome, before, after)
         earned = picked if solved is None else PICK_REWARD * solved

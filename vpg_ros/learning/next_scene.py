@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vpg_ros import primitives
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.returns import Returns
+from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.maps import admissible_cells, cells_within, only_near
 from vpg_ros.policy.network import Network
@@ -36,6 +38,8 @@ class NextScene:
         self._valuing = average if config.target_network else learning
         self._choosing = learning if config.double else self._valuing
         self._evaluators: dict[Network, Evaluator] = {}
+        by_picks, names = RULES[config.targets].by_picks, average.config.names
+        self._counting = tuple(n for n in names if primitives.get(n).picks or not by_picks)
 
     def __call__(self, experience: Experience) -> Returns:
         """What the scene that an experience led to comes to."""
@@ -45,7 +49,7 @@ class NextScene:
         choosing = valuing if same else self._evaluator(self._choosing)
         reach = config.reach_of(experience.primitive)
         near = cells_within(reach, experience.row, experience.column, scene, 1)
-        best = best_within_reach(scene, near, valuing, choosing, config.mask)
+        best = best_within_reach(scene, near, valuing, choosing, self._counting, config.mask)
         return Returns.certain(config.acting.nothing) if best is None else best
 
     def _evaluator(self, network: Network) -> Evaluator:
@@ -62,16 +66,17 @@ def best_within_reach(
     near: NDArray[np.bool_],
     valuing: Evaluator,
     choosing: Evaluator,
+    names: tuple[str, ...],
     masked: bool = True,
 ) -> Returns | None:
     """What the best action within reach comes to; None where there is none.
 
     near: pixels within reach of the action that left the scene, rows×columns. choosing: says
-    which action is the best, whose returns are those that ``valuing`` expects. masked: whether
-    inadmissible actions are left out.
+    which action is the best, whose returns are those that ``valuing`` expects. names: of the
+    primitives that count. masked: whether inadmissible actions are left out.
     """
     shape = valuing.config
-    allowed = admissible_cells(scene, shape.names, shape.cell, masked)
+    allowed = admissible_cells(scene, names, shape.cell, masked)
     reachable = only_near(allowed, near, shape.cell)
     within = {name: mask for name, mask in reachable.items() if mask.any()}
     looked = valuing.look(scene, near)

@@ -33,7 +33,8 @@ class TargetCache:
         if experience.accidents and config.accident_cost > 0:
             return ACCIDENT
         earned = self._rule.earned(experience, config.push_reward) / self._range
-        return self._next(index).after(earned, config.gamma, self._nothing)
+        discount = self._rule.share * config.gamma
+        return self._next(index).after(earned, discount, self._nothing)
 
     def _next(self, index: int) -> Returns:
         """What counts of what came after a stored experience."""

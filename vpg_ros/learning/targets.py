@@ -17,11 +17,14 @@ class TargetRule:
 
     earned: immediate reward of an experience given the push reward. bootstraps: whether the value
     of the scene left behind counts, discounted. bound: largest return, from (push reward, gamma).
+    share: of that value that counts. by_picks: whether that value is the best pick's alone.
     """
 
     earned: Callable[[Experience, float], float]
     bootstraps: Callable[[Experience], bool]
     bound: Callable[[float, float], float]
+    share: float = 1.0
+    by_picks: bool = False
 
 
 def _picks(experience: Experience) -> bool:
@@ -36,8 +39,10 @@ def _earned(experience: Experience, push_reward: float) -> float:
 
 
 def _did_its_part(experience: Experience, _: float) -> float:
-    """Whether a pick picked, wanted or not; of any other action the task's reward."""
-    return float(experience.worked) if _picks(experience) else experience.reward
+    """Whether a pick picked, wanted or not; any other action: half of that, half of its reward."""
+    if _picks(experience):
+        return float(experience.worked)
+    return (experience.worked + experience.reward) / 2
 
 
 def _worked(experience: Experience, _: float) -> float:
@@ -77,10 +82,13 @@ RULES: dict[str, TargetRule] = {
         _prepared,
         lambda push_reward, gamma: max(1.0 + push_reward, push_reward / (1 - gamma)),
     ),
-    # The level of the primitives in a hierarchy (Kulkarni et al. 2016): each is worth the chance
-    # that it does what it is for, times what that makes possible nearby; whether that is wanted is
-    # for the level above to know.
-    "worked": TargetRule(_did_its_part, _enabled, lambda push_reward, gamma: 1.0),
+    # The level of the primitives in a hierarchy (Kulkarni et al. 2016): half of what each is worth
+    # is the chance that it does what it is for, half the pick nearby that this makes possible, or
+    # the task's reward; whether that is wanted is for the level above to know. The worth of what is
+    # no pick would make values of chains that never end.
+    "worked": TargetRule(
+        _did_its_part, _enabled, lambda push_reward, gamma: 1.0, share=0.5, by_picks=True
+    ),
     # No future: the chance that the action does what it is for.
     "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),
     # Zeng et al. 2018: every action that did something is worth what follows it as well.

@@ -177,7 +177,8 @@ class Trainer:
             number = number_of(transition.episode, self.config.seed)
             progress.following = max(progress.following, number + 1)
             self._learn(transition)
-            done, accidents = transition.done, accidents + transition.outcome.accidents
+            done = transition.done and transition.reward > 0  # rather than spoilt
+            accidents += transition.outcome.accidents
             report(progress)
             if progress.actions == self.config.actions:
                 break

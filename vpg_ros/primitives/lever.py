@@ -148,13 +148,11 @@ def _profiles(places: NDArray[np.intp], angle: float, heightmap: Heightmap) -> N
     """Heights every _SAMPLE m ahead of N places, N×samples, m; 0 beyond the workspace."""
     resolution = heightmap.workspace.resolution
     way = np.arange(0.0, REACH + LENGTHS[1] + 3 * _SAMPLE, _SAMPLE) / resolution
-    rows = np.round(places[:, :1] + way * np.sin(angle)).astype(int)
-    columns = np.round(places[:, 1:] + way * np.cos(angle)).astype(int)
-    shape = heightmap.workspace.shape
-    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
-    heights = np.zeros(rows.shape, np.float32)
-    heights[inside] = heightmap.filled[rows[inside], columns[inside]]
-    return heights
+    border = int(way[-1]) + 1
+    known = np.pad(heightmap.filled, border)
+    down, right = (np.round(way * part).astype(int) for part in (np.sin(angle), np.cos(angle)))
+    start = (places + border) @ [known.shape[1], 1]
+    return np.asarray(known.ravel()[start[:, None] + down * known.shape[1] + right])
 
 
 def _way(start: Pose, angle: float, near: float, length: float) -> list[Pose]:

@@ -4,11 +4,13 @@ Between the tips the object cannot escape to either side, and they need no room 
 lies in a corner comes out of it.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.action import Action
-from vpg_ros.geometry import Pose, tool_down
+from vpg_ros.geometry import Pose, Workspace, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.motion import GripperMove, HomeMove, JointMove, LinearMove, Motion, Outcome, RiseMove
@@ -45,16 +47,7 @@ class Roll(Primitive):
         highest = under_tool(heightmap, TOP_RADIUS)
         tops = heightmap.occupied & (heightmap.filled >= highest - TOP_SLACK)
         tops &= heightmap.filled <= LARGEST
-        return np.stack([tops & self._has_room(k, heightmap) for k in range(self.rotations)])
-
-    def _has_room(self, rotation: int, heightmap: Heightmap) -> NDArray[np.bool_]:
-        """Where MIN_LENGTH ahead still lies on the workspace: rows×columns."""
-        workspace, angle = heightmap.workspace, self.angle(rotation)
-        rows, columns = np.indices(workspace.shape)
-        reach = MIN_LENGTH / workspace.resolution
-        row, column = rows + reach * np.sin(angle), columns + reach * np.cos(angle)
-        inside = (row >= 0) & (row < workspace.rows)
-        return inside & (column >= 0) & (column < workspace.columns)
+        return tops & _has_room(self, heightmap.workspace)
 
     def pose(self, row: int, column: int, rotation: int, heightmap: Heightmap) -> Pose:
         """Fingertips where they touch a ball as high as what is there, closing axis ahead."""
@@ -82,6 +75,17 @@ class Roll(Primitive):
         gone = _LEFT.top(action, after) < OBJECT_HEIGHT
         more = _REACHED.area(action, after) - _REACHED.area(action, before)
         return gone and more > _ARRIVED_AREA
+
+
+@lru_cache(maxsize=8)
+def _has_room(roll: Roll, workspace: Workspace) -> NDArray[np.bool_]:
+    """Where MIN_LENGTH ahead still lies on the workspace: rotations×rows×columns."""
+    angles = np.array([roll.angle(k) for k in range(roll.rotations)])[:, None, None]
+    rows, columns = np.indices(workspace.shape)
+    reach = MIN_LENGTH / workspace.resolution
+    row, column = rows + reach * np.sin(angles), columns + reach * np.cos(angles)
+    inside = (row >= 0) & (row < workspace.rows)
+    return np.asarray(inside & (column >= 0) & (column < workspace.columns))
 
 
 def _top(row: int, column: int, heightmap: Heightmap) -> float:

@@ -79,13 +79,15 @@ def _shifted(
 ) -> NDArray[np.bool_]:
     """``mask`` read at one fingertip for the tool at every pixel; False beyond the workspace."""
     distance = side * FINGERTIP_OFFSET / heightmap.workspace.resolution
-    rows, columns = np.indices(mask.shape)
-    r = rows + round(distance * np.sin(angle))
-    c = columns + round(distance * np.cos(angle))
-    inside = (r >= 0) & (r < mask.shape[0]) & (c >= 0) & (c < mask.shape[1])
+    down, right = round(distance * np.sin(angle)), round(distance * np.cos(angle))
     result = np.zeros_like(mask)
-    result[inside] = mask[r[inside], c[inside]]
+    result[_overlap(-down), _overlap(-right)] = mask[_overlap(down), _overlap(right)]
     return result
+
+
+def _overlap(by: int) -> slice:
+    """The part of an axis that a shift reads from; of one the other way, that it writes to."""
+    return slice(by, None) if by >= 0 else slice(None, by)
 
 
 def _length(action: Action, heightmap: Heightmap) -> float:

@@ -38,9 +38,12 @@ FAMILIES = {
     "tight": 4,
     "random": 5,
 }
+# How often tables of each are drawn: more of those that are soon over, so that each family has a
+# like share of the actions.
+_WEIGHTS = {"tall": 4, "cornered": 4, "tiles": 6, "cards": 2, "tower": 3, "tight": 1, "random": 1}
 _CELL = "cell.json"
 _WARM_UP, _EXPLORATION, _OTHER_SHARE = 0.3, 0.1, 0.8  # shares of all actions, and of random ones
-_REFRESH_EVERY = 8  # updates: with separate networks a new look at a target costs as much as four
+_REFRESH_EVERY = 1  # updates: what follows an action is worth more the more has been learned
 
 Report = Callable[[str], None]
 
@@ -81,7 +84,7 @@ class Matrix:
     variants: tuple[str, ...] = tuple(VARIANTS)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     actions: int = 3000
-    updates: int = 1
+    updates: int = 2
     families: tuple[str, ...] = tuple(FAMILIES)
     runs: int = 30
     challenging: int = 5
@@ -123,7 +126,8 @@ def settings_of(
         strategy=strategy,
         task="scene",
         scenes=tuple(
-            SceneMix(name, 1.0, FAMILIES[name], FAMILIES[name]) for name in matrix.families
+            SceneMix(name, _WEIGHTS[name], FAMILIES[name], FAMILIES[name])
+            for name in matrix.families
         ),
     )
     learner = LearnerConfig(

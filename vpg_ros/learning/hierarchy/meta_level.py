@@ -1,9 +1,11 @@
 """The upper level of a hierarchy: what each primitive is worth on a whole table.
 
 Hierarchical DQN (Kulkarni et al. 2016): one transition teaches both levels, each its own target.
-The pixels of a primitive learn by the rule that ``targets`` names, the meta-policy learns the
-task's discounted return, Q(s, o) = r + γ · max over o' of Q(s', o'). A primitive ends after one
-action, so that every transition is one decision of the upper level as well.
+The pixels of a primitive learn by the rule that ``targets`` names. The meta-policy learns the
+task's: a pick is worth whether it is rewarded, anything else r + γ · max over o' of Q(s', o') where
+it changed the table. (The return of whole episodes would set a pick that fails only 1 − γ below one
+that works.) A primitive ends after one action, so that every transition is one decision of the
+upper level as well.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.meta import MetaNetwork, overview
 
-RULE = RULES["return"]
+RULE = RULES["discounted"]
 # Of a staged training: the pixels alone up to the first share of the updates over which the rate
 # falls, the meta-policy alone up to the second, then both.
 STAGES = (0.4, 0.6)

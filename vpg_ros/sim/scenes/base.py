@@ -22,6 +22,7 @@ class _Family:
     min_objects: int
     max_objects: int
     solved: Goal
+    spoilt: Goal
 
 
 _TRIES, _LAYOUTS = 100, 30  # draws of a place, and fresh starts
@@ -35,16 +36,26 @@ def all_picked(world: World, objects: int) -> bool:
     return world.picked == objects
 
 
+def some_gone(world: World, objects: int) -> bool:
+    """Whether any of the objects that a scene began with has left the table."""
+    return len(world.objects) < objects
+
+
 def scene(
-    name: str, max_objects: int, min_objects: int = 1, solved: Goal = all_picked
+    name: str,
+    max_objects: int,
+    min_objects: int = 1,
+    solved: Goal = all_picked,
+    spoilt: Goal = some_gone,
 ) -> Callable[[Builder], Builder]:
     """Decorator: make a function that puts N objects into a world known as scene ``name``.
 
-    solved: whether a world that began with N objects is as the scene asks for.
+    solved: whether a world that began with N objects is as the scene asks for. spoilt: of a scene
+    that asks for another end than picks, whether nobody can reach it any more.
     """
 
     def register(builder: Builder) -> Builder:
-        _FAMILIES[name] = _Family(builder, min_objects, max_objects, solved)
+        _FAMILIES[name] = _Family(builder, min_objects, max_objects, solved, spoilt)
         return builder
 
     return register
@@ -92,6 +103,12 @@ def is_solved(world: World, name: str, objects: int) -> bool:
     """Whether scene ``name``, built with ``objects`` objects, is solved; raises as ``check``."""
     check(name, objects)
     return _FAMILIES[name].solved(world, objects)
+
+
+def is_spoilt(world: World, name: str, objects: int) -> bool:
+    """Whether the end that scene ``name`` asks for is out of reach; raises as ``check``."""
+    check(name, objects)
+    return not asks_for_picks(name) and _FAMILIES[name].spoilt(world, objects)
 
 
 def asks_for_picks(name: str) -> bool:

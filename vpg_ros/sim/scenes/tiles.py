@@ -48,16 +48,27 @@ def _row(world: World, objects: int, rng: np.random.Generator) -> _Row:
 
 def _is_closed(world: World, objects: int) -> bool:
     """Whether all tiles stand together where the row stood, without gaps along it."""
-    row = _row(world, objects, np.random.default_rng(world.seed))
-    places = np.array([world.pose(body).position for body in world.objects])
-    if len(places) != objects or places[:, 2].min() < 0.4 * row.size[2]:
+    if _is_shoved(world, objects):
         return False
-    length = float(np.ptp(places[:, :2] @ row.along))
-    moved = float(np.linalg.norm(places[:, :2].mean(axis=0) - row.middle))
-    return length < (objects - 1) * (row.size[0] + _SLACK) and moved < _STAYED
+    row = _row(world, objects, np.random.default_rng(world.seed))
+    length = float(np.ptp(_places(world)[:, :2] @ row.along))
+    return length < (objects - 1) * (row.size[0] + _SLACK)
 
 
-@scene("tiles", max_objects=7, min_objects=6, solved=_is_closed)
+def _is_shoved(world: World, objects: int) -> bool:
+    """Whether a tile lies or is gone, or the row is elsewhere: what nobody can see or undo."""
+    row, places = _row(world, objects, np.random.default_rng(world.seed)), _places(world)
+    if len(places) != objects or places[:, 2].min() < 0.4 * row.size[2]:
+        return True
+    return float(np.linalg.norm(places[:, :2].mean(axis=0) - row.middle)) >= _STAYED
+
+
+def _places(world: World) -> FloatArray:
+    """Of all tiles, N×3, m."""
+    return np.array([world.pose(body).position for body in world.objects])
+
+
+@scene("tiles", max_objects=7, min_objects=6, solved=_is_closed, spoilt=_is_shoved)
 def tiles(world: World, objects: int) -> None:
     """One row at any place and angle."""
     row = _row(world, objects, world.rng)
