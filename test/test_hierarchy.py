@@ -32,6 +32,7 @@ from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.next_scene import NextScene
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
+from vpg_ros.learning.rewards import scene_changed
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
@@ -359,6 +360,19 @@ def test_what_a_scene_asks_for_is_what_earns() -> None:
     assert (picked.reward, picked.done, env.solved, env.over) == (0.0, True, False, True)
     env.reset("tall", 1, 0)
     assert env.solved is None
+
+
+def test_a_row_that_is_shoved_away_is_spoilt() -> None:
+    """Nobody can see any more where it stood."""
+    env = TableEnv("ortho", task="scene")
+    heightmap = env.reset("tiles", 6, 0)
+    places = np.array([env.world.pose(body).position for body in env.world.objects])
+    x, y, _ = places.mean(axis=0)
+    angle = float(np.arctan2(*(places[-1] - places[0])[1::-1]))
+    start = (x - 0.07 * np.cos(angle), y - 0.07 * np.sin(angle))
+    shoved = env.step(at("push", *start, angle, heightmap))
+    assert scene_changed(shoved.before, shoved.after)
+    assert (shoved.reward, shoved.done, env.solved, env.over) == (0.0, True, False, True)
 
 
 def test_the_gymnasium_environment_rewards_it_too() -> None:

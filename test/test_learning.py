@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -34,6 +34,8 @@ from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import pixel_to_cell
+from vpg_ros.policy.network import make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
 
 CONFIG = NetworkConfig.of_repertoire()
 
@@ -491,6 +493,21 @@ def test_a_family_is_drawn_once_its_time_has_come() -> None:
     names = [next(rollout.episode(0, actions)).episode.split("-")[0] for actions in (0, 4, 5)]
     rollout.close()
     assert names == ["random", "random", "row"]
+
+
+def test_chance_chooses_the_primitive_and_the_values_where() -> None:
+    policy = NetworkPolicy(make_network(CONFIG).eval(), torch.device("cpu"))
+    scenes = (SceneMix("random", 1.0, 4, 4),)
+    config = replace(SMALL, warm_up=0, exploration=1.0, guided_share=1.0, scenes=scenes)
+    rollout = Rollout(config, lambda: policy)
+    steps = list(islice(rollout.episode(0, 0), 6))
+    rollout.close()
+    assert {step.action.primitive for step in steps} == set(CONFIG.names)
+    first = steps[0].action  # nothing was tried before
+    best = policy.restricted_to((first.primitive,)).decide(steps[0].before).action
+    assert first == replace(best, probability=first.probability) and first.probability == 0
+    with pytest.raises(VpgError, match=r"guided_share is 1\.5"):
+        replace(SMALL, guided_share=1.5)
 
 
 def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:

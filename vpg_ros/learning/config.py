@@ -41,7 +41,9 @@ class TrainingConfig:
 
     actions: in all. warm_up: random actions before the policy acts. exploration: share of random
     actions afterwards. other_share: share of the random actions drawn from all primitives instead
-    of from those that pick. primitives: the repertoire, in the order of the network's outputs.
+    of from those that pick. guided_share: share of those after the warm-up of which the primitive
+    alone is random, done where the policy would. primitives: the repertoire, in the order of the
+    network's outputs.
     updates: gradient steps an action, late_updates once ``late`` actions are done. save_after:
     actions between two saves (at ends of episodes). camera: as of TableEnv. colour: whether to
     learn from it too. mask: whether random actions are drawn from the admissible ones alone. ahead:
@@ -56,6 +58,7 @@ class TrainingConfig:
     warm_up: int = 150
     exploration: float = 0.02
     other_share: float = 1.0
+    guided_share: float = 0.0
     primitives: tuple[str, ...] = DEFAULT_REPERTOIRE
     updates: int = 3
     late: int = 500
@@ -80,8 +83,8 @@ class TrainingConfig:
         require_setting(self, "seed", self.seed < 2**32, "< 2^32")
         for name in ("updates", "late_updates", "save_after"):
             require_setting(self, name, getattr(self, name) >= 1, ">= 1")
-        require_setting(self, "exploration", 0 <= self.exploration <= 1, "in [0, 1]")
-        require_setting(self, "other_share", 0 <= self.other_share <= 1, "in [0, 1]")
+        for name in ("exploration", "other_share", "guided_share"):
+            require_setting(self, name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         repertoire(self.primitives)
         require_setting(self, "camera", self.camera in CAMERAS, f"one of {', '.join(CAMERAS)}")
         words = (("trunks", TRUNKS), ("head", HEADS), ("strategy", STRATEGIES), ("task", TASKS))

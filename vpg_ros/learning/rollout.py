@@ -11,7 +11,8 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.policy import Policy
-from vpg_ros.policy.exploration import explore
+from vpg_ros.policy.exploration import explore, explore_primitives
+from vpg_ros.policy.network_policy import NetworkPolicy
 
 _SCENES = 1_000_000  # seeds of scenes are this times seed + 1, and the episode's number
 
@@ -86,9 +87,13 @@ class Rollout:
         raise VpgError(ErrorCode.SCENE_INVALID, f"scene {scene!r} has no room for one object")
 
     def _choose(self, heightmap: Heightmap, rng: np.random.Generator, actions: int) -> Action:
-        exploring = actions < self._config.warm_up
-        if exploring or rng.random() < self._config.exploration:
-            config, tried = self._config, self._env.tried
-            share, names = config.other_share, config.primitives
-            return explore(rng, share, heightmap, tried, config.mask, names).action
-        return self._policy().decide(heightmap, self._env.tried).action
+        config, tried = self._config, self._env.tried
+        warm = actions >= config.warm_up
+        if warm and rng.random() >= config.exploration:
+            return self._policy().decide(heightmap, tried).action
+        if warm and config.guided_share > 0 and rng.random() < config.guided_share:
+            policy = self._policy()
+            if isinstance(policy, NetworkPolicy):  # others know no values of one primitive alone
+                return explore_primitives(rng, policy, heightmap, tried).action
+        share, names = config.other_share, config.primitives
+        return explore(rng, share, heightmap, tried, config.mask, names).action

@@ -36,6 +36,7 @@ TRANSITIONS = "transitions"  # folder of the store
 EMPTY_IN_A_ROW = 100  # tables without an admissible action that end a training
 # Settings that trainings of earlier versions do not name: there was nothing else to choose.
 EARLIER = {
+    "training.guided_share": 0.0,
     "training.head": "scalar",
     "training.strategy": FLAT,
     "training.task": "clear",

@@ -10,7 +10,9 @@ from vpg_ros.action import Action
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.baselines import RandomPolicy
+from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.policy import Decision, Policy
+from vpg_ros.policy.selection import nothing_admissible
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 OTHER_SHARE = 0.4  # of the random actions of Exploration
@@ -42,6 +44,27 @@ def explore(
             raise
         decision = RandomPolicy(seed, names, masked).decide(heightmap, tried)
     return replace(decision, action=replace(decision.action, probability=0.0))
+
+
+def explore_primitives(
+    rng: np.random.Generator,
+    policy: NetworkPolicy,
+    heightmap: Heightmap,
+    tried: Sequence[Action] = (),
+) -> Decision:
+    """What the policy would do with a random primitive: chance chooses what, its values where.
+
+    Raises as the policy, where none of its primitives is admissible.
+    """
+    for name in rng.permutation(policy.names).tolist():
+        try:
+            decision = policy.restricted_to((name,)).decide(heightmap, tried)
+        except VpgError as error:
+            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
+                raise
+        else:
+            return replace(decision, action=replace(decision.action, probability=0.0))
+    raise nothing_admissible(policy.names)
 
 
 class Exploration:

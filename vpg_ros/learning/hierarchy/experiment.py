@@ -42,7 +42,8 @@ FAMILIES = {
 # like share of the actions.
 _WEIGHTS = {"tall": 4, "cornered": 4, "tiles": 6, "cards": 2, "tower": 3, "tight": 1, "random": 1}
 _CELL = "cell.json"
-_WARM_UP, _EXPLORATION, _OTHER_SHARE = 0.3, 0.1, 0.8  # shares of all actions, and of random ones
+_WARM_UP, _EXPLORATION = 0.3, 0.2  # shares of all actions
+_OTHER_SHARE, _GUIDED_SHARE = 0.8, 0.5  # of random ones
 _REFRESH_EVERY = 1  # updates: what follows an action is worth more the more has been learned
 
 Report = Callable[[str], None]
@@ -118,6 +119,7 @@ def settings_of(
         warm_up=round(_WARM_UP * matrix.actions),
         exploration=_EXPLORATION,
         other_share=_OTHER_SHARE,
+        guided_share=_GUIDED_SHARE,
         primitives=first_primitives(variant.primitives),
         updates=matrix.updates,
         late_updates=matrix.updates,
