@@ -72,16 +72,13 @@ def squeeze_and_grasp(world: World, heightmap: Heightmap) -> Action:
 
 
 def pry_and_grasp(world: World, heightmap: Heightmap) -> Action:
-    """Pry the card up against the sill; grasp it at its upper edge, and then the sill."""
-    body = world.objects[0]
+    """Pry the card up against the sill; grasp it at its upper edge."""
+    body, sill = world.objects
     x, y, _ = world.pose(body).position
-    if world.spec(body).kind != "card":
-        face, _ = horizontal(world, body, 0)
-        return at("grasp", x, y, np.arctan2(face[1], face[0]), heightmap)
     normal, flat = horizontal(world, body, 2)
     if flat < 0.5:
         return at("grasp", x, y, np.arctan2(normal[1], normal[0]), heightmap)
-    sx, sy, _ = world.pose(world.objects[1]).position
+    sx, sy, _ = world.pose(sill).position
     angle = np.arctan2(sy - y, sx - x)
     start = world.spec(body).extent[0] / 2 + 0.022
     return at("lever", x - start * np.cos(angle), y - start * np.sin(angle), angle, heightmap)

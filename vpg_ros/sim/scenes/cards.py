@@ -1,4 +1,4 @@
-"""Cards: flat square cards with a lip, wider than the gripper opens, each before a sill."""
+"""Cards: a flat square card with a lip before a sill, both wider than the gripper opens."""
 
 import numpy as np
 
@@ -13,12 +13,17 @@ _INSET = 0.010  # m by which a card's foot is smaller than its lip on each side
 _LIP = 0.007  # m of the lip above the table
 
 
-@scene("cards", max_objects=2, min_objects=2)
+def _is_picked(world: World, objects: int) -> bool:
+    """Whether the card came to rest in the bin."""
+    return world.picked == objects - 1
+
+
+@scene("cards", max_objects=2, min_objects=2, solved=_is_picked)
 def cards(world: World, objects: int) -> None:
-    """A card on the table and the sill behind it, at any place and angle."""
+    """A card on the table, to be picked, and the sill behind it, at any place and angle."""
     rng = world.rng
     side, thickness = rng.uniform([0.092, 0.013], [0.104, 0.016])
-    depth, height = rng.uniform([0.050, 0.044], [0.060, 0.050])
+    depth, height = rng.uniform([0.092, 0.044], [0.100, 0.050])
     middle = np.array(world.workspace.centre) + rng.uniform(-_OFF_CENTRE, _OFF_CENTRE, size=2)
     yaw = float(rng.uniform(0, 2 * np.pi))
     along = np.array([np.cos(yaw), np.sin(yaw)])
