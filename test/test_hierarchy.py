@@ -163,12 +163,12 @@ def test_a_meta_policy_that_knows_nothing_has_no_say() -> None:
 @pytest.mark.parametrize("head", ["scalar", "categorical", "quantile", "implicit"])
 def test_a_look_is_a_value_for_each_primitive_whatever_the_head(head: str) -> None:
     meta = MetaNetwork(3, head, colour=False).eval()
-    outcomes = meta.outcomes(torch.zeros(2, 65, 32, 32))
+    outcomes = meta.outcomes(meta.features(torch.zeros(2, 65, 32, 32)))
     assert outcomes.mean.shape == (2, 3)
     inputs = torch.rand(2, 65, 32, 32)
     parameters = meta(inputs)[..., None, None]
     read = meta.head.mean(parameters)[..., 0, 0]
-    assert torch.allclose(meta.outcomes(inputs).mean, read, atol=1e-5)
+    assert torch.allclose(meta.outcomes(meta.features(inputs)).mean, read, atol=1e-5)
 
 
 # -- checkpoints

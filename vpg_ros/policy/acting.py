@@ -113,7 +113,8 @@ class Evaluator:
         check_measure(meta.head, measure)
         cells = overview(heightmap.height, heightmap.colour if self.config.colour else None)
         with torch.inference_mode():
-            outcomes = meta.outcomes(torch.from_numpy(cells)[None].to(self._device))
+            features = meta.features(torch.from_numpy(cells)[None].to(self._device))
+            outcomes = meta.outcomes(features)
             values, means = measure.of(outcomes)[0].tolist(), outcomes.mean[0].tolist()
         return dict(zip(self.config.names, zip(values, means, strict=True), strict=True))
 

@@ -44,19 +44,22 @@ class MetaNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters of every primitive's value."""
-        parameters: Tensor = self.head(self._features(inputs))
+        return self.parameters_of(self.features(inputs))
+
+    def parameters_of(self, features: Tensor) -> Tensor:
+        """The same of what ``features`` made of the inputs."""
+        parameters: Tensor = self.head(features)
         return parameters[..., 0, 0]
 
-    def outcomes(self, inputs: Tensor) -> Distribution:
+    def outcomes(self, features: Tensor) -> Distribution:
         """The returns expected of every primitive: B×primitives×K, K = 1 of a scalar head."""
-        features = self._features(inputs)
         if not isinstance(self.head, DistributionalHead):
             return Distribution.certain(self.head.mean(self.head(features))[..., 0, 0])
         weight, bias = self.head.affine()
         numbers = torch.einsum("bf,okf->bok", features[..., 0, 0], weight) + bias
         return self.head.distribution(numbers)
 
-    def _features(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor) -> Tensor:
         """What there is anywhere and on average over the table: B×F×1×1."""
         x = self.levels[0](inputs)
         for level in list(self.levels)[1:]:

@@ -22,6 +22,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.device import autocast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.meta import MetaNetwork, overview
@@ -76,7 +77,8 @@ class MetaLevel:
         indices = replay.sample(count, rng)
         items = [replay[i] for i in indices]
         device = self._network.updates.device
-        parameters = self._network(_views(items, False, self._config, rng).to(device))
+        seen = _seen(self._network, _views(items, False, self._config, rng))
+        parameters = self._network.parameters_of(seen)
         outputs = torch.tensor([self._config.names.index(item.primitive) for item in items])
         targets = self._targets(items, self._masks(replay, indices, True), rng)
         loss = self._network.head.loss(parameters, outputs.to(device), targets, rng)
@@ -91,7 +93,8 @@ class MetaLevel:
         """Returns of the items' actions, as fractions of the largest: N×K."""
         device = self._network.updates.device
         with torch.no_grad():
-            following = self._average.outcomes(_views(items, True, self._config, rng).to(device))
+            seen = _seen(self._average, _views(items, True, self._config, rng))
+            following = self._average.outcomes(seen)
         allowed = torch.from_numpy(usable).to(device)
         best = following.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
         goes_on = np.array([RULE.bootstraps(item) for item in items]) & usable.any(axis=1)
@@ -155,6 +158,14 @@ def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
         part[rows, best] if part.dim() > 1 else part.expand(len(best), count) for part in parts
     )
     return Distribution(atoms, probabilities)
+
+
+def _seen(network: MetaNetwork, views: Tensor) -> Tensor:
+    """What a network makes of tables, in the device's fastest number format."""
+    device = network.updates.device
+    with autocast(device):
+        seen = network.features(views.to(device).contiguous(memory_format=torch.channels_last))
+    return seen.float()
 
 
 def _views(
