@@ -21,7 +21,7 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser = add_study(subparsers, "hierarchy", "flat and hierarchical strategies", _DESCRIPTION)
     parser.add_argument("--variants", nargs="+", help="what is trained (default: all)")
     parser.add_argument("--actions", type=int, help="of each training (default 3000)")
-    parser.add_argument("--updates", type=int, help="gradient steps an action (default 1)")
+    parser.add_argument("--updates", type=int, help="gradient steps an action (default 2)")
     parser.add_argument("--families", nargs="+", help="scenes of the union (default: all)")
     parser.add_argument("--runs", type=int, help="tables of each family (default 30)")
     parser.add_argument(

@@ -64,9 +64,8 @@ VARIANTS = {
     "flat-shared": Variant("flat-shared", 7),
     "flat-separate": Variant("flat-separate", 7),
     "hierarchical": Variant("hierarchical", 7, "worked"),
-    # A hierarchy has a rule of its own for its pixels: what the rule does and what the order does
-    # are told apart by these two.
-    "flat-shared-worked": Variant("flat-shared", 7, "worked"),
+    # A hierarchy has a rule of its own for its pixels, by which primitives are not compared: what
+    # the order alone does is told by this one.
     "hierarchical-discounted": Variant("hierarchical", 7),
     "hierarchical-staged": Variant("hierarchical", 7, "worked", "staged"),
     "hierarchical-shared": Variant("hierarchical-shared", 7, "worked"),
