@@ -288,9 +288,10 @@ def test_a_push_is_worth_what_it_leaves_near_it() -> None:
     assert learning.targets.following(far).mean == 0.0
 
 
-def chain(*steps: tuple[str, int, bool, str]) -> list[float]:
+def chain(*steps: tuple[str, int, bool, str], rule: str = "discounted") -> list[float]:
     """Targets after (primitive, column, success, who chose it) in turn; all of them move things."""
-    learning = Learner(CONFIG, LearnerConfig(realised=True), DEFAULT_WORKSPACE, seed=0)
+    config = LearnerConfig(realised=True, targets=rule)
+    learning = Learner(CONFIG, config, DEFAULT_WORKSPACE, seed=0)
     learning.targets.following = lambda experience: Returns.certain(0.5)
     for number, (name, column, success, policy) in enumerate(steps):
         action = replace(primitives.get(name).action(110, column, 0, ONE), policy=policy)
@@ -308,6 +309,13 @@ def test_a_push_is_worth_what_the_policy_then_did_near_it(success: bool) -> None
 def test_pushes_in_a_row_are_worth_less_each() -> None:
     push, grasp = ("push", 90, True, "network"), ("grasp", 110, True, "network")
     assert chain(push, push, grasp) == pytest.approx([0.64, 0.8, 1.0])
+
+
+def test_what_a_push_makes_possible_is_told_by_the_pick_after_it() -> None:
+    """By the rule of a hierarchy's pixels, to which pushes again say nothing."""
+    push, grasp = ("push", 90, True, "network"), ("grasp", 110, True, "network")
+    estimated = 0.5 + 0.5 * 0.8 * 0.5
+    assert chain(push, push, grasp, rule="worked") == pytest.approx([estimated, 0.9, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -505,7 +513,7 @@ def test_chance_chooses_the_primitive_and_the_values_where() -> None:
     assert {step.action.primitive for step in steps} == set(CONFIG.names)
     first = steps[0].action  # nothing was tried before
     best = policy.restricted_to((first.primitive,)).decide(steps[0].before).action
-    assert first == replace(best, probability=first.probability) and first.probability == 0
+    assert first == replace(best, probability=0.0, policy=RandomPolicy.name)
     with pytest.raises(VpgError, match=r"guided_share is 1\.5"):
         replace(SMALL, guided_share=1.5)
 

@@ -31,6 +31,7 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.target_cache import TargetCache
+from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import autocast
 from vpg_ros.policy.distribution import Distribution
@@ -139,6 +140,8 @@ class Learner:
         if not self.config.realised or last is None:
             return False
         action, before = transition.action, last.action
+        if RULES[self.config.targets].by_picks and not primitives.get(action.primitive).picks:
+            return False
         distance = math.hypot(action.row - before.row, action.column - before.column)
         return (
             (last.episode, last.step + 1) == (transition.episode, transition.step)

@@ -54,7 +54,7 @@ def explore_primitives(
 ) -> Decision:
     """What the policy would do with a random primitive: chance chooses what, its values where.
 
-    Raises as the policy, where none of its primitives is admissible.
+    The action is the random policy's, for the policy itself might have chosen otherwise. Raises as the policy, where none of its primitives is admissible.
     """
     for name in rng.permutation(policy.names).tolist():
         try:
@@ -63,7 +63,8 @@ def explore_primitives(
             if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
                 raise
         else:
-            return replace(decision, action=replace(decision.action, probability=0.0))
+            drawn = replace(decision.action, probability=0.0, policy=RandomPolicy.name)
+            return replace(decision, action=drawn)
     raise nothing_admissible(policy.names)
 
 

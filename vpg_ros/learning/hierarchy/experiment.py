@@ -136,6 +136,9 @@ def settings_of(
         targets=variant.targets,
         schedule=variant.schedule,
         refresh_every=_REFRESH_EVERY,
+        # The best of a hundred thousand places on something that cannot be grasped looks graspable
+        # for long: what the policy then came to counts, where it acted.
+        realised=True,
     )
     return training, learner
 
