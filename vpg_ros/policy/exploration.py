@@ -54,7 +54,8 @@ def explore_primitives(
 ) -> Decision:
     """What the policy would do with a random primitive: chance chooses what, its values where.
 
-    The action is the random policy's, for the policy itself might have chosen otherwise. Raises as the policy, where none of its primitives is admissible.
+    The action is the random policy's, for the policy itself might have chosen otherwise. Raises as
+    the policy, where none of its primitives is admissible.
     """
     for name in rng.permutation(policy.names).tolist():
         try:
