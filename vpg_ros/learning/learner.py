@@ -31,9 +31,8 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.target_cache import TargetCache
-from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.device import autocast
+from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
@@ -140,12 +139,11 @@ class Learner:
         if not self.config.realised or last is None:
             return False
         action, before = transition.action, last.action
-        if RULES[self.config.targets].by_picks and not primitives.get(action.primitive).picks:
-            return False
         distance = math.hypot(action.row - before.row, action.column - before.column)
         return (
             (last.episode, last.step + 1) == (transition.episode, transition.step)
             and action.policy == NetworkPolicy.name
+            and self.config.counts(action.primitive)
             and distance * self._workspace.resolution <= self.config.reach_of(before.primitive)
         )
 
@@ -191,9 +189,7 @@ class Learner:
         items = [self.replay[i] for i in chosen]
         network = self._network.part(name)
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
-        with autocast(self._device):
-            seen = network.features(batch.inputs.contiguous(memory_format=torch.channels_last))
-        features = seen.float()
+        features = seen_fast(network.features, batch.inputs)
         own = features[batch.samples, :, batch.rows, batch.columns]
         at_actions = network.head(own[:, :, None, None])[:, :, 0, 0]
         targets = stacked([self.targets.of(i) for i in chosen], self._device)

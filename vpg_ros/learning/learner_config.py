@@ -88,3 +88,7 @@ class LearnerConfig(DescentConfig):
     def acting(self) -> ActingConfig:
         """How what is learned is meant by whoever acts."""
         return ActingConfig(self.smoothing, self.accident_cost / self.range)
+
+    def counts(self, primitive: str) -> bool:
+        """Whether the worth of a scene that an action leaves may be that of a primitive in it."""
+        return primitives.get(primitive).picks or not RULES[self.targets].by_picks

@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vpg_ros import primitives
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.returns import Returns
-from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.maps import admissible_cells, cells_within, only_near
 from vpg_ros.policy.network import Network
@@ -38,8 +36,7 @@ class NextScene:
         self._valuing = average if config.target_network else learning
         self._choosing = learning if config.double else self._valuing
         self._evaluators: dict[Network, Evaluator] = {}
-        by_picks, names = RULES[config.targets].by_picks, average.config.names
-        self._counting = tuple(n for n in names if primitives.get(n).picks or not by_picks)
+        self._counting = tuple(filter(config.counts, average.config.names))
 
     def __call__(self, experience: Experience) -> Returns:
         """What the scene that an experience led to comes to."""

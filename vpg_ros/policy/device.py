@@ -1,6 +1,9 @@
 """Where tensors live."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from vpg_ros.choices import DEVICES
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -39,6 +42,13 @@ def autocast(device: torch.device) -> torch.autocast:
     """Convolutions in the fastest number format; weights and their gradients stay float32."""
     low = fastest_dtype(device)
     return torch.autocast(device.type, low, enabled=low is torch.bfloat16)
+
+
+def seen_fast(features: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """What convolutions make of N×C×H×W inputs, channels last under ``autocast``, as float32."""
+    with autocast(inputs.device):
+        seen = features(inputs.contiguous(memory_format=torch.channels_last))
+    return seen.float()
 
 
 def _cpu_flags() -> set[str]:

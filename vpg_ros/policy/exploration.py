@@ -12,7 +12,6 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.baselines import RandomPolicy
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.policy import Decision, Policy
-from vpg_ros.policy.selection import nothing_admissible
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 OTHER_SHARE = 0.4  # of the random actions of Exploration
@@ -57,16 +56,10 @@ def explore_primitives(
     The action is the random policy's, for the policy itself might have chosen otherwise. Raises as
     the policy, where none of its primitives is admissible.
     """
-    for name in rng.permutation(policy.names).tolist():
-        try:
-            decision = policy.restricted_to((name,)).decide(heightmap, tried)
-        except VpgError as error:
-            if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
-                raise
-        else:
-            drawn = replace(decision.action, probability=0.0, policy=RandomPolicy.name)
-            return replace(decision, action=drawn)
-    raise nothing_admissible(policy.names)
+    order = ((name,) for name in rng.permutation(policy.names).tolist())
+    decision = policy.decide_among(order, heightmap, tried)
+    drawn = replace(decision.action, probability=0.0, policy=RandomPolicy.name)
+    return replace(decision, action=drawn)
 
 
 class Exploration:

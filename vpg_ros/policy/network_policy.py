@@ -125,8 +125,18 @@ class NetworkPolicy:
         the highest mean. The maps are those of the primitives that the strategy looked at last.
         """
         scene = self._look(heightmap)
-        for names in self._groups(heightmap, tried):
-            admissible = self._admissible(heightmap, names, tried)
+        return self._first(self._groups(heightmap, tried), scene, tried)
+
+    def decide_among(
+        self, groups: Groups, heightmap: Heightmap, tried: Sequence[Action] = ()
+    ) -> Decision:
+        """As ``decide``, by groups of primitives in another order than the strategy's."""
+        return self._first(groups, self._look(heightmap), tried)
+
+    def _first(self, groups: Groups, scene: Scene, tried: Sequence[Action]) -> Decision:
+        """The best action of the first group that has an admissible one."""
+        for names in groups:
+            admissible = self._admissible(scene.heightmap, names, tried)
             if any(mask.any() for mask in admissible.values()):
                 maps = self._value(scene, admissible, self.risk, tried)
                 return Decision(self._signed(scene, self._best(scene, maps, tried)), maps)

@@ -22,7 +22,7 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.policy.device import autocast
+from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.meta import MetaNetwork, overview
@@ -77,7 +77,8 @@ class MetaLevel:
         indices = replay.sample(count, rng)
         items = [replay[i] for i in indices]
         device = self._network.updates.device
-        seen = _seen(self._network, _views(items, False, self._config, rng))
+        views = _views(items, False, self._config, rng).to(device)
+        seen = seen_fast(self._network.features, views)
         parameters = self._network.parameters_of(seen)
         outputs = torch.tensor([self._config.names.index(item.primitive) for item in items])
         targets = self._targets(items, self._masks(replay, indices, True), rng)
@@ -93,7 +94,8 @@ class MetaLevel:
         """Returns of the items' actions, as fractions of the largest: N×K."""
         device = self._network.updates.device
         with torch.no_grad():
-            seen = _seen(self._average, _views(items, True, self._config, rng))
+            views = _views(items, True, self._config, rng).to(device)
+            seen = seen_fast(self._average.features, views)
             following = self._average.outcomes(seen)
         allowed = torch.from_numpy(usable).to(device)
         best = following.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
@@ -158,14 +160,6 @@ def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
         part[rows, best] if part.dim() > 1 else part.expand(len(best), count) for part in parts
     )
     return Distribution(atoms, probabilities)
-
-
-def _seen(network: MetaNetwork, views: Tensor) -> Tensor:
-    """What a network makes of tables, in the device's fastest number format."""
-    device = network.updates.device
-    with autocast(device):
-        seen = network.features(views.to(device).contiguous(memory_format=torch.channels_last))
-    return seen.float()
 
 
 def _views(
