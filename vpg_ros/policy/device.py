@@ -44,10 +44,10 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, low, enabled=low is torch.bfloat16)
 
 
-def seen_fast(features: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+def seen_fast(convolve: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     """What convolutions make of N×C×H×W inputs, channels last under ``autocast``, as float32."""
     with autocast(inputs.device):
-        seen = features(inputs.contiguous(memory_format=torch.channels_last))
+        seen = convolve(inputs.contiguous(memory_format=torch.channels_last))
     return seen.float()
 
 

@@ -15,7 +15,7 @@ from vpg_ros.learning.replay import Experience
 from vpg_ros.policy.acting import canvases
 from vpg_ros.policy.canvas import Canvas, planes, render
 from vpg_ros.policy.config import SMOOTHING, NetworkConfig
-from vpg_ros.policy.device import autocast
+from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.maps import admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
 
@@ -69,11 +69,8 @@ def _maps(network: Network, scene: Heightmap) -> dict[str, Tensor]:
     require(len(views) > 0, "a scene with nothing on it was acted on", ErrorCode.STORE_MISMATCH)
     pixels = planes(scene.height, scene.colour if config.colour else None)
     inputs = np.stack([render(pixels, view, config.cell) for view in views])
-    batch = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
-    with autocast(torch.device("cpu")):
-        parameters = [member(batch) for member in network.members]
-    heads = (member.head for member in network.members)
-    means = [head.mean(each.float()) for head, each in zip(heads, parameters, strict=True)]
+    batch = torch.from_numpy(inputs)
+    means = [member.head.mean(seen_fast(member, batch)) for member in network.members]
     turned = torch.cat(means, dim=1)
     return _by_primitive(_restored(turned, views, scene, config), config)
 
