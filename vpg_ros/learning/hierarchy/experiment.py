@@ -27,20 +27,26 @@ from vpg_ros.learning.train import Trainer
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.primitives import first_primitives, names
 
-# Families of the union, and the objects on their tables: those that ask for a primitive beyond
-# grasp and push, and those that do not.
+
+@dataclass(frozen=True)
+class Family:
+    """Scenes of the union. objects: on each table. weight: how often one is drawn."""
+
+    objects: int
+    weight: int
+
+
+# Those that ask for a primitive beyond grasp and push, and those that do not. Tables that are soon
+# over are drawn more often, so that each family has a like share of the actions.
 FAMILIES = {
-    "tall": 1,
-    "cornered": 1,
-    "tiles": 6,
-    "cards": 2,
-    "tower": 3,
-    "tight": 4,
-    "random": 5,
+    "tall": Family(1, 4),
+    "cornered": Family(1, 4),
+    "tiles": Family(6, 6),
+    "cards": Family(2, 2),
+    "tower": Family(3, 3),
+    "tight": Family(4, 1),
+    "random": Family(5, 1),
 }
-# How often tables of each are drawn: more of those that are soon over, so that each family has a
-# like share of the actions.
-_WEIGHTS = {"tall": 4, "cornered": 4, "tiles": 6, "cards": 2, "tower": 3, "tight": 1, "random": 1}
 _CELL = "cell.json"
 _WARM_UP, _EXPLORATION = 0.3, 0.2  # shares of all actions
 _OTHER_SHARE, _GUIDED_SHARE = 0.8, 0.5  # of random ones
@@ -127,8 +133,9 @@ def settings_of(
         strategy=strategy,
         task="scene",
         scenes=tuple(
-            SceneMix(name, _WEIGHTS[name], FAMILIES[name], FAMILIES[name])
-            for name in matrix.families
+            SceneMix(name, family.weight, family.objects, family.objects)
+            for name, family in FAMILIES.items()
+            if name in matrix.families
         ),
     )
     learner = LearnerConfig(
@@ -238,7 +245,8 @@ def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:
 def _play(scenes: str, player: Player, seed: int, matrix: Matrix, folder: Path) -> list[Content]:
     """The runs of weights on a family, or on the challenging cases. seed: of their training."""
     runs = matrix.challenging if scenes == CHALLENGING else matrix.runs
-    objects, first = FAMILIES.get(scenes), first_table(seed, runs)
+    family, first = FAMILIES.get(scenes), first_table(seed, runs)
+    objects = family.objects if family else None
     evaluation = Evaluation(player, scenes, objects, runs, first, matrix.camera)
     played = evaluate(evaluation, folder / f"{scenes}.jsonl", matrix.jobs)
     found: list[Content] = played["runs"]
