@@ -26,6 +26,9 @@ def test_a_row_for_every_head_and_risk(tmp_path: Path, capsys: pytest.CaptureFix
     [
         (("--head", "scalar,fuzzy"), "--head is 'fuzzy'; it must be of scalar, categorical"),
         (("--risk", "luck"), "--risk is 'luck'; it must be of mean, cvar"),
+        (("--head", ""), "--head is ''; it must be of scalar, categorical"),
+        (("--head", "scalar,scalar"), "--head is 'scalar,scalar'; scalar must be there once"),
+        (("--primitives", ""), "--primitives is ''; it must be numbers of 1 to"),
         (("--tables", "0"), "--tables is 0; it must be > 0"),
         (("--json", "nowhere/rows.json"), "nowhere/rows.json cannot be written"),
     ],

@@ -119,6 +119,8 @@ def test_every_family_takes_its_objects() -> None:
         ({"runs": 0}, "runs is 0; it must be > 0"),
         ({"random_runs": 0}, "random_runs is 0; it must be > 0"),
         ({"challenging": -1}, "challenging is -1; it must be >= 0"),
+        ({"seeds": (0, -1)}, "seed is -1; it must be >= 0 and < 2"),
+        ({"seeds": (2**32,)}, "seed is 4294967296; it must be >= 0 and < 2"),
         ({"alpha": 0.0}, "alpha is 0.0; for the risk 'cvar' it must be in"),
         ({"alpha": math.nan}, "alpha is nan; for the risk 'cvar' it must be in"),
     ],

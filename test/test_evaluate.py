@@ -28,7 +28,10 @@ from vpg_ros.learning.evaluation import Evaluation, evaluate
 from vpg_ros.learning.figures import Run, by_original, mcnemar, over_all, summary
 from vpg_ros.learning.workers import Worker, play
 from vpg_ros.policy import Decision, Policy
+from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import admissible_cells
+from vpg_ros.policy.network import make_network
 from vpg_ros.policy.selection import TRIED_RADIUS, TRIED_ROTATIONS, without_tried
 from vpg_ros.resources import resource
 
@@ -54,6 +57,18 @@ def env() -> TableEnv:
 def run(picked: int, actions: int, grasps: int, objects: int = 4, **changes: Any) -> Run:
     """A run in which every successful grasp picked one object."""
     return replace(Run("a", 0, objects, picked, 0, actions, grasps, picked, 10.0), **changes)
+
+
+def test_the_network_plays_by_the_risk_asked_for(env: TableEnv, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path, table = tmp_path / "weights.safetensors", env.reset("random", 3, seed=0)
+    save(path, make_network(NetworkConfig.of_repertoire(head="categorical")))
+
+    def worth(risk: str, alpha: float) -> float:
+        player = Player(checkpoint=path, risk=risk, alpha=alpha)
+        return player.load().policy(0).decide(table).action.value
+
+    assert worth("cvar", 0.1) < worth("cvar", 0.5) < worth("mean", 0.5) - 0.01
 
 
 # -- figures

@@ -266,6 +266,20 @@ def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -
     assert targets.mean.tolist() == pytest.approx([value for _, value in expected])
 
 
+def test_the_next_table_has_its_whole_distribution() -> None:
+    learning = learner("categorical", gamma=0.5)
+    level = learning._meta
+    assert level is not None
+    outcomes = torch.tensor([[0.0, 0.4], [0.2, 1.0], [0.0, 0.0]])  # of NAMES, alike likely
+    level._average.outcomes = lambda inputs: Distribution(  # type: ignore[method-assign]
+        outcomes.repeat(len(inputs), 1, 1), torch.full((len(inputs), 3, 2), 0.5)
+    )
+    items = [experience("push", 0.0, changed=True)]
+    targets = level._targets(items, np.ones((1, 3), np.bool_), np.random.default_rng(0))
+    assert targets.atoms[0].tolist() == pytest.approx([0.1, 0.5])
+    assert targets.probabilities[0].tolist() == [0.5, 0.5]
+
+
 def test_stages_follow_each_other() -> None:
     assert levels("joint", 0.0) == levels("joint", 0.9) == (True, True)
     assert [levels("staged", share) for share in (0.0, 0.5, 0.9)] == [
@@ -521,7 +535,7 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
     [
         ({"variants": ("deep",)}, "variants has 'deep'; they must be of flat-shared-two"),
         ({"seeds": (0, -1)}, "seed is -1; it must be >= 0"),
-        ({"seeds": (2**32,)}, "seed is 4294967296; it must be < 2"),
+        ({"seeds": (2**32,)}, "seed is 4294967296; it must be >= 0 and < 2"),
     ],
 )
 def test_a_study_refuses_bad_input_before_it_begins(changes: dict[str, Any], sentence: str) -> None:

@@ -1053,7 +1053,7 @@ def test_unknown_algorithms_and_bad_settings_are_refused(log: Log, tmp_path: Pat
         OfflineTrainer("bc", log, replace(QUICK, head="categorical"), tmp_path)
     with pytest.raises(VpgError, match=r"accident_cost is 0\.5, of which iql learns nothing"):
         OfflineTrainer("iql", log, replace(QUICK, accident_cost=0.5), tmp_path)
-    with pytest.raises(VpgError, match="accident_cost is -1; it must be >= 0"):
+    with pytest.raises(VpgError, match=r"accident_cost is -1; it must be in \[0, 1000\]"):
         OfflineConfig(accident_cost=-1)
     with pytest.raises(VpgError, match=r"push_reward is 1e\+308; it must be in \[0, 1\]"):
         OfflineConfig(push_reward=1e308)
@@ -1547,7 +1547,7 @@ def test_seeds_that_are_none_are_refused_before_anything_is_played(
 ) -> None:
     command = ["experiment", "offline", "--quick", "--out", str(tmp_path / "out"), "--seeds"]
     assert main([*command, str(seed)]) == 1
-    sentence = f"seeds is ({seed},); each must be >= 0 and < 2^32 [error 900]"
+    sentence = f"seed is {seed}; it must be >= 0 and < 2^32 [error 900]"
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -1,5 +1,8 @@
 """Risk measures: against closed forms, and as heads fold and policies use them."""
 
+import itertools
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.checkpoint import load_policy, save
-from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.config import ActingConfig, NetworkConfig
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead, make_head
 from vpg_ros.policy.maps import pixel_to_cell
@@ -106,15 +109,13 @@ def test_distorted_probabilities_say_the_same(
     ("name", "alpha", "sentence"),
     [
         ("luck", 0.2, "risk is 'luck'; it must be one of mean, cvar, var, wang, power, mean_std"),
-        ("cvar", 0.0, r"alpha is 0.0; for the risk 'cvar' it must be in \(0, 1\]"),
-        ("var", 1.5, r"alpha is 1.5; for the risk 'var' it must be in \(0, 1\]"),
+        ("cvar", 0.0, r"alpha is 0.0; for the risk 'cvar' it must be in \(1e-6, 1\]"),
+        ("cvar", 1e-50, r"alpha is 1e-50; for the risk 'cvar' it must be in \(1e-6, 1\]"),
+        ("mean_std", 1e39, r"alpha is 1e\+39; for the risk 'mean_std' it must be in \[0, 1e6\]"),
+        ("var", 1.5, r"alpha is 1.5; for the risk 'var' it must be in \(1e-6, 1\]"),
         ("wang", np.inf, "alpha is inf; for the risk 'wang' it must be a finite number"),
         ("power", np.nan, "alpha is nan; for the risk 'power' it must be a finite number"),
-        (
-            "mean_std",
-            -0.5,
-            "alpha is -0.5; for the risk 'mean_std' it must be a finite number >= 0",
-        ),
+        ("mean_std", -0.5, r"alpha is -0.5; for the risk 'mean_std' it must be in \[0, 1e6\]"),
     ],
 )
 def test_what_is_no_measure_is_refused(name: str, alpha: float, sentence: str) -> None:
@@ -220,6 +221,30 @@ def test_maps_and_distributions_tell_the_same(head: str) -> None:
     assert maps["mean"].values[at[0]][at[1]] == pytest.approx(float(expected.mean), abs=0.01)
     assert maps["std"].values[at[0]][at[1]] == pytest.approx(float(expected.std), abs=0.02)
     assert action.spread == pytest.approx(float(expected.std), abs=1e-6)
+
+
+@pytest.mark.parametrize("head", DISTRIBUTIONAL)
+def test_the_returns_of_an_action_are_averaged_over_where_it_may_land(head: str) -> None:
+    made = network(head)
+    with torch.no_grad():  # neighbours that differ
+        for weight in made.members[0].head.parameters():
+            weight.mul_(30)
+    action = NetworkPolicy(made, CPU).decide(SCENE).action
+    steps = range(-6, 7, 2)  # px, of cells of 2
+    near = [
+        replace(action, row=action.row + down, column=action.column + right)
+        for down, right in itertools.product(steps, steps)
+    ]
+    exact = NetworkPolicy(made, CPU, acting=ActingConfig(smoothing=1))
+    (returns,) = NetworkPolicy(made, CPU, acting=ActingConfig(7)).distributions(SCENE, [action])
+    each = exact.distributions(SCENE, near)
+    for part in ("atoms", "probabilities"):
+        average = sum(getattr(one, part) for one in each) / len(near)  # type: ignore[arg-type]
+        assert torch.allclose(getattr(returns, part), average, atol=1e-5)
+    middle = each[len(near) // 2]  # the action itself, exactly there
+    assert returns is not None and middle is not None
+    parts = ("atoms", "probabilities")
+    assert any((getattr(returns, p) - getattr(middle, p)).abs().max() > 0.01 for p in parts)
 
 
 def test_among_actions_that_may_all_fail_the_likeliest_is_taken() -> None:

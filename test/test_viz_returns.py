@@ -1,11 +1,22 @@
 """Pictures of value distributions."""
 
+import runpy
+from pathlib import Path
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
+import torch
 
+from vpg_ros.action import Action
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
-from vpg_ros.viz.overlay import PAPER, TITLE_HEIGHT
+from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import make_network
+from vpg_ros.resources import resource
+from vpg_ros.viz.overlay import PAPER, TITLE_HEIGHT, FloatMap
 from vpg_ros.viz.returns import BINS, histogram, returns_chart, risk_panel, rivals_panel
 
 
@@ -52,3 +63,35 @@ def test_rivals_stand_side_by_side() -> None:
     panel = rivals_panel(returns)
     assert panel.shape == (single.shape[0] + TITLE_HEIGHT, 2 * single.shape[1], 3)
     assert (panel[TITLE_HEIGHT:, : single.shape[1]] == single).all()
+
+
+def test_the_tool_draws_mean_spread_and_tail_and_marks_both_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    weights, out = tmp_path / "weights.safetensors", tmp_path / "returns.png"
+    save(weights, make_network(NetworkConfig.of_repertoire(head="categorical")))
+    tool = runpy.run_path(resource("tools/draw_returns.py"))
+    drawn: list[tuple[dict[str, FloatMap], dict[int, Action]]] = []
+
+    def panel(heightmap: Heightmap, maps: dict[str, FloatMap], actions: dict[int, Action]) -> Any:
+        drawn.append((maps, actions))
+        return risk_panel(heightmap, maps, actions)
+
+    monkeypatch.setitem(tool["main"].__globals__, "risk_panel", panel)
+    arguments = ("--objects", "3", "--risk", "mean_std", "--alpha", "2", "--tail", "0.5")
+    monkeypatch.setattr(
+        "sys.argv", ["draw_returns", "--checkpoint", str(weights), "--out", str(out), *arguments]
+    )
+    assert tool["main"]() == 0
+    assert cv2.imread(str(out)) is not None
+    assert sorted(number for _, actions in drawn for number in actions) == [1, 2]
+    for name, (maps, actions) in zip(("grasp", "push"), drawn, strict=True):
+        mean, spread, tail = maps.values()
+        assert list(maps) == [
+            f"{name}, {what}" for what in ("mean", "spread", "mean of the worst 50%")
+        ]
+        # Of random weights: returns about evenly spread over 0 to 1.
+        most = [float(np.nanmax(each)) for each in (mean, spread, tail)]
+        assert most == pytest.approx([0.5, 0.3, 0.25], abs=0.03)
+        assert all(each.primitive == name for each in actions.values())

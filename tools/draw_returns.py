@@ -2,8 +2,9 @@
 
     python tools/draw_returns.py --checkpoint runs/train/weights.safetensors --out returns.png
 
-Below the maps, the returns of the action that is chosen under a risk measure and of the runner-up,
-which would be chosen next had the first come to nothing.
+Below the maps, the returns of the action that is chosen under a risk measure (1) and of the
+runner-up (2), which would be chosen next had the first come to nothing; both are marked beside the
+maps of their primitive.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vpg_ros.action import Action
 from vpg_ros.atomic import require_writable, write_atomically
 from vpg_ros.choices import RISKS
 from vpg_ros.errors import VpgError, require
@@ -24,33 +26,42 @@ from vpg_ros.policy.risk import DEFAULT_ALPHA, DEVIATION, MEAN, make_risk
 from vpg_ros.viz.overlay import PAPER, Picture
 from vpg_ros.viz.returns import risk_panel, rivals_panel
 
+Rivals = dict[int, Action]  # the chosen action is 1, the runner-up 2
 
-def maps_picture(policy: NetworkPolicy, heightmap: Heightmap, alpha: float) -> Picture:
-    """The heightmap and a row of maps for each primitive."""
-    tail = f"mean of the worst {alpha:.0%}"
-    measures = {"mean": MEAN, "spread": DEVIATION, tail: make_risk("cvar", alpha)}
+
+def rivals(policy: NetworkPolicy, heightmap: Heightmap) -> Rivals:
+    """What is chosen, and what would be had that come to nothing."""
+    chosen = policy.decide(heightmap).action
+    return {1: chosen, 2: policy.decide(heightmap, [chosen]).action}
+
+
+def maps_picture(
+    policy: NetworkPolicy, heightmap: Heightmap, share: float, actions: Rivals
+) -> Picture:
+    """The heightmap and a row of maps for each primitive; of actions, its own are marked."""
+    tail = f"mean of the worst {share:.0%}"
+    measures = {"mean": MEAN, "spread": DEVIATION, tail: make_risk("cvar", share)}
     maps = policy.full_maps(heightmap, measures)
     rows = [
         risk_panel(
             heightmap,
             {f"{name}, {what}": each.best_over_rotations(name) for what, each in maps.items()},
+            {number: each for number, each in actions.items() if each.primitive == name},
         )
         for name in policy.names
     ]
     return np.vstack(rows)
 
 
-def rivals_picture(policy: NetworkPolicy, heightmap: Heightmap) -> Picture:
-    """The returns of the chosen action and of the runner-up."""
-    chosen = policy.decide(heightmap).action
-    runner_up = policy.decide(heightmap, [chosen]).action
+def returns_picture(policy: NetworkPolicy, heightmap: Heightmap, actions: Rivals) -> Picture:
+    """The returns expected of both."""
     returns = {}
-    for title, action in (("chosen", chosen), ("runner-up", runner_up)):
+    for (number, action), role in zip(actions.items(), ("chosen", "runner-up"), strict=True):
         (expected,) = policy.distributions(heightmap, [action])
         require(expected is not None, "checkpoint has a scalar head, which knows no distributions")
         assert expected is not None
         parts = (expected.atoms.tolist(), expected.probabilities.tolist())
-        returns[f"{title}: {action.primitive} at {action.row}, {action.column}"] = parts
+        returns[f"{number}, {role}: {action.primitive}"] = parts
     return rivals_panel(returns)
 
 
@@ -61,8 +72,11 @@ def options_of_command_line() -> argparse.Namespace:
     parser.add_argument("--scene", default="random", help="scene family (default random)")
     parser.add_argument("--objects", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA, help="of risk and tail")
+    parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA, help="of the risk")
     parser.add_argument("--risk", choices=RISKS, default=MEAN.name, help="chosen by (default mean)")
+    parser.add_argument(
+        "--tail", type=float, default=DEFAULT_ALPHA, help="share that the maps of the tail are of"
+    )
     parser.add_argument("--out", type=Path, required=True, help="picture (.png) to write")
     return parser.parse_args()
 
@@ -72,14 +86,16 @@ def main() -> int:
     options = options_of_command_line()
     try:
         require(options.out.suffix == ".png", f"--out is {options.out}; it must end in .png")
+        require(0.01 <= options.tail <= 1, f"--tail is {options.tail}; it must be in [0.01, 1]")
         require_writable(options.out)
         risk = make_risk(options.risk, options.alpha)
         policy = load_policy(options.checkpoint, "cpu").with_risk(risk)
         heightmap = TableEnv().reset(options.scene, options.objects, options.seed)
-        rivals = rivals_picture(policy, heightmap)
-        maps = maps_picture(policy, heightmap, options.alpha)
-        blank = np.full((rivals.shape[0], maps.shape[1] - rivals.shape[1], 3), PAPER, np.uint8)
-        picture = np.vstack([maps, np.hstack([rivals, blank])])
+        actions = rivals(policy, heightmap)
+        returns = returns_picture(policy, heightmap, actions)
+        maps = maps_picture(policy, heightmap, options.tail, actions)
+        blank = np.full((returns.shape[0], maps.shape[1] - returns.shape[1], 3), PAPER, np.uint8)
+        picture = np.vstack([maps, np.hstack([returns, blank])])
         write_atomically(options.out, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
     except VpgError as error:
         print(error.sentence, file=sys.stderr)

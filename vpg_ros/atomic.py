@@ -56,9 +56,12 @@ def require_writable(path: Path) -> None:
         raise unwritable(path, error) from None
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
+    """Replace a JSON file whole, so that it is readable at any moment; raises DISK_FULL.
+
+    indent: spaces a level; None for one line.
+    """
+    write_atomically(path, (json.dumps(content, indent=indent) + "\n").encode())
 
 
 def make_folder(folder: Path, name: str) -> None:

@@ -113,6 +113,14 @@ def require(condition: bool, message: str, code: ErrorCode = ErrorCode.PARAMETER
         raise VpgError(code, message)
 
 
+SEEDS = 2**32  # what NumPy's and PyBullet's generators take is below
+
+
+def require_seed(seed: int) -> None:
+    """Raise PARAMETER_INVALID unless every random generator that is used takes the seed."""
+    require(0 <= seed < SEEDS, f"seed is {seed}; it must be >= 0 and < 2^32")
+
+
 def require_setting(settings: object, name: str, fine: bool, allowed: str) -> None:
     """Raise PARAMETER_INVALID with a setting's value and what is allowed unless it is ``fine``."""
     require(fine, f"{name} is {getattr(settings, name)!r}; it must be {allowed}")

@@ -29,7 +29,11 @@ def _add_decision(measured: "Subparsers") -> None:
         "several strategies and repertoires, with their memory and operations.",
     )
     parser.add_argument("--head", help="value heads, separated by commas (default: all)")
-    parser.add_argument("--risk", help="risk measures, separated by commas (default: mean,cvar)")
+    parser.add_argument(
+        "--risk",
+        help="risk measures, separated by commas (default: mean,cvar). The scalar head, which "
+        "the others are compared with, is timed by the mean alone",
+    )
     parser.add_argument(
         "--strategy",
         help=f"designs, separated by commas, of {', '.join(DESIGNS)} (default: the first three)",
@@ -65,8 +69,8 @@ def run_decision(options: argparse.Namespace) -> int:
 def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     """What is measured, behind a spinner."""
     designs, counts = _designs(options)
-    heads = _names("head", options.head or ",".join(HEADS), HEADS)
-    risks = _names("risk", options.risk or "mean,cvar", RISKS)
+    heads = _names("head", options.head, HEADS, HEADS)
+    risks = _names("risk", options.risk, ("mean", "cvar"), RISKS)
 
     import torch
     from rich.console import Console
@@ -92,8 +96,9 @@ def _designs(options: argparse.Namespace) -> tuple[list[str], list[int]]:
     for name in ("head", "risk"):
         value = getattr(options, name)
         require(value is None, f"--{name} is {value!r}; it does not go with --strategy")
-    designs = _names("strategy", options.strategy or ",".join(list(DESIGNS)[:3]), tuple(DESIGNS))
-    return designs, _counts(options.primitives or "2..7")
+    known = tuple(DESIGNS)
+    designs = _names("strategy", options.strategy, known[:3], known)
+    return designs, _counts("2..7" if options.primitives is None else options.primitives)
 
 
 def _counts(text: str) -> list[int]:
@@ -111,12 +116,15 @@ def _counts(text: str) -> list[int]:
     return list(range(counts[0], counts[1] + 1)) if dots else counts
 
 
-def _names(option: str, text: str, known: Sequence[str]) -> list[str]:
-    """The names in a list with commas, each a known one."""
-    names = text.split(",")
+def _names(
+    option: str, text: str | None, default: Sequence[str], known: Sequence[str]
+) -> list[str]:
+    """The names in a list with commas, each a known one and there once."""
+    names = list(default) if text is None else text.split(",")
     for name in names:
         allowed = ", ".join(known)
         require(name in known, f"--{option} is {name!r}; it must be of {allowed}, with commas")
+        require(names.count(name) == 1, f"--{option} is {text!r}; {name} must be there once")
     return names
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from vpg_ros.choices import CAMERAS, FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
-from vpg_ros.errors import require, require_setting
+from vpg_ros.errors import require, require_seed, require_setting
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
 
@@ -78,9 +78,9 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("actions", 1), ("seed", 0), ("warm_up", 0), ("late", 0)):
+        for name, least in (("actions", 1), ("warm_up", 0), ("late", 0)):
             require_setting(self, name, getattr(self, name) >= least, f">= {least}")
-        require_setting(self, "seed", self.seed < 2**32, "< 2^32")
+        require_seed(self.seed)
         for name in ("updates", "late_updates", "save_after"):
             require_setting(self, name, getattr(self, name) >= 1, ">= 1")
         for name in ("exploration", "other_share", "guided_share"):

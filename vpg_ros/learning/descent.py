@@ -29,9 +29,9 @@ class DescentConfig:
     weight_decay: float = 1e-2
 
     def __post_init__(self) -> None:
-        require_setting(self, "rate", 0 < self.rate < math.inf, "> 0")
+        require_setting(self, "rate", 0 < self.rate < math.inf, "> 0 and finite")
         for name in ("final_rate", "weight_decay"):
-            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
+            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0 and finite")
         require_setting(self, "decay_updates", self.decay_updates >= 1, ">= 1")
         require_setting(self, "clip", self.clip > 0, "> 0")
         require_setting(self, "averaging", 0 <= self.averaging <= 1, "in [0, 1]")

@@ -36,7 +36,7 @@ def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], Content]) -
 def keep(path: Path, settings: Mapping[str, Any], content: Content) -> None:
     """Write a piece, its folder too if need be; raises as ``write_atomically``."""
     make_folder(path.parent, "folder")
-    write_json(path, {"settings": settings, **content})
+    write_json(path, {"settings": settings, **content}, indent=None)
 
 
 def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:

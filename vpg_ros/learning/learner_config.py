@@ -72,8 +72,9 @@ class LearnerConfig(DescentConfig):
         odd = self.smoothing > 0 and self.smoothing % 2 == 1
         require_setting(self, "smoothing", odd, "an odd number > 0")
         require_setting(self, "push_reward", 0 <= self.push_reward <= 1, "in [0, 1], 1 a pick's")
-        for name in ("empty_table", "priority", "accident_cost"):
-            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0")
+        for name in ("empty_table", "priority"):
+            require_setting(self, name, 0 <= getattr(self, name) < math.inf, ">= 0 and finite")
+        require_setting(self, "accident_cost", 0 <= self.accident_cost <= 1000, "in [0, 1000]")
 
     def reach_of(self, primitive: str) -> float:
         """M around an action of a primitive within which the scene it leaves counts."""

@@ -17,6 +17,8 @@ from vpg_ros.policy.distribution import Distribution, dot
 
 DEFAULT_ALPHA = 0.25
 _ROUNDING = 1e-6  # of sums of probabilities
+# Shares of a distribution less, or deviations more, are no longer told from each other in float32.
+_LEAST, _MOST = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -152,18 +154,19 @@ def _worst(name: str, alpha: float) -> RiskMeasure:
     return CVaR(name, alpha, _cvar)
 
 
+_SHARE = "in (1e-6, 1]"
 _ANY = "a finite number, above 0 for a careful policy and below 0 for a bold one"
 MEASURES: dict[str, _Kind] = {  # choices.RISKS has the same names
     "mean": _Kind(_undistorted, -math.inf, math.inf, False, "a finite number (unused)"),
     # Mean of the worst share alpha of returns.
-    "cvar": _Kind(_worst, 0.0, 1.0, True, "in (0, 1]"),
+    "cvar": _Kind(_worst, _LEAST, 1.0, True, _SHARE),
     # Return that a share alpha stays at or below.
-    "var": _Kind(_distortion(_value_at_risk), 0.0, 1.0, True, "in (0, 1]"),
+    "var": _Kind(_distortion(_value_at_risk), _LEAST, 1.0, True, _SHARE),
     # Φ(Φ⁻¹(F) + alpha).
     "wang": _Kind(_distortion(_wang), -math.inf, math.inf, False, _ANY),
     # 1 − (1 − F)^(1 + alpha), F^(1 + |alpha|) below 0: the worst, or best, of 1 + |alpha| draws.
     "power": _Kind(_distortion(_power), -math.inf, math.inf, False, _ANY),
-    "mean_std": _Kind(MeanDeviation, -1e-9, math.inf, False, "a finite number >= 0"),
+    "mean_std": _Kind(MeanDeviation, -1e-9, _MOST, True, "in [0, 1e6]"),
 }
 
 

@@ -99,6 +99,19 @@ def draw_action(picture: Picture, action: Action, workspace: Workspace) -> Pictu
     return result
 
 
+def numbered(picture: Picture, actions: Mapping[int, Action], workspace: Workspace) -> Picture:
+    """A copy of ``picture`` with the marks of actions, each beside its number."""
+    result = np.ascontiguousarray(picture).copy()
+    for number, action in actions.items():
+        result = draw_action(result, action, workspace)
+        x, y = _point(action, workspace, 0, 0)
+        at = (min(x + 12, result.shape[1] - 16), max(y - 12, 18))
+        for colour, width in ((OUTLINE, 5), (MARK, 2)):
+            text = (str(number), at, cv2.FONT_HERSHEY_SIMPLEX, 0.7, colour, width, cv2.LINE_AA)
+            cv2.putText(result, *text)
+    return result
+
+
 def value_panel(heightmap: Heightmap, maps: Maps) -> Picture:
     """The value maps of all primitives side by side, each under its name and largest value."""
     best = {name: maps.best_over_rotations(name) for name in maps.values}

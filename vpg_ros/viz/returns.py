@@ -1,11 +1,13 @@
 """Pictures of value distributions: maps of mean, spread and lower tail, and returns as bars."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vpg_ros.action import Action
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.viz.overlay import (
     INK,
@@ -13,6 +15,7 @@ from vpg_ros.viz.overlay import (
     FloatMap,
     Picture,
     height_picture,
+    numbered,
     side_by_side,
     value_picture,
 )
@@ -23,13 +26,18 @@ _MARGIN = 34  # px around the bars
 _BAR, _MEAN = (96, 165, 250), (251, 146, 60)
 
 
-def risk_panel(heightmap: Heightmap, maps: Mapping[str, FloatMap]) -> Picture:
-    """The heightmap and, beside it, maps of the same scene, each under its name and largest value.
+def risk_panel(
+    heightmap: Heightmap,
+    maps: Mapping[str, FloatMap],
+    actions: Mapping[int, Action] = MappingProxyType({}),
+) -> Picture:
+    """The heightmap and, beside it, maps of the same scene, each under its name and values.
 
     maps: such as mean, spread and lower tail; rows/cell × columns/cell, NaN where nothing is
-    admissible.
+    admissible. actions: marked on the heightmap, each with its number.
     """
-    pictures = [height_picture(heightmap), *(value_picture(heightmap, m) for m in maps.values())]
+    height = numbered(height_picture(heightmap), actions, heightmap.workspace)
+    pictures = [height, *(value_picture(heightmap, m) for m in maps.values())]
     titles = ["height", *(_title(name, values) for name, values in maps.items())]
     return side_by_side(pictures, titles)
 

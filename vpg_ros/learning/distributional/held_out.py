@@ -7,6 +7,7 @@ from typing import Any
 
 from vpg_ros.action import Transition
 from vpg_ros.choices import SCALAR
+from vpg_ros.errors import SEEDS
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.distributional.calibration import of_choices, of_picks
 from vpg_ros.learning.kept import Content, kept
@@ -14,7 +15,7 @@ from vpg_ros.learning.rollout import Rollout
 from vpg_ros.policy import Policy
 from vpg_ros.policy.checkpoint import load_policy
 
-_SEED = 1000  # beyond the seeds of trainings
+_FROM = 1000  # seeds beyond that of a training
 
 
 def calibrated(
@@ -40,7 +41,7 @@ def _others(config: TrainingConfig, count: int) -> TrainingConfig:
     """Tables of the same scenes that a training with that configuration does not see."""
     return TrainingConfig(
         count,
-        _SEED + config.seed,
+        (_FROM + config.seed) % SEEDS,
         warm_up=0,
         exploration=0.5,
         camera=config.camera,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vpg_ros.choices import HEADS, SCALAR
-from vpg_ros.errors import require
+from vpg_ros.errors import require, require_seed
 from vpg_ros.policy.risk import MEAN, make_risk
 
 STANDARD, RISK, DECISION = PARTS = ("standard", "risk", "decision")
@@ -59,6 +59,8 @@ class Matrix:
             value = getattr(self, name)
             require(value > 0, f"{name} is {value}; it must be > 0")
         require(self.challenging >= 0, f"challenging is {self.challenging}; it must be >= 0")
+        for seed in self.seeds:
+            require_seed(seed)
         make_risk(CVAR, self.alpha)  # raises where it is none
 
 

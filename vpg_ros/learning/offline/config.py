@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from vpg_ros.choices import HEADS
-from vpg_ros.errors import require_setting
+from vpg_ros.errors import require_seed, require_setting
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.offline.boltzmann import TEMPERATURE
 from vpg_ros.policy.config import NetworkConfig
@@ -47,9 +47,9 @@ class OfflineConfig:
     accident_cost: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (("updates", 1), ("seed", 0), ("scenes", 1), ("limit", 0)):
+        for name, least in (("updates", 1), ("scenes", 1), ("limit", 0)):
             require_setting(self, name, getattr(self, name) >= least, f">= {least}")
-        require_setting(self, "seed", self.seed < 2**32, "< 2^32")
+        require_seed(self.seed)
         fine = LOWEST_TEMPERATURE <= self.temperature < math.inf
         require_setting(self, "temperature", fine, f">= {LOWEST_TEMPERATURE} and finite")
         for name in ("conservatism", "sharpness"):

@@ -14,7 +14,7 @@ from vpg_ros import primitives
 from vpg_ros.action import Transition
 from vpg_ros.atomic import write_json
 from vpg_ros.choices import CAMERAS
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, VpgError, require, require_seed
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.lock import alone
 from vpg_ros.learning.offline.behaviour import BEHAVIOURS, shares_of, weights_of
@@ -53,7 +53,7 @@ class DatasetSpec:
         kinds = ", ".join(KINDS)
         require(self.kind in KINDS, f"kind is {self.kind!r}; it must be one of {kinds}")
         require(self.actions > 0, f"actions is {self.actions}; it must be > 0")
-        require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be >= 0 and < 2^32")
+        require_seed(self.seed)
         cameras = ", ".join(CAMERAS)
         require(self.camera in CAMERAS, f"camera is {self.camera!r}; it must be one of {cameras}")
 

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.errors import require
+from vpg_ros.errors import require, require_seed
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.kept import seed_folder
 from vpg_ros.learning.offline import algorithms
@@ -75,10 +75,8 @@ class Matrix:
             f"one that changes anything, such as {PLAIN}",
         )
         require(all(size > 0 for size in self.sizes), f"sizes is {self.sizes}; each must be > 0")
-        require(
-            all(0 <= seed < 2**32 for seed in self.seeds),
-            f"seeds is {self.seeds}; each must be >= 0 and < 2^32",
-        )
+        for seed in self.seeds:
+            require_seed(seed)
         require(self.estimating >= 0, f"estimating is {self.estimating}; it must be >= 0")
         for name in ("updates", "runs", "random_runs", "jobs"):
             value = getattr(self, name)

@@ -8,8 +8,8 @@ from torch.nn import functional
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads.base import Affine, DistributionalHead, by_output
 
-# 0, 1 and the discounted 0.8 are atoms: the commonest targets lose nothing in the projection. With
-# the paper's 51 a decision takes 1.2 times as long as with a scalar head, with these 1.1 times.
+# 0, 1 and the discounted 0.8 are atoms: the commonest targets lose nothing in the projection. Of
+# the time that the paper's 51 cost more than half is saved.
 ATOMS = 21
 
 
