@@ -279,3 +279,17 @@ def test_the_head_travels_in_the_checkpoint(head: str, tmp_path) -> None:  # typ
     mine = ours.decide(SCENE).action
     assert (theirs.row, theirs.column, theirs.value) == (mine.row, mine.column, mine.value)
     assert theirs.primitive in primitives.names()
+
+
+def test_what_is_not_looked_at_is_no_better_than_the_rest() -> None:
+    """Values by mean_std are below 0; beyond the canvases stands nothing that is known."""
+    lone = scene((112, 112, 20, 20, 0))
+    chooser = policy("categorical").with_risk(make_risk("mean_std", 3.0)).restricted_to(["push"])
+    maps = chooser.maps(lone)
+    values, admissible = maps.values["push"], maps.admissible["push"]
+    assert values[admissible].max() < 0
+    rows, columns = np.indices(values.shape[1:]) * maps.cell
+    away = np.maximum(abs(rows - 112), abs(columns - 112)) * 0.002 - 0.02  # m from the block
+    unseen = admissible & (away > 0.068)
+    assert unseen.any()
+    assert values[unseen].max() <= values[admissible & ~unseen].max()

@@ -43,7 +43,8 @@ def asked(options: argparse.Namespace, matrix: "Matrix") -> "Matrix":
     }
     for name, value in chosen.items():
         twice = isinstance(value, tuple) and len(set(value)) < len(value)
-        require(not twice, f"--{name} is {value}; each must be there once, or it would count twice")
+        option = f"--{name.replace('_', '-')}"
+        require(not twice, f"{option} is {value}; each must be there once, or it would count twice")
     return replace(matrix, **chosen)
 
 

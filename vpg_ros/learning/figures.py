@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any
 
-from scipy.stats import binomtest, chi2
+from scipy.stats import binomtest, chi2, norm
 
 CONFIDENCE = 0.95
 
@@ -55,11 +55,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Figure:
-    """A share of ``trials`` and its 95 % interval; all None without trials.
+    """A figure of ``trials`` and its 95 % interval; all None without trials.
 
-    low, high: Wilson's interval of a share ``value`` among ``trials``. Exact in its assumptions for
-    completion, where the trials are runs. For the other two the trials are grasps or actions of all
-    runs concerned: those of one run depend on each other, so that the true interval is wider.
+    low, high: of a share Wilson's interval, unless what made it says otherwise. Exact in its
+    assumptions for completion, where the trials are runs. For grasp success and efficiency they are
+    grasps or actions of all runs concerned: those of one run depend on each other, so that the true
+    interval is wider.
     """
 
     value: float | None
@@ -72,9 +73,16 @@ def figure(value: float, trials: int) -> Figure:
     """``value``, a share of ``trials`` outcomes, with Wilson's interval."""
     if trials == 0:
         return Figure(None, None, None, 0)
-    successes = min(trials, round(value * trials))  # two objects in one grasp can exceed one
-    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
-    return Figure(value, float(interval.low), float(interval.high), trials)
+    share = min(1.0, value)  # two objects in one grasp can exceed one
+    return Figure(value, *wilson(share, trials), trials)
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Wilson's interval of a share of ``count`` outcomes, of which neither need be whole."""
+    z2 = float(norm.ppf((1 + CONFIDENCE) / 2)) ** 2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5 / (1 + z2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def completion(runs: Sequence[Run]) -> Figure:

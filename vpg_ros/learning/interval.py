@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from vpg_ros.errors import ErrorCode, require
-from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, accidents, completion
+from vpg_ros.learning.figures import CONFIDENCE, Figure, Run, accidents, completion, wilson
 
 SAMPLES = 2000  # resamples of an interval
 
@@ -58,7 +58,7 @@ def clustered(trainings: Sequence[Sequence[Run]]) -> Figure:
     independent = share * (1 - share) / count
     effect = max(1.0, variance / independent) if independent else 1.0
     few = _quantile_of_t(count - 1) / _quantile_of_t(len(groups) - 1)
-    return Figure(share, *_wilson(share, count / effect * few**2), count)
+    return Figure(share, *wilson(share, count / effect * few**2), count)
 
 
 def accident_rate(trainings: Sequence[Sequence[Run]]) -> Figure:
@@ -95,14 +95,6 @@ def student(values: Sequence[float], least: float = -math.inf, most: float = mat
 
 def _quantile_of_t(freedom: int) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's interval of a share of ``count`` outcomes, which need not be a whole number."""
-    z2 = float(norm.ppf((1 + CONFIDENCE) / 2)) ** 2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5 / (1 + z2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def bootstrap(

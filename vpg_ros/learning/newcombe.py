@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vpg_ros.learning.figures import figure
+from vpg_ros.learning.figures import wilson
 
 Bounds = tuple[float, float]
 Pairs = NDArray[np.float64]  # a row for each table: the first way's figure, and the second's
@@ -26,9 +26,8 @@ def paired_shares(tables: Pairs) -> Bounds:
 
 def _reach(share: float, count: int) -> Bounds:
     """How far Wilson's interval of a share reaches below and above it."""
-    found = figure(share, count)
-    assert found.low is not None and found.high is not None
-    return max(0.0, share - found.low), max(0.0, found.high - share)
+    low, high = wilson(share, count)
+    return max(0.0, share - low), max(0.0, high - share)
 
 
 def _correlation(tables: NDArray[np.bool_]) -> float:

@@ -128,10 +128,11 @@ class Evaluator:
         """A risk measure of the value of every primitive, or of ``names`` alone, at every cell.
 
         A value is the mean over the cells around its own, ``smoothing`` a side, as of an action
-        that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell; 0
-        farther than MARGIN from anything that stands on the table. admissible: where the values are
-        needed, everywhere if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the
-        head does not know the measure.
+        that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell;
+        farther than MARGIN from anything that stands on the table, where the network does not look,
+        0 or the lowest value if that is less. admissible: where the values are needed, everywhere
+        if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the head does not know
+        the measure.
         """
         chosen = self.config.names if names is None else tuple(names)
         if not scene.views:
@@ -173,9 +174,10 @@ class Evaluator:
     ) -> FloatMaps:
         """Of a member's outputs (canvas × output × …) those of ``names``, on the heightmap."""
         result: FloatMaps = {}
+        beyond = min(0.0, float(values.min()))  # no better than anything that was looked at
         for name in names:
             own = values[:, list(member.config.channels(name))]
-            restored = _restored(own, scene.views, self.config.cell, self._shape(scene))
+            restored = _restored(own, scene.views, self.config.cell, self._shape(scene), beyond)
             smooth = _smoothed(restored, self._smoothing)
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
@@ -258,11 +260,14 @@ def _smoothed(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _restored(
-    values: NDArray[np.float32], views: Sequence[Canvas], cell: int, shape: tuple[int, int]
+    values: NDArray[np.float32],
+    views: Sequence[Canvas],
+    cell: int,
+    shape: tuple[int, int],
+    beyond: float,
 ) -> NDArray[np.float32]:
-    return np.stack(
-        [restore(value, view, cell, shape) for value, view in zip(values, views, strict=True)]
-    )
+    pairs = zip(values, views, strict=True)
+    return np.stack([restore(value, view, cell, shape, beyond) for value, view in pairs])
 
 
 def canvases(

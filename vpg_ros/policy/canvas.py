@@ -107,16 +107,22 @@ def to_cells(layers: Sequence[NDArray[Any]], cell: int) -> NDArray[np.float32]:
 
 
 def restore(
-    values: NDArray[np.float32], canvas: Canvas, cell: int, shape: tuple[int, int]
+    values: NDArray[np.float32],
+    canvas: Canvas,
+    cell: int,
+    shape: tuple[int, int],
+    beyond: float = 0.0,
 ) -> NDArray[np.float32]:
     """Values on a canvas' cells (channels × rows × columns) → on the heightmap's cells.
 
-    shape: (rows, columns) of the heightmap in cells. 0 beyond the canvas.
+    shape: (rows, columns) of the heightmap in cells. beyond: the value beyond the canvas.
     """
     matrix = canvas.cells_from(cell)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     result = [
-        cv2.warpAffine(np.ascontiguousarray(layer), matrix, shape[::-1], flags=flags)
+        cv2.warpAffine(
+            np.ascontiguousarray(layer), matrix, shape[::-1], flags=flags, borderValue=beyond
+        )
         for layer in values
     ]
     return np.stack(result)

@@ -147,7 +147,7 @@ def _distortion(cumulative: Callable[[Tensor, float], Tensor]) -> Callable[..., 
 
 
 def _undistorted(name: str, alpha: float) -> RiskMeasure:
-    return Mean(name, alpha, _mean)
+    return Mean(name, DEFAULT_ALPHA, _mean)  # the same whatever alpha, which it does not use
 
 
 def _worst(name: str, alpha: float) -> RiskMeasure:

@@ -33,12 +33,6 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     Ties go to the first primitive, then rotation, row and column in the maps' order, so that equal
     maps give equal actions. Raises NO_ADMISSIBLE_ACTION and VALUES_INVALID.
     """
-    for name, values in maps.values.items():
-        require(
-            not np.isnan(values[maps.admissible[name]]).any(),
-            f"the value map of {name} is not a number at admissible pixels: the weights are broken",
-            ErrorCode.VALUES_INVALID,
-        )
     best = highest(maps.values, maps.admissible)
     if best is None:
         raise nothing_admissible(maps.values)
@@ -48,15 +42,20 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
 def highest(values: FloatMaps, admissible: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
     """Primitive, and rotation, row and column, of the highest admissible value; None of none.
 
-    Ties go to the first in the maps' order.
+    Ties go to the first in the maps' order. Raises VALUES_INVALID.
     """
     best: tuple[str, tuple[int, int, int]] | None = None
     most = -np.inf
     for name, own in values.items():
+        require(
+            bool(np.isfinite(own[admissible[name]]).all()),
+            f"the value map of {name} is not finite at admissible pixels: the weights are broken",
+            ErrorCode.VALUES_INVALID,
+        )
         masked = np.where(admissible[name], own, -np.inf)
         rotation, row, column = np.unravel_index(int(np.argmax(masked)), masked.shape)
         value = float(masked[rotation, row, column])
-        if np.isfinite(value) and value > most:
+        if value > most:
             most, best = value, (name, (int(rotation), int(row), int(column)))
     return best
 
@@ -73,8 +72,8 @@ def nothing_admissible(names: Iterable[str]) -> VpgError:
 def best_cells(maps: ValueMaps) -> BoolMaps:
     """The admissible entries whose value is the highest, or rounds to it; none of broken maps."""
     masked = {name: np.where(maps.admissible[name], v, -np.inf) for name, v in maps.values.items()}
-    highest = max(float(values.max()) for values in masked.values())
-    return {name: maps.admissible[name] & (v >= highest - ROUNDING) for name, v in masked.items()}
+    most = max(float(values.max()) for values in masked.values())
+    return {name: maps.admissible[name] & (v >= most - ROUNDING) for name, v in masked.items()}
 
 
 def _action_at(

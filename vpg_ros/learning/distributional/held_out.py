@@ -1,7 +1,8 @@
 """What a training's weights expect on tables that they did not learn from, and what comes of it."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.distributional.calibration import of_choices, of_picks
 from vpg_ros.learning.kept import Content, kept
 from vpg_ros.learning.rollout import Rollout
+from vpg_ros.learning.train import EMPTY_IN_A_ROW
 from vpg_ros.policy import Policy
 from vpg_ros.policy.checkpoint import load_policy
+from vpg_ros.policy.selection import nothing_admissible
 
 _FROM = 1000  # seeds beyond that of a training
 
@@ -39,14 +42,8 @@ def calibrated(
 
 def _others(config: TrainingConfig, count: int) -> TrainingConfig:
     """Tables of the same scenes that a training with that configuration does not see."""
-    return TrainingConfig(
-        count,
-        (_FROM + config.seed) % SEEDS,
-        warm_up=0,
-        exploration=0.5,
-        camera=config.camera,
-        scenes=config.scenes,
-    )
+    seed = (_FROM + config.seed) % SEEDS
+    return replace(config, actions=count, seed=seed, warm_up=0, exploration=0.5)
 
 
 def _measured(weights: Path, config: TrainingConfig, cost: float) -> dict[str, Any] | None:
@@ -62,14 +59,16 @@ def _measured(weights: Path, config: TrainingConfig, cost: float) -> dict[str, A
 
 
 def held_out(config: TrainingConfig, policy: Callable[[], Policy]) -> list[Transition]:
-    """The transitions of a training that learns nothing."""
-    source = Rollout(config, policy)
+    """The transitions of a training that learns nothing.
+
+    Raises NO_ADMISSIBLE_ACTION where the scenes have none.
+    """
     found: list[Transition] = []
-    try:
+    with closing(Rollout(config, policy)) as source:
         number = 0
         while len(found) < config.actions:
-            found += list(source.episode(number, len(found)))
+            found += source.episode(number, len(found))
             number += 1
-    finally:
-        source.close()
+            if number - len(found) >= EMPTY_IN_A_ROW:
+                raise nothing_admissible(config.primitives)
     return found[: config.actions]

@@ -116,7 +116,7 @@ def markdown(bench: Sequence[Content], rows: Sequence[Content]) -> str:
     """The tables: decisions, how they grow, and shares of tables solved in %."""
     decisions = [[_cell(row[name]) for name in _BENCH] for row in bench]
     grown = [
-        [design, f"{each['of_few']:.2f}", f"{each.get('of_separate', float('nan')):.2f}"]
+        [design, f"{each['of_few']:.2f}", _cell(each.get("of_separate", "–"))]
         for design, each in growth(bench).items()
     ]
     names = list(rows[0]["families"]) if rows else []
