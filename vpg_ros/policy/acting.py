@@ -75,7 +75,7 @@ class Evaluator:
         self._network.load_state_dict(folded_weights(network))
 
     @property
-    def has_meta(self) -> bool:
+    def meta_is_ready(self) -> bool:
         """Whether there is a meta-policy that has learned enough to have a say."""
         meta = self._network.meta
         return meta is not None and bool(meta.updates >= READY_AFTER)

@@ -17,7 +17,7 @@ from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.reading import check_measure
-from vpg_ros.policy.risk import MEAN, RiskMeasure
+from vpg_ros.policy.risk import MEAN, Mean, RiskMeasure
 from vpg_ros.policy.selection import (
     best_cells,
     doubted,
@@ -55,7 +55,7 @@ class NetworkPolicy:
         self._heads = tuple(member.head for member in network.members)
         self._acting = acting
         self._evaluator = Evaluator(network, device, acting.smoothing)
-        self.strategy = HIERARCHICAL if self._evaluator.has_meta else FLAT
+        self.strategy = HIERARCHICAL if self._evaluator.meta_is_ready else FLAT
 
     def restricted_to(self, names: tuple[str, ...]) -> "NetworkPolicy":
         """The same network choosing from ``names`` alone; raises UNKNOWN_PRIMITIVE."""
@@ -124,17 +124,13 @@ class NetworkPolicy:
         Among equally good ones, of which a careful policy sees many where all may fail, the one of
         the highest mean. The maps are those of the primitives that the strategy looked at last.
         """
-        scene = self._look(heightmap)
-        return self._first(self._groups(heightmap, tried), scene, tried)
+        return self.decide_among(self._groups(heightmap, tried), heightmap, tried)
 
     def decide_among(
         self, groups: Groups, heightmap: Heightmap, tried: Sequence[Action] = ()
     ) -> Decision:
-        """As ``decide``, by groups of primitives in another order than the strategy's."""
-        return self._first(groups, self._look(heightmap), tried)
-
-    def _first(self, groups: Groups, scene: Scene, tried: Sequence[Action]) -> Decision:
-        """The best action of the first group that has an admissible one."""
+        """The best action of the first group of primitives that has an admissible one."""
+        scene = self._look(heightmap)
         for names in groups:
             admissible = self._admissible(scene.heightmap, names, tried)
             if any(mask.any() for mask in admissible.values()):
@@ -143,11 +139,12 @@ class NetworkPolicy:
         raise nothing_admissible(self.names)
 
     def _groups(self, heightmap: Heightmap, tried: Sequence[Action]) -> Groups:
-        """The primitives in the strategy's order."""
+        """The primitives in the strategy's order; nothing is looked at before the first is due."""
         if self.strategy == FLAT:
-            return flat(self.names)
-        worth = self._evaluator.of_primitives(heightmap, self.risk)
-        return hierarchical({name: worth[name] for name in self.names}, tried)
+            yield from flat(self.names)
+        else:
+            worth = self._evaluator.of_primitives(heightmap, self.risk)
+            yield from hierarchical({name: worth[name] for name in self.names}, tried)
 
     def _signed(self, scene: Scene, action: Action) -> Action:
         """With who chose it, and how far its returns spread."""
@@ -157,7 +154,7 @@ class NetworkPolicy:
 
     def _best(self, scene: Scene, maps: ValueMaps, tried: Sequence[Action]) -> Action:
         """The action of the highest value and, among equals, of the highest mean."""
-        if self.risk == MEAN:
+        if isinstance(self.risk, Mean):
             return select(maps, scene.heightmap)
         equals = best_cells(maps)
         if sum(int(mask.sum()) for mask in equals.values()) <= 1:

@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,11 +34,12 @@ class RiskMeasure(ABC):
         """The measure of distributions with K outcomes: …×K → …."""
 
 
-@dataclass(frozen=True)
 class Distortion(RiskMeasure):
-    """cumulative: the distortion g of cumulative probabilities, given alpha; g(0) = 0, g(1) = 1."""
+    """A measure that reweighs probabilities."""
 
-    cumulative: Callable[[Tensor, float], Tensor]
+    @abstractmethod
+    def cumulative(self, total: Tensor) -> Tensor:
+        """The distortion g of cumulative probabilities: g(0) = 0, g(1) = 1."""
 
     def weights(self, probabilities: Tensor) -> Tensor:
         """Distorted probabilities of outcomes in ascending order: …×K → …×K, summing to 1."""
@@ -57,21 +59,27 @@ class Distortion(RiskMeasure):
         count, last = probabilities.shape[-1], probabilities.dim() - 1
         below = probabilities.new_ones(count, count - 1).triu()
         total = torch.tensordot(below, probabilities, dims=([0], [last])).movedim(0, -1)
-        return self.cumulative(total, self.alpha)
+        return self.cumulative(total)
 
 
-@dataclass(frozen=True)
 class Mean(Distortion):
     """The distortion that distorts nothing."""
+
+    def cumulative(self, total: Tensor) -> Tensor:
+        """F."""
+        return total
 
     def of(self, distribution: Distribution) -> Tensor:
         """The mean."""
         return distribution.mean
 
 
-@dataclass(frozen=True)
 class CVaR(Distortion):
     """Mean of the worst share alpha of returns."""
+
+    def cumulative(self, total: Tensor) -> Tensor:
+        """F / alpha, 1 at most."""
+        return (total / self.alpha).clamp(max=1.0)
 
     def of(self, distribution: Distribution) -> Tensor:
         """The same as a maximum, max_a a − E(a − Z)₊ / alpha (Rockafellar & Uryasev 2000).
@@ -88,7 +96,32 @@ class CVaR(Distortion):
         return torch.tensordot(bounds, probabilities, dims=([1], [last])).amax(dim=0)
 
 
-@dataclass(frozen=True)
+class ValueAtRisk(Distortion):
+    """The return that a share alpha stays at or below."""
+
+    def cumulative(self, total: Tensor) -> Tensor:
+        """1 from alpha on."""
+        return (total >= self.alpha - _ROUNDING).to(total.dtype)
+
+
+class Wang(Distortion):
+    """Wang's transform (2000)."""
+
+    def cumulative(self, total: Tensor) -> Tensor:
+        """Φ(Φ⁻¹(F) + alpha)."""
+        return torch.special.ndtr(torch.special.ndtri(total.clamp(max=1.0)) + self.alpha)
+
+
+class Power(Distortion):
+    """The worst of 1 + alpha draws, or, with alpha below 0, the best of 1 + |alpha|."""
+
+    def cumulative(self, total: Tensor) -> Tensor:
+        """1 − (1 − F)^(1 + alpha), or F^(1 + |alpha|)."""
+        if self.alpha < 0:
+            return total ** (1 - self.alpha)
+        return 1 - (1 - total).clamp(min=0.0) ** (1 + self.alpha)
+
+
 class MeanDeviation(RiskMeasure):
     """Mean − alpha · standard deviation."""
 
@@ -97,7 +130,6 @@ class MeanDeviation(RiskMeasure):
         return distribution.mean - self.alpha * distribution.std
 
 
-@dataclass(frozen=True)
 class Deviation(RiskMeasure):
     """The standard deviation: to look at, not to choose by."""
 
@@ -106,67 +138,27 @@ class Deviation(RiskMeasure):
         return distribution.std
 
 
-def _mean(total: Tensor, alpha: float) -> Tensor:
-    return total
+class _Kind(NamedTuple):
+    """A measure, and which alpha it takes, also in words."""
 
-
-def _cvar(total: Tensor, alpha: float) -> Tensor:
-    return (total / alpha).clamp(max=1.0)
-
-
-def _value_at_risk(total: Tensor, alpha: float) -> Tensor:
-    return (total >= alpha - _ROUNDING).to(total.dtype)
-
-
-def _wang(total: Tensor, alpha: float) -> Tensor:
-    return torch.special.ndtr(torch.special.ndtri(total.clamp(max=1.0)) + alpha)
-
-
-def _power(total: Tensor, alpha: float) -> Tensor:
-    if alpha < 0:
-        return total ** (1 - alpha)
-    return 1 - (1 - total).clamp(min=0.0) ** (1 + alpha)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """What alpha may be: low < alpha < high, or equal to high if ``closed``; and in words."""
-
-    make: Callable[[str, float], RiskMeasure]
-    low: float
-    high: float
-    closed: bool
+    make: type[RiskMeasure]
+    allows: Callable[[float], bool]
     allowed: str
 
-    def allows(self, alpha: float) -> bool:
-        return self.low < alpha < self.high or (self.closed and alpha == self.high)
 
-
-def _distortion(cumulative: Callable[[Tensor, float], Tensor]) -> Callable[..., RiskMeasure]:
-    return lambda name, alpha: Distortion(name, alpha, cumulative)
-
-
-def _undistorted(name: str, alpha: float) -> RiskMeasure:
-    return Mean(name, DEFAULT_ALPHA, _mean)  # the same whatever alpha, which it does not use
-
-
-def _worst(name: str, alpha: float) -> RiskMeasure:
-    return CVaR(name, alpha, _cvar)
+def _is_share(alpha: float) -> bool:
+    return _LEAST < alpha <= 1
 
 
 _SHARE = "in (1e-6, 1]"
 _ANY = "a finite number, above 0 for a careful policy and below 0 for a bold one"
-MEASURES: dict[str, _Kind] = {  # choices.RISKS has the same names
-    "mean": _Kind(_undistorted, -math.inf, math.inf, False, "a finite number (unused)"),
-    # Mean of the worst share alpha of returns.
-    "cvar": _Kind(_worst, _LEAST, 1.0, True, _SHARE),
-    # Return that a share alpha stays at or below.
-    "var": _Kind(_distortion(_value_at_risk), _LEAST, 1.0, True, _SHARE),
-    # Φ(Φ⁻¹(F) + alpha).
-    "wang": _Kind(_distortion(_wang), -math.inf, math.inf, False, _ANY),
-    # 1 − (1 − F)^(1 + alpha), F^(1 + |alpha|) below 0: the worst, or best, of 1 + |alpha| draws.
-    "power": _Kind(_distortion(_power), -math.inf, math.inf, False, _ANY),
-    "mean_std": _Kind(MeanDeviation, -1e-9, _MOST, True, "in [0, 1e6]"),
+MEASURES = {  # choices.RISKS has the same names
+    "mean": _Kind(Mean, math.isfinite, "a finite number (unused)"),
+    "cvar": _Kind(CVaR, _is_share, _SHARE),
+    "var": _Kind(ValueAtRisk, _is_share, _SHARE),
+    "wang": _Kind(Wang, math.isfinite, _ANY),
+    "power": _Kind(Power, math.isfinite, _ANY),
+    "mean_std": _Kind(MeanDeviation, lambda alpha: 0 <= alpha <= _MOST, "in [0, 1e6]"),
 }
 
 

@@ -33,6 +33,12 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
     Ties go to the first primitive, then rotation, row and column in the maps' order, so that equal
     maps give equal actions. Raises NO_ADMISSIBLE_ACTION and VALUES_INVALID.
     """
+    for name, values in maps.values.items():
+        require(
+            bool(np.isfinite(values[maps.admissible[name]]).all()),
+            f"the value map of {name} is not finite at admissible pixels: the weights are broken",
+            ErrorCode.VALUES_INVALID,
+        )
     best = highest(maps.values, maps.admissible)
     if best is None:
         raise nothing_admissible(maps.values)
@@ -42,20 +48,16 @@ def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
 def highest(values: FloatMaps, admissible: BoolMaps) -> tuple[str, tuple[int, int, int]] | None:
     """Primitive, and rotation, row and column, of the highest admissible value; None of none.
 
-    Ties go to the first in the maps' order. Raises VALUES_INVALID.
+    Ties go to the first in the maps' order. Values that are not finite are passed over: a learner
+    that diverges tells of its loss.
     """
     best: tuple[str, tuple[int, int, int]] | None = None
     most = -np.inf
     for name, own in values.items():
-        require(
-            bool(np.isfinite(own[admissible[name]]).all()),
-            f"the value map of {name} is not finite at admissible pixels: the weights are broken",
-            ErrorCode.VALUES_INVALID,
-        )
         masked = np.where(admissible[name], own, -np.inf)
         rotation, row, column = np.unravel_index(int(np.argmax(masked)), masked.shape)
         value = float(masked[rotation, row, column])
-        if value > most:
+        if np.isfinite(value) and value > most:
             most, best = value, (name, (int(rotation), int(row), int(column)))
     return best
 
