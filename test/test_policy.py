@@ -16,7 +16,7 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy, ValueMaps
-from vpg_ros.policy.acting import Evaluator, canvases
+from vpg_ros.policy.acting import Evaluator
 from vpg_ros.policy.canvas import Canvas, planes, render, restore
 from vpg_ros.policy.checkpoint import load, load_policy, save
 from vpg_ros.policy.config import INPUT_ROTATIONS, ActingConfig, NetworkConfig
@@ -25,6 +25,7 @@ from vpg_ros.policy.maps import admissible_cells, cell_to_pixel, cells_within
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, doubted, select, without_tried
+from vpg_ros.policy.views import canvases
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 CELL = 2

@@ -92,6 +92,6 @@ def test_the_tool_draws_mean_spread_and_tail_and_marks_both_actions(
             f"{name}, {what}" for what in ("mean", "spread", "mean of the worst 50%")
         ]
         # Of random weights: returns about evenly spread over 0 to 1.
-        most = [float(np.nanmax(each)) for each in (mean, spread, tail)]
-        assert most == pytest.approx([0.5, 0.3, 0.25], abs=0.03)
+        typical = [float(np.nanmedian(each)) for each in (mean, spread, tail)]
+        assert typical == pytest.approx([0.5, 0.3, 0.25], abs=0.03)
         assert all(each.primitive == name for each in actions.values())

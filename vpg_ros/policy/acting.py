@@ -17,24 +17,31 @@ from vpg_ros.policy.config import INPUT_ROTATIONS, SMOOTHING
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
+from vpg_ros.policy.heads.categorical import CategoricalHead
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, only_near
 from vpg_ros.policy.meta import READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import (
-    DOWNSAMPLING,
     Network,
     ValueNetwork,
     channels_last,
     fold_batch_norm,
     folded_weights,
 )
-from vpg_ros.policy.reading import Wanted, cells_behind, check_measure, neighbours, read
+from vpg_ros.policy.reading import (
+    Wanted,
+    averages_probabilities,
+    cells_behind,
+    check_measure,
+    neighbours,
+    read,
+    read_probabilities,
+)
 from vpg_ros.policy.risk import MEAN, RiskMeasure
+from vpg_ros.policy.views import canvases
 
-MARGIN = 0.064  # m around what stands on the table that is looked at too
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
 _AT_ONCE = 2
-SIZE_STEP = 2 * DOWNSAMPLING  # cells: few distinct sizes, so that convolutions are planned once
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ class Evaluator:
         measure: RiskMeasure = MEAN,
         admissible: BoolMaps | None = None,
         names: Sequence[str] | None = None,
+        bounds: bool = False,
     ) -> FloatMaps:
         """A risk measure of the value of every primitive, or of ``names`` alone, at every cell.
 
@@ -131,8 +139,9 @@ class Evaluator:
         that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell;
         farther than MARGIN from anything that stands on the table, where the network does not look,
         0 or the lowest value if that is less. admissible: where the values are needed, everywhere
-        if None; elsewhere they may be wrong. Raises PARAMETER_INVALID where the head does not know
-        the measure.
+        if None; elsewhere they may be wrong. bounds: whether something no less, which is faster,
+        does instead (``bounded``). Raises PARAMETER_INVALID where the head does not know the
+        measure.
         """
         chosen = self.config.names if names is None else tuple(names)
         if not scene.views:
@@ -142,11 +151,48 @@ class Evaluator:
         for index, member in enumerate(self._network.members):
             own = [name for name in chosen if name in member.config.names]
             if own:
+                wanted = self._wanted(member, scene, admissible)
+                head, features = member.head, self._features(scene, index)
+                if not bounds and averages_probabilities(head, measure):
+                    found |= self._mixed(member, features, scene, measure, wanted, own)
+                    continue
                 with torch.inference_mode():
-                    wanted = self._wanted(member, scene, admissible)
-                    values = read(member.head, self._features(scene, index), measure, wanted)
+                    values = read(head, features, measure, wanted)
                 found |= self._maps(values.cpu().numpy(), member, scene, own)
         return {name: found[name] for name in chosen}
+
+    def _mixed(
+        self,
+        member: ValueNetwork,
+        features: Tensor,
+        scene: Scene,
+        measure: RiskMeasure,
+        wanted: Wanted | None,
+        names: Iterable[str],
+    ) -> FloatMaps:
+        """The measure of distributions that are averaged around every cell, of a categorical head.
+
+        Where an action lands is part of what may come of it: a tail is that of all places
+        together, which the tails of each of them do not tell.
+        """
+        head = member.head
+        assert isinstance(head, CategoricalHead)
+        with torch.inference_mode():
+            shares = read_probabilities(head, features, wanted).cpu().numpy()
+        result: FloatMaps = {}
+        for name in names:
+            maps = []
+            for channel in member.config.channels(name):
+                restored = _restored(
+                    shares[:, channel], scene.views, self.config.cell, self._shape(scene), 0.0
+                )
+                outcomes = torch.from_numpy(_smoothed(restored, self._smoothing))
+                # What is not looked at counts as the worst outcome.
+                outcomes[:, 0] += (1 - outcomes.sum(dim=1)).clamp(min=0.0)
+                averaged = Distribution(head.support.cpu(), outcomes.movedim(1, -1))
+                maps.append(measure.of(averaged).numpy())
+            result[name] = np.concatenate(maps)
+        return result
 
     def _features(self, scene: Scene, index: int) -> Tensor:
         """What a member makes of a scene: nearly all the work, done once."""
@@ -183,12 +229,24 @@ class Evaluator:
             result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
         return result
 
+    def bounded(self, measure: RiskMeasure) -> bool:
+        """Whether ``evaluate`` has bounds, which are faster than values."""
+        heads = (member.head for member in self._network.members)
+        return any(averages_probabilities(head, measure) for head in heads) and measure.is_convex
+
     def distribution(
         self, scene: Scene, primitive: str, rotation: int, row: int, column: int
     ) -> Distribution | None:
-        """The returns expected of an action at a cell; None of a scalar head or an empty table.
+        """The returns expected of an action at a cell; None of a scalar head or an empty table."""
+        found = self.distributions(scene, primitive, rotation, np.array([[row, column]]))
+        return None if found is None else found.only(0)
 
-        The average over the cells that its value is the mean of.
+    def distributions(
+        self, scene: Scene, primitive: str, rotation: int, cells: NDArray[np.intp]
+    ) -> Distribution | None:
+        """Of actions at N cells (N×2, row and column), N × K outcomes; as ``distribution``.
+
+        Each is the average over the cells that its value is the mean of.
         """
         member = self._network.part(primitive)
         if not scene.views or not isinstance(member.head, DistributionalHead):
@@ -196,14 +254,25 @@ class Evaluator:
         turns, view = divmod(rotation, INPUT_ROTATIONS)
         output = member.config.channels(primitive)[turns]
         features = self._features(scene, self._network.members.index(member))[view]
-        around = np.arange(self._smoothing) - self._smoothing // 2
-        near = np.meshgrid(row + around, column + around, indexing="ij")
-        (r, c), weights = neighbours(scene.views[view], self.config.cell, *near)
+        near = self._around(scene, cells)
+        (r, c), weights = neighbours(scene.views[view], self.config.cell, near[0], near[1])
         points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
+        # Corners × cells × places, all weights together 1.
+        shares = torch.from_numpy(weights * len(cells)).reshape(-1, *near[0].shape)
         with torch.inference_mode():
             weight, bias = (part[output] for part in member.head.affine())
             each = member.head.distribution(functional.linear(points, weight, bias))
-            return each.averaged(torch.from_numpy(weights).to(points))
+            return each.averaged(shares.to(points))
+
+    def _around(self, scene: Scene, cells: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Rows and columns that values at N cells are means over, 2×N×smoothing².
+
+        Beyond the table's edge those on this side of it, as ``_smoothed`` has them.
+        """
+        side = np.arange(self._smoothing) - self._smoothing // 2
+        steps = np.stack(np.meshgrid(side, side, indexing="ij")).reshape(2, 1, -1)
+        last = np.array(self._shape(scene)).reshape(2, 1, 1) - 1
+        return np.asarray(last - abs(last - abs(cells.T[:, :, None] + steps)))
 
     def _shape(self, scene: Scene) -> tuple[int, int]:
         rows, columns = scene.heightmap.workspace.shape
@@ -268,47 +337,3 @@ def _restored(
 ) -> NDArray[np.float32]:
     pairs = zip(values, views, strict=True)
     return np.stack([restore(value, view, cell, shape, beyond) for value, view in pairs])
-
-
-def canvases(
-    heightmap: Heightmap, cell: int, near: NDArray[np.bool_] | None = None
-) -> list[Canvas]:
-    """One view for each input rotation, all of the size that the widest one needs; none if empty.
-
-    Each is centred on the box around what is occupied, in its own rotation. near: pixels of which
-    the occupied ones are looked at, rows×columns; all if None.
-    """
-    occupied = heightmap.occupied if near is None else heightmap.occupied & near
-    points = _outline(occupied)
-    if points is None:
-        return []
-    angles = [k * np.pi / INPUT_ROTATIONS for k in range(INPUT_ROTATIONS)]
-    boxes = [_box(points, angle) for angle in angles]
-    extent = np.max([size for _, size in boxes], axis=0)
-    margin = 2 * MARGIN / heightmap.workspace.resolution
-    columns, rows = (
-        int(-(-(length + margin) // (cell * SIZE_STEP))) * SIZE_STEP for length in extent
-    )
-    return [
-        Canvas(centre[1], centre[0], angle, rows, columns, rows // 2, columns // 2)
-        for angle, (centre, _) in zip(angles, boxes, strict=True)
-    ]
-
-
-def _outline(occupied: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Convex hull (x, y in pixels) of what stands on the table, None if nothing does."""
-    if not occupied.any():
-        return None
-    pixels = cv2.findNonZero(occupied.astype(np.uint8))
-    return cv2.convexHull(pixels)[:, 0].astype(np.float64)
-
-
-def _box(
-    points: NDArray[np.float64], angle: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centre (heightmap x, y) and size (along, across) of the points' box turned by ``angle``."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    local = points @ turn
-    low, high = local.min(axis=0), local.max(axis=0)
-    return turn @ ((low + high) / 2), high - low

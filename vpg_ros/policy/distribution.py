@@ -41,10 +41,20 @@ class Distribution:
         return variance.clamp(min=0.0).sqrt()  # it may round to below 0
 
     def averaged(self, weights: Tensor) -> "Distribution":
-        """The average of N distributions (N × K) of one head, weights N summing to 1: K.
+        """Averages of distributions (A·N·B × K) of one head, weights A × N × B: N × K.
 
-        Quantiles are averaged where the head predicts quantiles, probabilities where it predicts
-        those: the other one is the same for all. The mean is the average of the means either way.
+        The weights of each of N sum to 1. Quantiles are averaged where the head predicts quantiles,
+        probabilities where it predicts those: the other one is the same for all. The mean is the
+        average of the means either way.
         """
+
+        def average(part: Tensor) -> Tensor:
+            return torch.einsum("anb,anbk->nk", weights, part.reshape(*weights.shape, -1))
+
         each = (self.atoms, self.probabilities)
-        return Distribution(*(weights @ part if part.dim() > 1 else part for part in each))
+        return Distribution(*(average(part) if part.dim() > 1 else part for part in each))
+
+    def only(self, index: int) -> "Distribution":
+        """One of N distributions (N × K)."""
+        each = (self.atoms, self.probabilities)
+        return Distribution(*(part[index] if part.dim() > 1 else part for part in each))

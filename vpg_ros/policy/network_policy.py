@@ -4,7 +4,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vpg_ros.action import Action
 from vpg_ros.choices import FLAT, HIERARCHICAL
@@ -13,10 +15,11 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.acting import Evaluator, Scene
 from vpg_ros.policy.config import ActingConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
+from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.reading import check_measure
+from vpg_ros.policy.refining import refine
 from vpg_ros.policy.risk import MEAN, Mean, RiskMeasure
 from vpg_ros.policy.selection import (
     best_cells,
@@ -185,9 +188,19 @@ class NetworkPolicy:
         full: bool = False,
     ) -> ValueMaps:
         wanted = None if full else admissible
-        values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible))
+        bounds = not full and self._evaluator.bounded(measure)
+        values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible), bounds)
         cell, nothing = self.config.cell, self._acting.nothing
-        chosen = doubted(values, tried, scene.heightmap, cell, nothing)
+
+        def compared(maps: FloatMaps) -> FloatMaps:
+            return doubted(maps, tried, scene.heightmap, cell, nothing)
+
+        def exact(name: str, rotation: int, cells: NDArray[np.intp]) -> NDArray[np.float32]:
+            returns = self._evaluator.distributions(scene, name, rotation, cells)
+            assert returns is not None
+            return measure.of(returns).cpu().numpy()
+
+        chosen = refine(values, admissible, exact, compared) if bounds else compared(values)
         return ValueMaps(chosen, admissible, self.config.cell)
 
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:

@@ -12,7 +12,9 @@ from torch.nn import functional
 from vpg_ros.errors import require
 from vpg_ros.policy.canvas import Canvas
 from vpg_ros.policy.heads import DistributionalHead, ValueHead
-from vpg_ros.policy.risk import MEAN, RiskMeasure
+from vpg_ros.policy.heads.base import Affine
+from vpg_ros.policy.heads.categorical import CategoricalHead
+from vpg_ros.policy.risk import Mean, RiskMeasure
 
 Wanted = Callable[[], NDArray[np.bool_]]  # makes a mask: canvas × output × rows × columns
 _CHUNK = 4096  # cells at a time, so that their outcomes stay in the processor's cache
@@ -21,7 +23,7 @@ _CHUNK = 4096  # cells at a time, so that their outcomes stay in the processor's
 def check_measure(head: ValueHead, measure: RiskMeasure) -> None:
     """Raise PARAMETER_INVALID unless the head knows enough for the measure."""
     require(
-        isinstance(head, DistributionalHead) or measure.name == MEAN.name,
+        isinstance(head, DistributionalHead) or isinstance(measure, Mean),
         f"risk is {measure.name!r}; these weights have a scalar head, which knows the mean alone: "
         "use weights that were trained with another head",
     )
@@ -45,23 +47,67 @@ def read(
     return _expanded(head, features, measure, wanted)
 
 
+def averages_probabilities(head: ValueHead, measure: RiskMeasure) -> bool:
+    """Whether a measure of averaged returns is something else than the average of the measure.
+
+    Of quantiles the averages are quantiles again, and the mean is the same either way.
+    """
+    return isinstance(head, CategoricalHead) and not isinstance(measure, Mean)
+
+
+def read_probabilities(
+    head: CategoricalHead, features: Tensor, wanted: Wanted | None = None
+) -> Tensor:
+    """Of every outcome at every cell: canvas × output × K × rows × columns float32.
+
+    features, wanted: as of ``read``.
+    """
+    canvases, _, rows, columns = features.shape
+    shape = (len(head.support), head.outputs, canvases * rows * columns)
+    result = torch.zeros(shape, device=features.device)
+
+    def keep(output: int, cells: Tensor, numbers: Tensor) -> None:
+        result[:, output, cells] = numbers.softmax(dim=0)
+
+    _expand(head, head.affine(), features, wanted, keep)
+    return result.reshape(*shape[:2], canvases, rows, columns).permute(2, 1, 0, 3, 4)
+
+
 def _expanded(
     head: DistributionalHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None
 ) -> Tensor:
     """The measure where wanted, of numbers that stand for the distributions."""
     canvases, _, rows, columns = features.shape
     result = torch.zeros(head.outputs, canvases * rows * columns, device=features.device)
+    affine, measured = head.expanded(measure)
+
+    def keep(output: int, cells: Tensor, numbers: Tensor) -> None:
+        result[output, cells] = measured(numbers.T)
+
+    _expand(head, affine, features, wanted, keep)
+    return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
+
+
+def _expand(
+    head: DistributionalHead,
+    affine: Affine,
+    features: Tensor,
+    wanted: Wanted | None,
+    keep: Callable[[int, Tensor, Tensor], None],
+) -> None:
+    """Hand over numbers that are affine in the features, N×cells of an output at a time.
+
+    A row for each number, so that what is done to all cells is done to neighbours.
+    """
+    canvases, _, rows, columns = features.shape
     points = features.permute(0, 2, 3, 1).flatten(0, 2)  # a view, as channels come last
     mask = wanted() if wanted else np.ones((canvases, head.outputs, rows, columns), np.bool_)
-    (weight, bias), measured = head.expanded(measure)
+    weight, bias = affine
     for output in range(head.outputs):
         cells = torch.from_numpy(np.flatnonzero(mask[:, output])).to(points.device)
         for part in torch.split(cells, _CHUNK):
             some = points.index_select(0, part).float()
-            # A row for each number, so that what is done to all cells is done to neighbours.
-            numbers = (weight[output] @ some.T).add_(bias[output, :, None])
-            result[output, part] = measured(numbers.T)
-    return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
+            keep(output, part, (weight[output] @ some.T).add_(bias[output, :, None]))
 
 
 def cells_behind(

@@ -29,6 +29,11 @@ class RiskMeasure(ABC):
     name: str
     alpha: float
 
+    @property
+    def is_convex(self) -> bool:
+        """In probabilities: of a mixture it is no more than the mean of what it is of the parts."""
+        return True
+
     @abstractmethod
     def of(self, distribution: Distribution) -> Tensor:
         """The measure of distributions with K outcomes: …×K → …."""
@@ -99,6 +104,11 @@ class CVaR(Distortion):
 class ValueAtRisk(Distortion):
     """The return that a share alpha stays at or below."""
 
+    @property
+    def is_convex(self) -> bool:
+        """It is not."""
+        return False
+
     def cumulative(self, total: Tensor) -> Tensor:
         """1 from alpha on."""
         return (total >= self.alpha - _ROUNDING).to(total.dtype)
@@ -107,6 +117,11 @@ class ValueAtRisk(Distortion):
 class Wang(Distortion):
     """Wang's transform (2000)."""
 
+    @property
+    def is_convex(self) -> bool:
+        """Where it is careful."""
+        return self.alpha >= 0
+
     def cumulative(self, total: Tensor) -> Tensor:
         """Φ(Φ⁻¹(F) + alpha)."""
         return torch.special.ndtr(torch.special.ndtri(total.clamp(max=1.0)) + self.alpha)
@@ -114,6 +129,11 @@ class Wang(Distortion):
 
 class Power(Distortion):
     """The worst of 1 + alpha draws, or, with alpha below 0, the best of 1 + |alpha|."""
+
+    @property
+    def is_convex(self) -> bool:
+        """Where it is careful."""
+        return self.alpha >= 0
 
     def cumulative(self, total: Tensor) -> Tensor:
         """1 − (1 − F)^(1 + alpha), or F^(1 + |alpha|)."""

@@ -12,12 +12,12 @@ from torch.nn import functional
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience
-from vpg_ros.policy.acting import canvases
 from vpg_ros.policy.canvas import Canvas, planes, render
 from vpg_ros.policy.config import SMOOTHING, NetworkConfig
 from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.maps import admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
+from vpg_ros.policy.views import canvases
 
 
 class SceneValues:
