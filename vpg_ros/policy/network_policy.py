@@ -125,7 +125,8 @@ class NetworkPolicy:
         """The best action that is not a repetition of ``tried``.
 
         Among equally good ones, of which a careful policy sees many where all may fail, the one of
-        the highest mean. The maps are those of the primitives that the strategy looked at last.
+        the highest mean. The maps are those of the primitives that the strategy looked at last; of
+        averaged probabilities (``refine``) their best value is exact and others may be too high.
         """
         return self.decide_among(self._groups(heightmap, tried), heightmap, tried)
 
