@@ -106,6 +106,26 @@ def test_distorted_probabilities_say_the_same(
         assert float(weights @ distribution.atoms) == pytest.approx(value, abs=1e-6)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    first=some(), seed=st.integers(0, 1000), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1)
+)
+def test_a_convex_measure_of_a_mixture_is_no_more_than_the_mean_of_its_parts(
+    first: Distribution, seed: int, name: str, alpha: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    shares = torch.tensor(rng.dirichlet(np.ones(len(first.atoms))))
+    weight = rng.random()
+    mixture = weight * first.probabilities + (1 - weight) * shares
+    measure = make_risk(name, alpha)
+    worth = [float(measure.of(Distribution(first.atoms, p))) for p in (first.probabilities, shares)]
+    chord = weight * worth[0] + (1 - weight) * worth[1]
+    if measure.is_convex:
+        assert float(measure.of(Distribution(first.atoms, mixture))) <= chord + 1e-6
+    assert not DEVIATION.is_convex and not make_risk("power", -alpha).is_convex
+    assert measure.is_convex == (name not in ("mean", "var"))
+
+
 @pytest.mark.parametrize(
     ("name", "alpha", "sentence"),
     [
@@ -184,6 +204,15 @@ def network(head: str, trunks: str = "shared") -> Network:
     return made.eval()
 
 
+def sharp(head: str) -> Network:
+    """One whose values differ from place to place."""
+    made = network(head)
+    with torch.no_grad():
+        for weight in made.members[0].head.parameters():
+            weight.mul_(30)
+    return made
+
+
 def policy(head: str, trunks: str = "shared") -> NetworkPolicy:
     return NetworkPolicy(network(head, trunks), CPU)
 
@@ -257,10 +286,7 @@ def test_maps_and_distributions_tell_the_same(head: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in RISKS if name != "var"])
 def test_a_categorical_tail_is_that_of_all_places_an_action_may_land_at(name: str) -> None:
-    made = network("categorical")
-    with torch.no_grad():  # neighbours that differ
-        for weight in made.members[0].head.parameters():
-            weight.mul_(30)
+    made = sharp("categorical")
     chooser = NetworkPolicy(made, CPU).with_risk(make_risk(name, 0.3))
     action = chooser.decide(SCENE).action
     (expected,) = chooser.distributions(SCENE, [action])
@@ -270,10 +296,7 @@ def test_a_categorical_tail_is_that_of_all_places_an_action_may_land_at(name: st
 
 @pytest.mark.parametrize("head", DISTRIBUTIONAL)
 def test_the_returns_of_an_action_are_averaged_over_where_it_may_land(head: str) -> None:
-    made = network(head)
-    with torch.no_grad():  # neighbours that differ
-        for weight in made.members[0].head.parameters():
-            weight.mul_(30)
+    made = sharp(head)
     action = NetworkPolicy(made, CPU).decide(SCENE).action
     steps = range(-6, 7, 2)  # px, of cells of 2
     near = [

@@ -183,10 +183,7 @@ class Evaluator:
         for name in names:
             maps = []
             for channel in member.config.channels(name):
-                restored = _restored(
-                    shares[:, channel], scene.views, self.config.cell, self._shape(scene), 0.0
-                )
-                outcomes = torch.from_numpy(_smoothed(restored, self._smoothing))
+                outcomes = torch.from_numpy(self._averaged(shares[:, channel], scene, 0.0))
                 # What is not looked at counts as the worst outcome.
                 outcomes[:, 0] += (1 - outcomes.sum(dim=1)).clamp(min=0.0)
                 averaged = Distribution(head.support.cpu(), outcomes.movedim(1, -1))
@@ -223,11 +220,18 @@ class Evaluator:
         beyond = min(0.0, float(values.min()))  # no better than anything that was looked at
         for name in names:
             own = values[:, list(member.config.channels(name))]
-            restored = _restored(own, scene.views, self.config.cell, self._shape(scene), beyond)
-            smooth = _smoothed(restored, self._smoothing)
+            smooth = self._averaged(own, scene, beyond)
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
         return result
+
+    def _averaged(
+        self, values: NDArray[np.float32], scene: Scene, beyond: float
+    ) -> NDArray[np.float32]:
+        """Canvas × N × … on the heightmap, means around each cell; beyond: as of ``restore``."""
+        shape, pairs = self._shape(scene), zip(values, scene.views, strict=True)
+        restored = [restore(each, view, self.config.cell, shape, beyond) for each, view in pairs]
+        return _smoothed(np.stack(restored), self._smoothing)
 
     def bounded(self, measure: RiskMeasure) -> bool:
         """Whether ``evaluate`` has bounds, which are faster than values."""
@@ -326,14 +330,3 @@ def _smoothed(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     maps = values.reshape(-1, *values.shape[-2:])
     means = [cv2.blur(each, (side, side)) for each in maps]
     return np.stack(means).reshape(values.shape)
-
-
-def _restored(
-    values: NDArray[np.float32],
-    views: Sequence[Canvas],
-    cell: int,
-    shape: tuple[int, int],
-    beyond: float,
-) -> NDArray[np.float32]:
-    pairs = zip(values, views, strict=True)
-    return np.stack([restore(value, view, cell, shape, beyond) for value, view in pairs])

@@ -32,7 +32,7 @@ class RiskMeasure(ABC):
     @property
     def is_convex(self) -> bool:
         """In probabilities: of a mixture it is no more than the mean of what it is of the parts."""
-        return True
+        return False
 
     @abstractmethod
     def of(self, distribution: Distribution) -> Tensor:
@@ -82,6 +82,11 @@ class Mean(Distortion):
 class CVaR(Distortion):
     """Mean of the worst share alpha of returns."""
 
+    @property
+    def is_convex(self) -> bool:
+        """It is, as a maximum of means (``of``)."""
+        return True
+
     def cumulative(self, total: Tensor) -> Tensor:
         """F / alpha, 1 at most."""
         return (total / self.alpha).clamp(max=1.0)
@@ -103,11 +108,6 @@ class CVaR(Distortion):
 
 class ValueAtRisk(Distortion):
     """The return that a share alpha stays at or below."""
-
-    @property
-    def is_convex(self) -> bool:
-        """It is not."""
-        return False
 
     def cumulative(self, total: Tensor) -> Tensor:
         """1 from alpha on."""
@@ -144,6 +144,11 @@ class Power(Distortion):
 
 class MeanDeviation(RiskMeasure):
     """Mean − alpha · standard deviation."""
+
+    @property
+    def is_convex(self) -> bool:
+        """It is: the deviation of a mixture is no less than the mean of those of its parts."""
+        return True
 
     def of(self, distribution: Distribution) -> Tensor:
         """The measure of each distribution."""
