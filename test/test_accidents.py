@@ -112,6 +112,19 @@ def test_a_pick_at_once_is_an_accident_where_something_lies_in_wait_and_only_the
     assert 0 < sum(waited) < len(waited)
 
 
+def test_whichever_block_of_a_sticky_stack_is_lifted_it_tears_off(env: TableEnv) -> None:
+    held = 0
+    for seed in SEEDS:
+        env.reset("sticky", 2, seed)
+        waits, lower = bool(env.world.hazards), env.world.objects[0]
+        along = yaw(env, lower)
+        end = place(env, lower) + 0.04 * np.append(direction(along), 0.0)
+        found = act(env, "grasp", end, along + np.pi / 2).outcome
+        held += found.success
+        assert not found.success or found.accidents == waits
+    assert held >= len(SEEDS) - 2
+
+
 @PAIRS
 def test_a_push_first_makes_the_pick_safe(env: TableEnv, scene: str) -> None:
     picked = 0

@@ -84,11 +84,28 @@ class Thread:
         """Torn when too far apart."""
         if not {self.body, self.other} <= set(world.objects):
             return Stage.HARMLESS
-        first, second = (np.array(world.pose(each).position) for each in (self.body, self.other))
-        if np.linalg.norm(first - second) <= self.length:
+        if not self._is_apart(world):
             return Stage.WAITING
-        lifted = world.is_lifted(self.body) or world.is_lifted(self.other)
-        return Stage.HAPPENED if lifted else Stage.HARMLESS
+        return Stage.HAPPENED if self._is_lifted(world) else Stage.HARMLESS
+
+    def _is_apart(self, world: Objects) -> bool:
+        first, second = (np.array(world.pose(each).position) for each in (self.body, self.other))
+        return bool(np.linalg.norm(first - second) > self.length)
+
+    def _is_lifted(self, world: Objects) -> bool:
+        return world.is_lifted(self.body) or world.is_lifted(self.other)
+
+
+@dataclass(frozen=True)
+class Glue(Thread):
+    """A thread that bears nothing: it tears as well when both are lifted together."""
+
+    def stage(self, world: Objects) -> Stage:
+        """Torn when lifted, unless they were parted before."""
+        stage = super().stage(world)
+        if stage is Stage.WAITING and self._is_lifted(world):
+            return Stage.HAPPENED
+        return stage
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Sticky: stacks of two, some of whose upper blocks stick to the lower ones, as nobody can see.
 
-The upper block can be grasped at once. Where it sticks, the lower one comes along and tears off in
-the air; swept off with the fingers above the lower block first, it does no harm.
+Either block can be grasped at once. Where they stick, one tears off the other in the air, whichever
+is held; with the upper one swept off first, by fingers above the lower block, there is no harm.
 """
 
 import numpy as np
 
 from vpg_ros.shapes import Box
-from vpg_ros.sim.accidents import Thread
+from vpg_ros.sim.accidents import Glue
 from vpg_ros.sim.scenes.base import coloured, pairs, scene, upright
 from vpg_ros.sim.world import World
 
@@ -32,4 +32,4 @@ def sticky(world: World, objects: int) -> None:
             floor += height + 2e-4
         if rng.random() < _STICKING and len(stack) == 2:
             lower, upper = (world.pose(body).position[2] for body in stack)
-            world.hazards.append(Thread(stack[1], stack[0], upper - lower + _SLACK))
+            world.hazards.append(Glue(stack[1], stack[0], upper - lower + _SLACK))
