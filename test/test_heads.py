@@ -240,7 +240,16 @@ def test_every_head_counts_as_quantiles_or_categories() -> None:
     assert isinstance(head("quantile"), QuantileHead)
     weights = torch.tensor([0.25, 0.75])
     numbers = torch.rand(2, ATOMS)
-    quantiles = distributional("quantile").distribution(numbers).averaged(weights[None, None])
-    assert torch.allclose(quantiles.atoms, weights @ numbers)
-    categories = distributional("categorical").distribution(numbers).averaged(weights[None, None])
-    assert torch.allclose(categories.probabilities, weights @ numbers.softmax(dim=1))
+    quantiles, categories = (
+        distributional(name).distribution(numbers) for name in ("quantile", "categorical")
+    )
+    found = quantiles.averaged(weights @ quantiles.averageable)
+    assert torch.allclose(found.atoms, weights @ numbers)
+    found = categories.averaged(weights @ categories.averageable)
+    assert torch.allclose(found.probabilities, weights @ numbers.softmax(dim=1))
+
+
+def test_what_was_not_looked_at_counts_as_the_worst_outcome() -> None:
+    pick = Distribution(torch.tensor([0.0, 1.0]), torch.tensor([[0.2, 0.8]]))
+    found = pick.averaged(0.5 * pick.averageable)  # the other half lies beyond
+    assert torch.allclose(found.probabilities, torch.tensor([[0.6, 0.4]]))

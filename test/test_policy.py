@@ -24,7 +24,7 @@ from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.maps import admissible_cells, cell_to_pixel, cells_within
 from vpg_ros.policy.network import ValueNetwork, fold_batch_norm
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, doubted, select, without_tried
+from vpg_ros.policy.selection import DOUBT, TRIED_RADIUS, Doubt, select, without_tried
 from vpg_ros.policy.views import canvases
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
@@ -134,13 +134,13 @@ def test_trying_masks_nothing_far_away_and_no_other_primitive() -> None:
 def test_failures_lower_the_values_around_them_and_of_their_primitive_alone() -> None:
     values = {name: np.ones((8, 112, 112), np.float32) for name in ("grasp", "push")}
     action = primitives.get("grasp").action(101, 91, 0, CLUTTER)
-    once = doubted(values, [action], CLUTTER, CELL)
+    once = Doubt([action], CLUTTER, CELL).of(values)
     assert (once["push"] == 1).all()
     assert once["grasp"][5, 50, 45] == pytest.approx(1 - DOUBT)
     assert once["grasp"][5, 50, 100] > 0.999
     row = once["grasp"][0, 50, 45:80]
     assert (np.diff(row) > 0).all()
-    twice = doubted(values, [action, action], CLUTTER, CELL)
+    twice = Doubt([action, action], CLUTTER, CELL).of(values)
     assert twice["grasp"][5, 50, 45] == pytest.approx((1 - DOUBT) ** 2)
     assert (values["grasp"] == 1).all()
 
@@ -151,7 +151,7 @@ def test_failures_lower_values_towards_that_of_nothing(value: float, fallen: flo
     values = {"grasp": np.full((8, 112, 112), value, np.float32)}
     action = primitives.get("grasp").action(101, 91, 0, CLUTTER)
     assert DOUBT == 0.5
-    found = doubted(values, [action], CLUTTER, CELL, nothing=0.2)
+    found = Doubt([action], CLUTTER, CELL, nothing=0.2).of(values)
     assert found["grasp"][5, 50, 45] == pytest.approx(fallen)
 
 

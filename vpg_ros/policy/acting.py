@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
@@ -17,7 +16,6 @@ from vpg_ros.policy.config import INPUT_ROTATIONS, SMOOTHING
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
-from vpg_ros.policy.heads.categorical import CategoricalHead
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, only_near
 from vpg_ros.policy.meta import READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import (
@@ -32,12 +30,11 @@ from vpg_ros.policy.reading import (
     averages_probabilities,
     cells_behind,
     check_measure,
-    neighbours,
     read,
-    read_probabilities,
 )
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 from vpg_ros.policy.views import canvases
+from vpg_ros.policy.window import Window, cut
 
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
@@ -151,45 +148,28 @@ class Evaluator:
         for index, member in enumerate(self._network.members):
             own = [name for name in chosen if name in member.config.names]
             if own:
-                wanted = self._wanted(member, scene, admissible)
-                head, features = member.head, self._features(scene, index)
-                if not bounds and averages_probabilities(head, measure):
-                    found |= self._mixed(member, features, scene, measure, wanted, own)
+                if not bounds and averages_probabilities(member.head, measure):
+                    found |= {name: self._mixed(scene, name, measure) for name in own}
                     continue
+                wanted, features = (
+                    self._wanted(member, scene, admissible),
+                    self._features(scene, index),
+                )
                 with torch.inference_mode():
-                    values = read(head, features, measure, wanted)
+                    values = read(member.head, features, measure, wanted)
                 found |= self._maps(values.cpu().numpy(), member, scene, own)
         return {name: found[name] for name in chosen}
 
-    def _mixed(
-        self,
-        member: ValueNetwork,
-        features: Tensor,
-        scene: Scene,
-        measure: RiskMeasure,
-        wanted: Wanted | None,
-        names: Iterable[str],
-    ) -> FloatMaps:
+    def _mixed(self, scene: Scene, name: str, measure: RiskMeasure) -> NDArray[np.float32]:
         """The measure of distributions that are averaged around every cell, of a categorical head.
 
         Where an action lands is part of what may come of it: a tail is that of all places
         together, which the tails of each of them do not tell.
         """
-        head = member.head
-        assert isinstance(head, CategoricalHead)
-        with torch.inference_mode():
-            shares = read_probabilities(head, features, wanted).cpu().numpy()
-        result: FloatMaps = {}
-        for name in names:
-            maps = []
-            for channel in member.config.channels(name):
-                outcomes = torch.from_numpy(self._averaged(shares[:, channel], scene, 0.0))
-                # What is not looked at counts as the worst outcome.
-                outcomes[:, 0] += (1 - outcomes.sum(dim=1)).clamp(min=0.0)
-                averaged = Distribution(head.support.cpu(), outcomes.movedim(1, -1))
-                maps.append(measure.of(averaged).numpy())
-            result[name] = np.concatenate(maps)
-        return result
+        rotations = len(self.config.channels(name)) * INPUT_ROTATIONS
+        everywhere = Window(0, 0, *self._shape(scene))
+        maps = [self.returns(scene, name, k, everywhere) for k in range(rotations)]
+        return np.stack([measure.of(each).numpy() for each in maps if each is not None])
 
     def _features(self, scene: Scene, index: int) -> Tensor:
         """What a member makes of a scene: nearly all the work, done once."""
@@ -241,42 +221,34 @@ class Evaluator:
     def distribution(
         self, scene: Scene, primitive: str, rotation: int, row: int, column: int
     ) -> Distribution | None:
-        """The returns expected of an action at a cell; None of a scalar head or an empty table."""
-        found = self.distributions(scene, primitive, rotation, np.array([[row, column]]))
-        return None if found is None else found.only(0)
+        """The returns expected of an action at a cell, K outcomes; as ``returns``."""
+        found = self.returns(scene, primitive, rotation, Window(row, column, row + 1, column + 1))
+        return None if found is None else found.only(0, 0)
 
-    def distributions(
-        self, scene: Scene, primitive: str, rotation: int, cells: NDArray[np.intp]
+    def returns(
+        self, scene: Scene, primitive: str, rotation: int, window: Window
     ) -> Distribution | None:
-        """Of actions at N cells (N×2, row and column), N × K outcomes; as ``distribution``.
+        """The returns expected of actions at cells: rows × columns × K outcomes, on the processor.
 
-        Each is the average over the cells that its value is the mean of.
+        Each is the average over the cells that its value is the mean of. None of a scalar head or
+        an empty table.
         """
         member = self._network.part(primitive)
         if not scene.views or not isinstance(member.head, DistributionalHead):
             return None
         turns, view = divmod(rotation, INPUT_ROTATIONS)
-        output = member.config.channels(primitive)[turns]
+        output, canvas = member.config.channels(primitive)[turns], scene.views[view]
+        outer = window.grown(self._smoothing // 2, self._shape(scene))
+        behind = outer.behind(canvas, self.config.cell)
         features = self._features(scene, self._network.members.index(member))[view]
-        near = self._around(scene, cells)
-        (r, c), weights = neighbours(scene.views[view], self.config.cell, near[0], near[1])
-        points = features[:, torch.from_numpy(r), torch.from_numpy(c)].T.float()
-        # Corners × cells × places, all weights together 1.
-        shares = torch.from_numpy(weights * len(cells)).reshape(-1, *near[0].shape)
         with torch.inference_mode():
-            weight, bias = (part[output] for part in member.head.affine())
-            each = member.head.distribution(functional.linear(points, weight, bias))
-            return each.averaged(shares.to(points))
-
-    def _around(self, scene: Scene, cells: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Rows and columns that values at N cells are means over, 2×N×smoothing².
-
-        Beyond the table's edge those on this side of it, as ``_smoothed`` has them.
-        """
-        side = np.arange(self._smoothing) - self._smoothing // 2
-        steps = np.stack(np.meshgrid(side, side, indexing="ij")).reshape(2, 1, -1)
-        last = np.array(self._shape(scene)).reshape(2, 1, 1) - 1
-        return np.asarray(last - abs(last - abs(cells.T[:, :, None] + steps)))
+            each = member.head.at(output, features[:, *behind.slices])
+            layers = each.averageable.movedim(-1, 0).cpu().numpy()
+        part = cut(canvas, behind, outer, self.config.cell)
+        near = restore(layers, part, self.config.cell, outer.shape)
+        rows, columns = window.within(outer).slices
+        means = _smoothed(near, self._smoothing)[:, rows, columns]
+        return each.averaged(torch.from_numpy(means).movedim(0, -1))
 
     def _shape(self, scene: Scene) -> tuple[int, int]:
         rows, columns = scene.heightmap.workspace.shape

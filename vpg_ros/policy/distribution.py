@@ -40,21 +40,28 @@ class Distribution:
         variance = dot(self.probabilities, self.atoms.square()) - self.mean.square()
         return variance.clamp(min=0.0).sqrt()  # it may round to below 0
 
-    def averaged(self, weights: Tensor) -> "Distribution":
-        """Averages of distributions (A·N·B × K) of one head, weights A × N × B: N × K.
+    @property
+    def averageable(self) -> Tensor:
+        """What an average over distributions of one head is the average of, … × K.
 
-        The weights of each of N sum to 1. Quantiles are averaged where the head predicts quantiles,
-        probabilities where it predicts those: the other one is the same for all. The mean is the
-        average of the means either way.
+        The quantiles where it predicts quantiles, the probabilities where it predicts those: the
+        other is the same for all. The mean is the average of the means either way.
         """
+        return self.atoms if self.atoms.dim() > 1 else self.probabilities
 
-        def average(part: Tensor) -> Tensor:
-            return torch.einsum("anb,anbk->nk", weights, part.reshape(*weights.shape, -1))
+    def averaged(self, averages: Tensor) -> "Distribution":
+        """These distributions averaged. averages: of ``averageable``, … × K.
 
-        each = (self.atoms, self.probabilities)
-        return Distribution(*(average(part) if part.dim() > 1 else part for part in each))
+        Where probabilities do not sum to 1, of what was not looked at, the rest is the first
+        outcome's, the worst.
+        """
+        if self.atoms.dim() > 1:
+            return Distribution(averages, self.probabilities.cpu())
+        rest = (1 - averages.sum(dim=-1, keepdim=True)).clamp(min=0.0)
+        shares = torch.cat([averages[..., :1] + rest, averages[..., 1:]], dim=-1)
+        return Distribution(self.atoms.cpu(), shares)
 
-    def only(self, index: int) -> "Distribution":
-        """One of N distributions (N × K)."""
+    def only(self, *index: int) -> "Distribution":
+        """One of many distributions (… × K)."""
         each = (self.atoms, self.probabilities)
         return Distribution(*(part[index] if part.dim() > 1 else part for part in each))

@@ -15,20 +15,21 @@ from vpg_ros.heightmap import Heightmap
 from vpg_ros.policy.acting import Evaluator, Scene
 from vpg_ros.policy.config import ActingConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, pixel_to_cell
+from vpg_ros.policy.maps import BoolMaps, ValueMaps, admissible_cells, pixel_to_cell
 from vpg_ros.policy.network import Network
 from vpg_ros.policy.policy import Decision, require_seen
 from vpg_ros.policy.reading import check_measure
 from vpg_ros.policy.refining import refine
 from vpg_ros.policy.risk import MEAN, Mean, RiskMeasure
 from vpg_ros.policy.selection import (
+    Doubt,
     best_cells,
-    doubted,
     nothing_admissible,
     select,
     without_tried,
 )
 from vpg_ros.policy.strategy import Groups, check_strategy, flat, hierarchical
+from vpg_ros.policy.window import Window
 
 
 class NetworkPolicy:
@@ -191,17 +192,16 @@ class NetworkPolicy:
         wanted = None if full else admissible
         bounds = not full and self._evaluator.bounded(measure)
         values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible), bounds)
-        cell, nothing = self.config.cell, self._acting.nothing
+        doubt = Doubt(tried, scene.heightmap, self.config.cell, self._acting.nothing)
 
-        def compared(maps: FloatMaps) -> FloatMaps:
-            return doubted(maps, tried, scene.heightmap, cell, nothing)
-
-        def exact(name: str, rotation: int, cells: NDArray[np.intp]) -> NDArray[np.float32]:
-            returns = self._evaluator.distributions(scene, name, rotation, cells)
+        def exact(name: str, rotation: int, window: Window) -> NDArray[np.float32]:
+            returns = self._evaluator.returns(scene, name, rotation, window)
             assert returns is not None
-            return measure.of(returns).cpu().numpy()
+            return doubt.within(name, measure.of(returns).numpy(), window.slices)
 
-        chosen = refine(values, admissible, exact, compared) if bounds else compared(values)
+        chosen = doubt.of(values)
+        if bounds:
+            refine(chosen, admissible, exact)
         return ValueMaps(chosen, admissible, self.config.cell)
 
     def _distribution(self, scene: Scene, action: Action) -> Distribution | None:

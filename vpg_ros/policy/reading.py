@@ -55,24 +55,6 @@ def averages_probabilities(head: ValueHead, measure: RiskMeasure) -> bool:
     return isinstance(head, CategoricalHead) and not isinstance(measure, Mean)
 
 
-def read_probabilities(
-    head: CategoricalHead, features: Tensor, wanted: Wanted | None = None
-) -> Tensor:
-    """Of every outcome at every cell: canvas × output × K × rows × columns float32.
-
-    features, wanted: as of ``read``.
-    """
-    canvases, _, rows, columns = features.shape
-    shape = (len(head.support), head.outputs, canvases * rows * columns)
-    result = torch.zeros(shape, device=features.device)
-
-    def keep(output: int, cells: Tensor, numbers: Tensor) -> None:
-        result[:, output, cells] = numbers.softmax(dim=0)
-
-    _expand(head, head.affine(), features, wanted, keep)
-    return result.reshape(*shape[:2], canvases, rows, columns).permute(2, 1, 0, 3, 4)
-
-
 def _expanded(
     head: DistributionalHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None
 ) -> Tensor:
@@ -124,22 +106,3 @@ def cells_behind(
     size, flags = (canvas.columns, canvas.rows), cv2.INTER_NEAREST
     edge = cv2.BORDER_REPLICATE
     return np.asarray(cv2.warpAffine(wide, canvas.cells_from(cell), size, None, flags, edge) > 0)
-
-
-def neighbours(
-    canvas: Canvas, cell: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The four cells of a canvas around each of the heightmap's, and what they weigh together.
-
-    rows, columns: N of the heightmap's cells. Returns rows and columns, 2×4N, and weights 4N that
-    sum to 1: the mean of bilinear interpolations.
-    """
-    flat = np.stack([columns.ravel(), rows.ravel(), np.ones(rows.size)])
-    x, y = canvas.cells_from(cell) @ flat
-    left, top = np.floor(x), np.floor(y)
-    corners = [(down, right) for down in (0, 1) for right in (0, 1)]
-    weights = [abs(1 - d - (y - top)) * abs(1 - r - (x - left)) for d, r in corners]
-    at_rows = np.concatenate([top + down for down, _ in corners]).clip(0, canvas.rows - 1)
-    at_columns = np.concatenate([left + right for _, right in corners]).clip(0, canvas.columns - 1)
-    cells = np.stack([at_rows, at_columns]).astype(np.intp)
-    return cells, np.concatenate(weights) / rows.size

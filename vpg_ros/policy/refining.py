@@ -3,57 +3,68 @@
 A distribution of returns is averaged over the places where an action may land. For a careful
 measure, which is convex in probabilities, the average of the measures of those places, which is
 cheap, is no less than the measure of the average (Jensen). So the places of the highest bounds are
-looked at, until none that is left has a bound above the best value.
+looked at, each with what is around it, until none that is left has a bound above the best value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vpg_ros.policy.maps import BoolMaps, FloatMaps
+from vpg_ros.policy.window import Window
 
-Cells = NDArray[np.intp]  # N×2: row, column
-# Makes values of a primitive and rotation at cells: N.
-Exact = Callable[[str, int, Cells], NDArray[np.float32]]
-# What is to be compared, of values: such as less the doubt about what came to nothing.
-Compared = Callable[[FloatMaps], FloatMaps]
+# Makes values of a primitive and rotation in a window: rows × columns.
+Exact = Callable[[str, int, Window], NDArray[np.float32]]
+Place = tuple[int, int, int]  # rotation, row, column
 
-_AT_ONCE = 256  # places
+_REACH = 8  # cells around a place that are made exact with it: high bounds lie close together
 
 
-def refine(bounds: FloatMaps, admissible: BoolMaps, exact: Exact, compared: Compared) -> FloatMaps:
-    """``compared`` values of which the highest admissible one is exact, and no other is too low.
+def refine(bounds: FloatMaps, admissible: BoolMaps, exact: Exact) -> None:
+    """Lower bounds, in place, until the highest admissible one is exact; none gets too low.
 
-    bounds: at least the values; they are lowered in place.
+    bounds: at least the values, rotations × rows × columns of every primitive.
     """
     known = {name: np.zeros(mask.shape, np.bool_) for name, mask in admissible.items()}
-    count = 1  # first the best of each primitive, to know what there is to beat
-    while True:
-        result, found = compared(bounds), False
-        best = max((_highest(result[name], known[name]) for name in known), default=-np.inf)
-        for name, mask in admissible.items():
-            left = np.flatnonzero(mask & ~known[name] & (result[name] > best))
-            if left.size > count:
-                worth = result[name].ravel()[left]
-                left = left[np.argpartition(worth, -count)[-count:]]
-            for rotation, cells in _by_rotation(left, mask.shape):
-                bounds[name][rotation, cells[:, 0], cells[:, 1]] = exact(name, rotation, cells)
-            known[name].ravel()[left] = True
-            found |= bool(left.size)
-        if not found:
-            return result
-        count = _AT_ONCE
+
+    def settle(name: str, place: Place) -> float:
+        """Make what is around a place exact; the best that is admissible there."""
+        rotation, row, column = place
+        window = Window.around(row, column, _REACH, bounds[name].shape[1:])
+        part = (rotation, *window.slices)
+        bounds[name][part] = exact(name, rotation, window)
+        known[name][part] = True
+        return float(bounds[name][part][admissible[name][part]].max())
+
+    best = -np.inf
+    for name, place in _highest(bounds, admissible):  # to know what there is to beat
+        best = max(best, settle(name, place))
+    for name, place in _above(best, bounds, admissible):
+        if bounds[name][place] > best and not known[name][place]:
+            best = max(best, settle(name, place))
 
 
-def _highest(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    return float(values[mask].max()) if mask.any() else -np.inf
+def _highest(bounds: FloatMaps, admissible: BoolMaps) -> Iterator[tuple[str, Place]]:
+    """The best place of every primitive that has one."""
+    for name, mask in admissible.items():
+        if mask.any():
+            best = int(np.where(mask, bounds[name], -np.inf).argmax())
+            yield name, _place(best, mask)
 
 
-def _by_rotation(
-    left: NDArray[np.intp], shape: tuple[int, ...]
-) -> list[tuple[int, NDArray[np.intp]]]:
-    """Indices of rotations × rows × columns: of each rotation among them the cells, N×2."""
-    rotations, rows, columns = np.unravel_index(left, shape)
-    cells = np.column_stack([rows, columns])
-    return [(int(r), cells[rotations == r]) for r in np.unique(rotations)]
+def _above(best: float, bounds: FloatMaps, admissible: BoolMaps) -> Iterator[tuple[str, Place]]:
+    """All admissible places of higher bounds, the highest one first."""
+    names = list(admissible)
+    found = [np.flatnonzero(admissible[name] & (bounds[name] > best)) for name in names]
+    whose = np.repeat(np.arange(len(names)), [len(each) for each in found])
+    where = np.concatenate(found)
+    worth = np.concatenate([bounds[n].ravel()[at] for n, at in zip(names, found, strict=True)])
+    for index in np.argsort(-worth, kind="stable"):
+        name = names[whose[index]]
+        yield name, _place(int(where[index]), admissible[name])
+
+
+def _place(index: int, mask: NDArray[np.bool_]) -> Place:
+    rotation, row, column = np.unravel_index(index, mask.shape)
+    return int(rotation), int(row), int(column)

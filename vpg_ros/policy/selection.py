@@ -25,6 +25,7 @@ TRIED_ROTATIONS = 1  # rotation steps to either side that count as the same
 # Where an action came to nothing, what is like it is likely to as well: its value falls by this
 # share at the same place, and by less the farther away, with this standard deviation, m.
 DOUBT, DOUBT_REACH = 0.5, 0.03
+EVERYWHERE = (slice(None), slice(None))
 
 
 def select(maps: ValueMaps, heightmap: Heightmap) -> Action:
@@ -99,27 +100,38 @@ def without_tried(
     return result
 
 
-def doubted(
-    values: FloatMaps,
-    tried: Sequence[Action],
-    heightmap: Heightmap,
-    cell: int,
-    nothing: float = 0.0,
-) -> FloatMaps:
-    """``values`` less what the tried actions' failures say of their primitives.
+class Doubt:
+    """What the failures of tried actions say of their primitives.
 
-    They fall towards ``nothing``, the value of what comes to nothing; what is no better stays.
+    Values fall towards ``nothing``, the value of what comes to nothing; what is no better stays.
     """
-    result = dict(values)
-    reach = DOUBT_REACH / heightmap.workspace.resolution
-    for action in tried:
-        if action.primitive in result:
-            old = result[action.primitive]
-            distances = squared_distances(action.row, action.column, old.shape[1:], cell)
-            doubt = DOUBT * np.exp(-distances / (2 * reach**2))
-            fallen = old - doubt * np.maximum(old - nothing, 0)
-            result[action.primitive] = np.asarray(fallen, dtype=np.float32)
-    return result
+
+    def __init__(
+        self, tried: Sequence[Action], heightmap: Heightmap, cell: int, nothing: float = 0.0
+    ) -> None:
+        self._nothing = nothing
+        self._kept: FloatMaps = {}  # primitive that was tried → share of a value that is left
+        rows, columns = heightmap.workspace.shape
+        reach = DOUBT_REACH / heightmap.workspace.resolution
+        for action in tried:
+            distances = squared_distances(
+                action.row, action.column, (rows // cell, columns // cell), cell
+            )
+            kept = (1 - DOUBT * np.exp(-distances / (2 * reach**2))).astype(np.float32)
+            self._kept[action.primitive] = self._kept.get(action.primitive, np.float32(1)) * kept
+
+    def of(self, values: FloatMaps) -> FloatMaps:
+        """Doubted values of every primitive, … × rows × columns."""
+        return {name: self.within(name, own) for name, own in values.items()}
+
+    def within(
+        self, primitive: str, values: NDArray[np.float32], place: tuple[slice, slice] = EVERYWHERE
+    ) -> NDArray[np.float32]:
+        """Doubted values of a primitive at a place, … × its rows × columns."""
+        if primitive not in self._kept:
+            return values
+        fallen = self._nothing + self._kept[primitive][place] * (values - self._nothing)
+        return np.where(values > self._nothing, fallen, values).astype(np.float32)
 
 
 def _forbid(mask: NDArray[np.bool_], action: Action, near: NDArray[np.bool_]) -> None:

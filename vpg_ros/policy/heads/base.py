@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.risk import RiskMeasure
@@ -65,6 +66,12 @@ class DistributionalHead(ValueHead):
     @abstractmethod
     def distribution(self, numbers: Tensor) -> Distribution:
         """The distributions that the K numbers (…×K) stand for."""
+
+    def at(self, output: int, features: Tensor) -> Distribution:
+        """The distributions of one output: features F × … → … × K outcomes."""
+        weight, bias = (part[output] for part in self.affine())
+        points = features.movedim(0, -1).float()
+        return self.distribution(functional.linear(points, weight, bias))
 
     def folded(self, measure: RiskMeasure) -> Affine | None:
         """Weight (outputs×F) and bias (outputs) that give a risk measure at once, where they exist.
