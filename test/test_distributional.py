@@ -75,7 +75,9 @@ def test_a_piece_is_made_once(tmp_path: Path) -> None:
     for _ in range(2):
         assert kept(path, {"size": (1, 2)}, make)["value"] == 3
     assert len(made) == 1
-    with pytest.raises(VpgError, match="choose another folder") as error:
+    with pytest.raises(
+        VpgError, match=r"settings: size \[1, 2\] there and \[1, 3\] here; choose another folder"
+    ) as error:
         kept(path, {"size": (1, 3)}, make)
     assert error.value.code is ErrorCode.STORE_MISMATCH
     path.write_text("{")

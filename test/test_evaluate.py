@@ -355,9 +355,9 @@ def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("other", "named"),
     [
         (replace(RANDOM, objects=2), "cases"),
-        (replace(RANDOM, camera="perspective"), "camera 'ortho' instead of 'perspective'"),
+        (replace(RANDOM, camera="perspective"), "camera 'ortho' there and 'perspective' here"),
         (replace(RANDOM, player=Player("random", primitives=("push",))), "primitives"),
-        (replace(RANDOM, player=Player()), "policy 'random' instead of 'network'"),
+        (replace(RANDOM, player=Player()), "policy 'random' there and 'network' here"),
     ],
 )
 def test_other_settings_do_not_mix(one_run: Path, other: Evaluation, named: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from vpg_ros.atomic import make_folder, write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.differences import differences
 
 Content = dict[str, Any]
 _SEED = "seed-"  # before the number, in the name of a folder
@@ -53,7 +54,8 @@ def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
         raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} is damaged: {error!r}") from error
     require(
         before == wanted,
-        f"{path} was made with {before}, not {wanted}; choose another folder",
+        f"{path} was made with other settings: {differences(before, wanted)}; "
+        "choose another folder",
         ErrorCode.STORE_MISMATCH,
     )
     return found

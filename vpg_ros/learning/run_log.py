@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vpg_ros.atomic import unwritable
-from vpg_ros.errors import ErrorCode, VpgError
+from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.differences import differences
 from vpg_ros.learning.figures import Run
 from vpg_ros.learning.lock import claim
 
@@ -64,17 +65,13 @@ class RunLog:
         except (ValueError, KeyError, TypeError) as error:
             sentence = f"{self._path} is no log of evaluation runs: {error!r}"
             raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
-        if found != settings:
-            raise VpgError(ErrorCode.STORE_MISMATCH, self._difference(found, settings))
-        self.done = {(run.case, run.seed): run for run in runs}
-
-    def _difference(self, found: dict[str, Any], settings: dict[str, Any]) -> str:
-        names = [name for name in {**found, **settings} if found.get(name) != settings.get(name)]
-        parts = [f"{name} {found.get(name)!r} instead of {settings.get(name)!r}" for name in names]
-        return (
-            f"{self._path} holds runs with other settings ({', '.join(parts)}); "
-            "continue with those, or write to another file"
+        require(
+            found == settings,
+            f"{self._path} holds runs with other settings: {differences(found, settings)}; "
+            "continue with those, or write to another file",
+            ErrorCode.STORE_MISMATCH,
         )
+        self.done = {(run.case, run.seed): run for run in runs}
 
     def _truncate(self, size: int) -> None:
         try:

@@ -9,6 +9,7 @@ import torch
 
 from vpg_ros.atomic import write_atomically
 from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.learning.differences import differences
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -61,17 +62,12 @@ class StateFile:
 
 def require_same(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise STORE_MISMATCH with the settings that differ from those of the training found."""
-    differing = [
-        f"{name} {before.get(name)!r} there and {now.get(name)!r} here"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if differing:
-        raise VpgError(
-            ErrorCode.STORE_MISMATCH,
-            f"{out} holds a training with other settings: {'; '.join(differing)}; "
-            "continue with those or choose another folder",
-        )
+    require(
+        before == now,
+        f"{out} holds a training with other settings: {differences(before, now)}; "
+        "continue with those or choose another folder",
+        ErrorCode.STORE_MISMATCH,
+    )
 
 
 def require_finite(out: Path, loss: float, updates: int) -> None:
