@@ -82,7 +82,7 @@ def some(draw: st.DrawFn) -> Distribution:
 
 
 @settings(max_examples=80, deadline=None)
-@given(distribution=some(), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1.0))
+@given(distribution=some(), name=st.sampled_from(tuple(RISKS)), alpha=st.floats(0.05, 1.0))
 def test_a_careful_measure_is_coherent_with_the_mean(
     distribution: Distribution, name: str, alpha: float
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_careful_measure_is_coherent_with_the_mean(
 
 
 @settings(max_examples=60, deadline=None)
-@given(distribution=some(), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1.0))
+@given(distribution=some(), name=st.sampled_from(tuple(RISKS)), alpha=st.floats(0.05, 1.0))
 def test_distorted_probabilities_say_the_same(
     distribution: Distribution, name: str, alpha: float
 ) -> None:
@@ -110,7 +110,10 @@ def test_distorted_probabilities_say_the_same(
 
 @settings(max_examples=80, deadline=None)
 @given(
-    first=some(), seed=st.integers(0, 1000), name=st.sampled_from(RISKS), alpha=st.floats(0.05, 1)
+    first=some(),
+    seed=st.integers(0, 1000),
+    name=st.sampled_from(tuple(RISKS)),
+    alpha=st.floats(0.05, 1),
 )
 def test_a_convex_measure_of_a_mixture_is_no_more_than_the_mean_of_its_parts(
     first: Distribution, seed: int, name: str, alpha: float
@@ -132,20 +135,20 @@ def test_a_convex_measure_of_a_mixture_is_no_more_than_the_mean_of_its_parts(
     ("name", "alpha", "sentence"),
     [
         ("luck", 0.2, "risk is 'luck'; it must be one of mean, cvar, var, wang, power, mean_std"),
-        ("cvar", 0.0, r"alpha is 0.0; for the risk 'cvar' it must be in \(1e-6, 1\]"),
-        ("cvar", 1e-50, r"alpha is 1e-50; for the risk 'cvar' it must be in \(1e-6, 1\]"),
-        ("mean_std", 1e39, r"alpha is 1e\+39; for the risk 'mean_std' it must be in \[0, 1e6\]"),
-        ("var", 1.5, r"alpha is 1.5; for the risk 'var' it must be in \(1e-6, 1\]"),
-        ("wang", np.inf, "alpha is inf; for the risk 'wang' it must be a finite number"),
-        ("power", np.nan, "alpha is nan; for the risk 'power' it must be a finite number"),
-        ("mean_std", -0.5, r"alpha is -0.5; for the risk 'mean_std' it must be in \[0, 1e6\]"),
+        ("cvar", 0.0, r"alpha is 0.0; for the risk 'cvar' it must be in \[1e-06, 1\]"),
+        ("cvar", 1e-50, r"alpha is 1e-50; for the risk 'cvar' it must be in \[1e-06, 1\]"),
+        ("mean_std", 1e39, r"alpha is 1e\+39; for the risk 'mean_std' it must be in \[0, 10\]"),
+        ("var", 1.5, r"alpha is 1.5; for the risk 'var' it must be in \[1e-06, 1\]"),
+        ("wang", np.inf, "alpha is inf; for the risk 'wang' it must be in"),
+        ("power", np.nan, "alpha is nan; for the risk 'power' it must be in"),
+        ("mean_std", -0.5, r"alpha is -0.5; for the risk 'mean_std' it must be in \[0, 10\]"),
     ],
 )
 def test_what_is_no_measure_is_refused(name: str, alpha: float, sentence: str) -> None:
     with pytest.raises(VpgError, match=sentence) as error:
         make_risk(name, alpha)
     assert error.value.code is ErrorCode.PARAMETER_INVALID
-    assert tuple(MEASURES) == RISKS
+    assert tuple(MEASURES) == tuple(RISKS)
 
 
 # -- heads

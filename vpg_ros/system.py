@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import ALPHAS, DEVICES, POLICIES, RISKS, STRATEGIES, require_risk
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -164,7 +164,9 @@ class System:
             allowed = ", ".join(known)
             require(name in known, f"argument {name} is unknown to {self.name}; known: {allowed}")
         told = self.told(given)
-        return {name: _value(argument, told) for name, argument in known.items()}
+        values = {name: _value(argument, told) for name, argument in known.items()}
+        _check_risk(values)
+        return values
 
     def node_parameters(self, values: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
         """Node name → the ROS parameters that the arguments set."""
@@ -182,6 +184,16 @@ class System:
         """
         parameters = self.node_parameters(values).items()
         return {f"/{name}": {"ros__parameters": own} for name, own in parameters if own}
+
+
+def _check_risk(values: Mapping[str, Value]) -> None:
+    """Refuse what inference_node would, before anything is started."""
+    policy, risk, alpha = (values[name] for name in ("policy", "risk", "alpha"))
+    require_risk(str(risk), float(alpha))
+    require(
+        policy == "network" or risk == "mean",
+        f"risk is {risk!r}; the {policy} policy knows no risk, leave it at mean",
+    )
 
 
 def as_text(value: object) -> str:
@@ -202,13 +214,15 @@ def _value(argument: Argument, told: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
-    Argument("risk", str, "mean", "what the network values actions by", RISKS),
+    Argument("risk", str, "mean", "what the network values actions by", tuple(RISKS)),
     Argument(
         "alpha",
         float,
         0.25,
-        "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
-        low=-10.0,
+        "of the risk: the share of worst returns that counts (cvar, var; above 0, at most 1), or "
+        "how careful to be (wang, power, mean_std; 0 is the mean)",
+        low=ALPHAS[0],
+        high=ALPHAS[1],
     ),
     Argument(
         "strategy",

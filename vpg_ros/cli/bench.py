@@ -1,7 +1,7 @@
 """``vpg bench``: how long things take on this machine."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ def _counts(text: str) -> list[int]:
 
 
 def _names(
-    option: str, text: str | None, default: Sequence[str], known: Sequence[str]
+    option: str, text: str | None, default: Collection[str], known: Collection[str]
 ) -> list[str]:
     """The names in a list with commas, each a known one and there once."""
     names = list(default) if text is None else text.split(",")

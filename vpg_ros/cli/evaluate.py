@@ -51,8 +51,9 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--alpha",
         type=float,
         default=0.25,
-        help="of the risk: the share of worst returns that counts (cvar, var; in (0, 1]), or how "
-        "careful to be (wang, power, mean_std; 0 is the mean); default 0.25",
+        help="of the risk: the share of worst returns that counts (cvar, var; above 0, at most 1), "
+        "or how careful to be (wang, power; -10 to 10, mean_std; 0 to 10; 0 is the mean); default "
+        "0.25",
     )
     parser.add_argument(
         "--strategy",

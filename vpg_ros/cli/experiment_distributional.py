@@ -40,7 +40,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--random-runs", type=int, help="tables of random clutter that they play (default 30)"
     )
     parser.add_argument(
-        "--risk-actions", type=int, help="of one on scenes with accidents (default 800)"
+        "--risk-actions", type=int, help="of one on scenes with accidents (default 1200)"
     )
     parser.add_argument(
         "--runs", type=int, help="tables of each family under each measure (default 60)"

@@ -24,7 +24,7 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DEVICES, POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import ALPHAS, DEVICES, POLICIES, RISKS, STRATEGIES
 from vpg_ros.devices import grippers
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
@@ -87,14 +87,14 @@ class Parameters:
     risk: str = parameter(
         "what the network values actions by; all but the mean need a distributional head",
         MEAN.name,
-        choices=RISKS,
+        choices=tuple(RISKS),
         changeable=True,
     )
     alpha: float = parameter(
         "of the risk: the share of worst returns that counts (cvar, var), or how careful to be",
         DEFAULT_ALPHA,
-        low=-10.0,
-        high=10.0,
+        low=ALPHAS[0],
+        high=ALPHAS[1],
         changeable=True,
     )
     strategy: str = parameter(

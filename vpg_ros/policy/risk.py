@@ -4,27 +4,22 @@ Most are distortions (Wang 2000; Dabney et al. 2018b, section 3.1): the mean of 
 reweighted probabilities, ρ(Z) = ∫ z dg(F(z)). With a concave g low returns weigh more.
 """
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vpg_ros.errors import require
+from vpg_ros.choices import require_risk
 from vpg_ros.policy.distribution import Distribution, dot
 
 DEFAULT_ALPHA = 0.25
 _ROUNDING = 1e-6  # of sums of probabilities
-# Shares of a distribution less, or deviations more, are no longer told from each other in float32.
-_LEAST, _MOST = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
 class RiskMeasure(ABC):
-    """name: of the kind of measure. alpha: how careful, see :data:`MEASURES`."""
+    """name: of the kind of measure. alpha: how careful, see ``choices.RISKS``."""
 
     name: str
     alpha: float
@@ -163,38 +158,20 @@ class Deviation(RiskMeasure):
         return distribution.std
 
 
-class _Kind(NamedTuple):
-    """A measure, and which alpha it takes, also in words."""
-
-    make: type[RiskMeasure]
-    allows: Callable[[float], bool]
-    allowed: str
-
-
-def _is_share(alpha: float) -> bool:
-    return _LEAST < alpha <= 1
-
-
-_SHARE = "in (1e-6, 1]"
-_ANY = "a finite number, above 0 for a careful policy and below 0 for a bold one"
-MEASURES = {  # choices.RISKS has the same names
-    "mean": _Kind(Mean, math.isfinite, "a finite number (unused)"),
-    "cvar": _Kind(CVaR, _is_share, _SHARE),
-    "var": _Kind(ValueAtRisk, _is_share, _SHARE),
-    "wang": _Kind(Wang, math.isfinite, _ANY),
-    "power": _Kind(Power, math.isfinite, _ANY),
-    "mean_std": _Kind(MeanDeviation, lambda alpha: 0 <= alpha <= _MOST, "in [0, 1e6]"),
+MEASURES: dict[str, type[RiskMeasure]] = {  # choices.RISKS has the same names
+    "mean": Mean,
+    "cvar": CVaR,
+    "var": ValueAtRisk,
+    "wang": Wang,
+    "power": Power,
+    "mean_std": MeanDeviation,
 }
 
 
 def make_risk(name: str, alpha: float = DEFAULT_ALPHA) -> RiskMeasure:
     """The measure called ``name``; raises PARAMETER_INVALID for another name or alpha."""
-    require(name in MEASURES, f"risk is {name!r}; it must be one of {', '.join(MEASURES)}")
-    kind = MEASURES[name]
-    require(
-        kind.allows(alpha), f"alpha is {alpha}; for the risk {name!r} it must be {kind.allowed}"
-    )
-    return kind.make(name, alpha)
+    require_risk(name, alpha)
+    return MEASURES[name](name, alpha)
 
 
 MEAN = make_risk("mean")

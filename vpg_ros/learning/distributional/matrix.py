@@ -39,7 +39,7 @@ class Matrix:
     challenging: int = 10
     random_runs: int = 30
     families: tuple[str, ...] = tuple(FAMILIES)
-    risk_actions: int = 800
+    risk_actions: int = 1200
     runs: int = 60
     alpha: float = 0.5
     held_out: int = 300
