@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 from vpg_ros.cli.main import main
+from vpg_ros.learning.bench import ways_of_heads
+from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.network import make_network
+from vpg_ros.policy.network_policy import NetworkPolicy
 
 QUICK = ("--tables", "1", "--repeats", "1", "--objects", "3")
 
@@ -21,6 +26,22 @@ def test_a_row_for_every_head_and_risk(tmp_path: Path, capsys: pytest.CaptureFix
     assert "categorical" in capsys.readouterr().out
 
 
+def test_heads_are_timed_by_the_measures_that_rows_name_and_learned_ones_beside(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "learned.safetensors"
+    save(path, make_network(NetworkConfig.of_repertoire(head="quantile")))
+    ways = ways_of_heads(["scalar", "implicit"], ["cvar", "wang"], learned=[path])
+    found = [(way.labels["head"], way.labels["risk"]) for way in ways]
+    expected = [(head, risk) for head in ("implicit", str(path)) for risk in ("cvar", "wang")]
+    assert found == [("scalar", "mean"), *expected]
+    for way in ways:
+        (policy,) = way.policies
+        assert isinstance(policy, NetworkPolicy) and policy.risk.name == way.labels["risk"]
+    heads = [way.policies[0].config.head for way in ways]  # type: ignore[attr-defined]
+    assert heads == ["scalar", "implicit", "implicit", "quantile", "quantile"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -30,6 +51,8 @@ def test_a_row_for_every_head_and_risk(tmp_path: Path, capsys: pytest.CaptureFix
         (("--head", "scalar,scalar"), "--head is 'scalar,scalar'; scalar must be there once"),
         (("--primitives", ""), "--primitives is ''; it must be numbers of 1 to"),
         (("--tables", "0"), "--tables is 0; it must be > 0"),
+        (("--checkpoint", "none.safetensors"), "none.safetensors"),
+        (("--checkpoint", "a", "--primitives", "2"), "--checkpoint is"),
         (("--json", "nowhere/rows.json"), "nowhere/rows.json cannot be written"),
     ],
 )

@@ -35,6 +35,14 @@ def _add_decision(measured: "Subparsers") -> None:
         "the others are compared with, is timed by the mean alone",
     )
     parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="weights with a head other than the scalar one, timed beside the heads, which are "
+        "random: a categorical one's careful decisions take longer the more it has learned",
+    )
+    parser.add_argument(
         "--strategy",
         help=f"designs, separated by commas, of {', '.join(DESIGNS)} (default: the first three)",
     )
@@ -82,7 +90,7 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     with Console().status("deciding"):
         tables = bench.tables(options.objects, options.tables)
         if not designs:
-            ways = bench.ways_of_heads(heads, risks, options.device)
+            ways = bench.ways_of_heads(heads, risks, options.device, options.checkpoint)
             return bench.compare(ways, tables, options.repeats)
         ways = bench.ways_of_designs(designs, counts, options.device)
         times = bench.compare(ways, tables, options.repeats)
@@ -93,9 +101,9 @@ def _designs(options: argparse.Namespace) -> tuple[list[str], list[int]]:
     """The designs and sizes of repertoires asked for, none where heads are."""
     if options.strategy is None and options.primitives is None:
         return [], []
-    for name in ("head", "risk"):
+    for name in ("head", "risk", "checkpoint"):
         value = getattr(options, name)
-        require(value is None, f"--{name} is {value!r}; it does not go with --strategy")
+        require(value in (None, []), f"--{name} is {value!r}; it does not go with --strategy")
     known = tuple(DESIGNS)
     designs = _names("strategy", options.strategy, known[:3], known)
     return designs, _counts("2..7" if options.primitives is None else options.primitives)

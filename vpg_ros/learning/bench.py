@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
 from vpg_ros.policy import Policy
-from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load, load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.network import Network, make_network
@@ -52,23 +53,33 @@ def tables(objects: int, count: int, seed: int = 0) -> list[Heightmap]:
     return found
 
 
-def ways_of_heads(heads: Sequence[str], risks: Sequence[str], device: str = "cpu") -> list[Way]:
+def ways_of_heads(
+    heads: Sequence[str],
+    risks: Sequence[str],
+    device: str = "cpu",
+    learned: Sequence[Path] = (),
+) -> list[Way]:
     """Every head under every risk it knows, the scalar one under the mean first of all.
 
-    The trunk is that of the shipped weights, the heads are random: no time depends on them, but
-    where all actions are worth the same (a CVaR of 0), the mean is read as well.
+    The trunk is that of the shipped weights, the heads are random. Times hardly depend on them, but
+    for a categorical head's under a careful measure: how many bounds have to be made exact is a
+    matter of values. learned: checkpoints with a distributional head, timed as well. Raises
+    PARAMETER_INVALID for one with a scalar head, and as ``load_policy``.
     """
     torch.manual_seed(0)
     target, others = choose_device(device), [head for head in heads if head != SCALAR]
     trunk, _ = load(resource(SHIPPED_WEIGHTS))
     scalar = NetworkPolicy(_with_head(trunk, SCALAR), target)
-    result = [Way({"head": SCALAR, "risk": MEAN.name}, (scalar,))]
-    for head in others:
-        policy = NetworkPolicy(_with_head(trunk, head), target)
-        for risk in risks:
-            measured = policy.with_risk(make_risk(risk, DEFAULT_ALPHA))
-            result.append(Way({"head": head, "risk": risk}, (measured,)))
-    return result
+    policies = {head: NetworkPolicy(_with_head(trunk, head), target) for head in others}
+    policies |= {str(path): load_policy(path, device) for path in learned}
+    return [
+        Way({"head": SCALAR, "risk": MEAN.name}, (scalar,)),
+        *(
+            Way({"head": name, "risk": risk}, (policy.with_risk(make_risk(risk, DEFAULT_ALPHA)),))
+            for name, policy in policies.items()
+            for risk in risks
+        ),
+    ]
 
 
 class _Preferring(NetworkPolicy):
