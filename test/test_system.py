@@ -118,6 +118,9 @@ def test_scenes_are_those_registered():
         ({"time_scale": "-1"}, ("time_scale", "at least 0")),
         ({"record": "perhaps"}, ("record", "true or false")),
         ({"colour": "red"}, ("colour", "unknown")),
+        ({"risk": "cvar", "alpha": "2"}, ("alpha is 2.0", "'cvar'", "[1e-06, 1]")),
+        ({"risk": "mean_std", "alpha": "11"}, ("alpha", "at most 10")),
+        ({"risk": "cvar", "policy": "heuristic"}, ("risk is 'cvar'", "heuristic")),
     ],
 )
 def test_wrong_arguments_are_named(given_arguments, words):
