@@ -151,11 +151,9 @@ class Evaluator:
                 if not bounds and averages_probabilities(member.head, measure):
                     found |= {name: self._mixed(scene, name, measure) for name in own}
                     continue
-                wanted, features = (
-                    self._wanted(member, scene, admissible),
-                    self._features(scene, index),
-                )
+                features = self._features(scene, index)
                 with torch.inference_mode():
+                    wanted = self._wanted(member, scene, admissible)
                     values = read(member.head, features, measure, wanted)
                 found |= self._maps(values.cpu().numpy(), member, scene, own)
         return {name: found[name] for name in chosen}
