@@ -36,6 +36,7 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.maps import pixel_to_cell
 from vpg_ros.policy.network import make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import MEAN, make_risk
 
 CONFIG = NetworkConfig.of_repertoire()
 
@@ -501,6 +502,23 @@ def test_a_family_is_drawn_once_its_time_has_come() -> None:
     names = [next(rollout.episode(0, actions)).episode.split("-")[0] for actions in (0, 4, 5)]
     rollout.close()
     assert names == ["random", "random", "row"]
+
+
+def test_every_other_table_is_played_by_the_training_s_risk() -> None:
+    config = replace(CONFIG, head="quantile")
+    policy = NetworkPolicy(make_network(config).eval(), torch.device("cpu"))
+    scenes = (SceneMix("random", 1.0, 4, 4),)
+    greedy = replace(SMALL, head="quantile", warm_up=0, exploration=0.0, scenes=scenes)
+    rollout = Rollout(replace(greedy, risk="wang", alpha=3.0), lambda: policy)
+    for number, risk in enumerate((MEAN, make_risk("wang", 3.0))):
+        step = next(rollout.episode(number, 0))
+        assert step.action == policy.with_risk(risk).decide(step.before).action
+    rollout.close()
+    assert policy.risk == MEAN
+    with pytest.raises(VpgError, match="risk is 'cvar'; it must be mean where the head is scalar"):
+        replace(SMALL, risk="cvar")
+    with pytest.raises(VpgError, match="alpha is 2; for the risk 'cvar'"):
+        replace(greedy, risk="cvar", alpha=2)
 
 
 def test_chance_chooses_the_primitive_and_the_values_where() -> None:

@@ -3,7 +3,16 @@
 import math
 from dataclasses import dataclass
 
-from vpg_ros.choices import CAMERAS, FLAT, HEADS, STRATEGIES, TASKS, TRUNKS
+from vpg_ros.choices import (
+    CAMERAS,
+    FLAT,
+    HEADS,
+    SCALAR,
+    STRATEGIES,
+    TASKS,
+    TRUNKS,
+    require_risk,
+)
 from vpg_ros.errors import require, require_seed, require_setting
 from vpg_ros.primitives import DEFAULT_REPERTOIRE, repertoire
 from vpg_ros.sim.scenes.base import check
@@ -50,7 +59,9 @@ class TrainingConfig:
     whether to act in a process of its own, one action ahead of the learner, rather than in turns
     with it. trunks: one network "shared" by all primitives, or "separate" ones. head: what a value
     is, of choices.HEADS.
-    strategy: how an action is chosen, of choices.STRATEGIES. task: as of TableEnv.
+    strategy: how an action is chosen, of choices.STRATEGIES. task: as of TableEnv. risk, alpha: the
+    measure that every other table is played by, so that what a careful policy comes to is learned
+    from too; the rest by the mean.
     """
 
     actions: int = 2000
@@ -72,6 +83,8 @@ class TrainingConfig:
     head: str = "scalar"
     strategy: str = FLAT
     task: str = "clear"
+    risk: str = "mean"
+    alpha: float = 0.25
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.25, 4, 14),
         SceneMix("tight", 0.75, 3, 10),
@@ -92,6 +105,9 @@ class TrainingConfig:
             require_setting(
                 self, name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}"
             )
+        require_risk(self.risk, self.alpha)
+        knows = self.risk == "mean" or self.head != SCALAR
+        require_setting(self, "risk", knows, "mean where the head is scalar, which knows no other")
         begins = any(mix.after == 0 for mix in self.scenes)
         require_setting(
             self, "scenes", begins, "a list of scenes, at least one of them with after 0"

@@ -13,6 +13,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.policy import Policy
 from vpg_ros.policy.exploration import explore, explore_primitives
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.risk import MEAN, RiskMeasure, make_risk
 
 _SCENES = 1_000_000  # seeds of scenes are this times seed + 1, and the episode's number
 
@@ -47,15 +48,17 @@ class Rollout:
 
     def __init__(self, config: TrainingConfig, policy: Callable[[], Policy]) -> None:
         self._config, self._policy = config, policy
+        self._risk = make_risk(config.risk, config.alpha)
         self._env = TableEnv(camera=config.camera, task=config.task)
 
     def episode(self, number: int, actions: int) -> Iterator[Transition]:
         """One scene, until it is clear or given up; see :class:`Source`."""
         rng = np.random.default_rng((self._config.seed, number))
         heightmap = self._new_scene(rng, number, actions)
+        measure = self._risk if number % 2 else MEAN
         while not self._env.over:
             try:
-                action = self._choose(heightmap, rng, actions)
+                action = self._choose(heightmap, rng, actions, measure)
             except VpgError as error:
                 if error.code is not ErrorCode.NO_ADMISSIBLE_ACTION:
                     raise
@@ -86,14 +89,21 @@ class Rollout:
                     raise
         raise VpgError(ErrorCode.SCENE_INVALID, f"scene {scene!r} has no room for one object")
 
-    def _choose(self, heightmap: Heightmap, rng: np.random.Generator, actions: int) -> Action:
+    def _choose(
+        self, heightmap: Heightmap, rng: np.random.Generator, actions: int, measure: RiskMeasure
+    ) -> Action:
         config, tried = self._config, self._env.tried
         warm = actions >= config.warm_up
         if warm and rng.random() >= config.exploration:
-            return self._policy().decide(heightmap, tried).action
+            return self._acting(measure).decide(heightmap, tried).action
         if warm and config.guided_share > 0 and rng.random() < config.guided_share:
-            policy = self._policy()
+            policy = self._acting(measure)
             if isinstance(policy, NetworkPolicy):  # others know no values of one primitive alone
                 return explore_primitives(rng, policy, heightmap, tried).action
         share, names = config.other_share, config.primitives
         return explore(rng, share, heightmap, tried, config.mask, names).action
+
+    def _acting(self, measure: RiskMeasure) -> Policy:
+        """The policy as it is now, under a measure where it knows of any."""
+        policy = self._policy()
+        return policy.with_risk(measure) if isinstance(policy, NetworkPolicy) else policy

@@ -40,6 +40,8 @@ EARLIER = {
     "training.head": "scalar",
     "training.strategy": FLAT,
     "training.task": "clear",
+    "training.risk": "mean",
+    "training.alpha": 0.25,
     "network.strategy": FLAT,
     "learner.double": False,
     "learner.smoothing": 1,

@@ -14,6 +14,7 @@ from vpg_ros.learning.distributional.held_out import calibrated
 from vpg_ros.learning.distributional.matrix import (
     ACCIDENT_COST,
     CLUTTER,
+    CVAR,
     FAMILIES,
     GAMMA,
     MEASURES,
@@ -135,7 +136,8 @@ def _risk_training(cell: Cell, matrix: Matrix) -> TrainingConfig:
     """Random actions enough that pushes before picks are tried, most of them where they may help.
 
     A quarter of all actions is random, and half of the others, of which four in five are random in
-    their primitive alone: a push that begins anywhere hardly ever makes a pick safe.
+    their primitive alone: a push that begins anywhere hardly ever makes a pick safe. Every other
+    table is played with care: what it leads to, such as objects at a wall, the mean hardly sees.
     """
     objects = FAMILIES[cell.family]
     return TrainingConfig(
@@ -148,6 +150,8 @@ def _risk_training(cell: Cell, matrix: Matrix) -> TrainingConfig:
         late_updates=2,
         camera=matrix.camera,
         head=cell.head,
+        risk=CVAR,
+        alpha=matrix.alpha,
         scenes=(SceneMix(cell.family, 1.0, objects, objects),),
     )
 
