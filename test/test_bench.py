@@ -7,10 +7,11 @@ import pytest
 
 from vpg_ros.cli.main import main
 from vpg_ros.learning.bench import ways_of_heads
-from vpg_ros.policy.checkpoint import save
+from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.resources import resource
 
 QUICK = ("--tables", "1", "--repeats", "1", "--objects", "3")
 
@@ -52,7 +53,8 @@ def test_heads_are_timed_by_the_measures_that_rows_name_and_learned_ones_beside(
         (("--primitives", ""), "--primitives is ''; it must be numbers of 1 to"),
         (("--tables", "0"), "--tables is 0; it must be > 0"),
         (("--checkpoint", "none.safetensors"), "none.safetensors"),
-        (("--checkpoint", "a", "--primitives", "2"), "--checkpoint is"),
+        (("--checkpoint", "a", "--primitives", "2"), "--checkpoint is 'a'; it does not go with"),
+        (("--checkpoint", str(resource(SHIPPED_WEIGHTS))), "has a scalar head"),
         (("--json", "nowhere/rows.json"), "nowhere/rows.json cannot be written"),
     ],
 )

@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning import env
+from vpg_ros.learning.config import TrainingConfig
+from vpg_ros.learning.differences import differences
 from vpg_ros.learning.distributional import calibration as judging
 from vpg_ros.learning.distributional import experiment, held_out, results
 from vpg_ros.learning.distributional.calibration import LEVELS, Optimism, calibration, of_choices
 from vpg_ros.learning.distributional.matrix import FAMILIES, MEASURES, Matrix
-from vpg_ros.learning.kept import kept
+from vpg_ros.learning.kept import keep, kept, read_kept
 from vpg_ros.learning.replay import Replay
 from vpg_ros.motion import Outcome
 from vpg_ros.policy.checkpoint import training_of
@@ -80,9 +82,28 @@ def test_a_piece_is_made_once(tmp_path: Path) -> None:
     ) as error:
         kept(path, {"size": (1, 3)}, make)
     assert error.value.code is ErrorCode.STORE_MISMATCH
-    path.write_text("{")
-    with pytest.raises(VpgError, match="damaged"):
-        kept(path, {"size": (1, 2)}, make)
+    for damaged in ("{", "{}", '{"settings": [1]}'):
+        path.write_text(damaged)
+        with pytest.raises(VpgError, match="damaged"):
+            kept(path, {"size": (1, 2)}, make)
+
+
+def test_what_an_earlier_version_did_not_name_is_what_there_was(tmp_path: Path) -> None:
+    path, training = tmp_path / "cell.json", asdict(TrainingConfig())
+    earlier = {name: v for name, v in training.items() if name not in ("risk", "alpha")}
+    keep(path, {"training": earlier, "runs": 2}, {"value": 3})
+    assert read_kept(path, {"training": training, "runs": 2})["value"] == 3
+    careful = asdict(TrainingConfig(head="implicit", risk="cvar"))
+    told = "training.head 'scalar' there and 'implicit' here; training.risk 'mean' there and 'cvar'"
+    with pytest.raises(VpgError, match=told):
+        read_kept(path, {"training": careful, "runs": 2})
+
+
+def test_settings_that_differ_are_named_and_no_others() -> None:
+    there, here = {"a": {"b": 1, "c": 2}, "d": None}, {"a": {"b": 1, "c": 3}, "e": 0}
+    told = "a.c 2 there and 3 here; d None there and not named here; e not named there and 0 here"
+    assert differences(there, here) == told
+    assert differences(here, here) == ""
 
 
 def test_what_a_policy_chose_is_judged_by_itself() -> None:

@@ -96,12 +96,23 @@ def test_a_careful_measure_is_coherent_with_the_mean(
 
 
 @settings(max_examples=60, deadline=None)
-@given(distribution=some(), name=st.sampled_from(tuple(RISKS)), alpha=st.floats(0.05, 1.0))
+@given(
+    distribution=some(),
+    name=st.sampled_from(tuple(RISKS)),
+    alpha=st.floats(0.05, 1.0),
+    crossed=st.booleans(),
+)
 def test_distorted_probabilities_say_the_same(
-    distribution: Distribution, name: str, alpha: float
+    distribution: Distribution, name: str, alpha: float, crossed: bool
 ) -> None:
+    """Of one distribution as of many, and of quantiles that cross, in the order of their levels."""
     measure = make_risk(name, alpha)
+    if crossed:
+        distribution = replace(distribution, atoms=distribution.atoms.flip(0))
     if isinstance(measure, Distortion):
+        one_of_many = Distribution(distribution.atoms[None], distribution.probabilities)
+        alone = measure.of(distribution)
+        assert float(measure.of(one_of_many)) == pytest.approx(float(alone), abs=1e-6)
         weights = measure.weights(distribution.probabilities)
         assert float(weights.min()) >= -1e-9 and float(weights.sum()) == pytest.approx(1)
         value = float(measure.of(distribution))
@@ -198,6 +209,7 @@ def scene(*boxes: tuple[float, ...]) -> Heightmap:
 
 
 SCENE = scene((90, 100, 16, 30, 20), (130, 90, 20, 20, 70), (110, 140, 12, 40, 130))
+LONE = scene((112, 112, 20, 20, 0))
 AT_THE_EDGE = scene((4, 100, 16, 30, 20), (120, 220, 20, 30, 70), (221, 3, 12, 40, 130))
 
 
@@ -219,20 +231,23 @@ def sharp(head: str, trunks: str = "shared") -> Network:
     return made
 
 
+SHARP = sharp("categorical")
+
+
 def policy(head: str, trunks: str = "shared") -> NetworkPolicy:
     return NetworkPolicy(network(head, trunks), CPU)
 
 
-@pytest.mark.parametrize("seen", [SCENE, AT_THE_EDGE], ids=["middle", "edge"])
-@pytest.mark.parametrize("name", ["mean", "cvar", "mean_std"])
+@pytest.mark.parametrize("seen", [SCENE, AT_THE_EDGE, LONE], ids=["middle", "edge", "lone"])
+@pytest.mark.parametrize(("name", "alpha"), [("mean", 0.3), ("cvar", 0.3), ("mean_std", 10.0)])
 @pytest.mark.parametrize(
     ("head", "trunks"),
     [*((head, "shared") for head in DISTRIBUTIONAL), ("categorical", "separate")],
 )
 def test_the_cheap_way_decides_as_the_full_maps_do(
-    head: str, trunks: str, name: str, seen: Heightmap
+    head: str, trunks: str, name: str, alpha: float, seen: Heightmap
 ) -> None:
-    chooser = NetworkPolicy(sharp(head, trunks), CPU).with_risk(make_risk(name, 0.3))
+    chooser = NetworkPolicy(sharp(head, trunks), CPU).with_risk(make_risk(name, alpha))
     full = chooser.full_maps(seen, {"all": chooser.risk})["all"]
     decision = chooser.decide(seen)
     for primitive, values in decision.maps.values.items():
@@ -245,6 +260,44 @@ def test_the_cheap_way_decides_as_the_full_maps_do(
     row, column = pixel_to_cell(action.row, action.column, full.cell)
     worth = full.values[action.primitive][action.rotation, row, column]
     assert action.value == pytest.approx(best, abs=1e-5) == pytest.approx(worth, abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    row=st.integers(-30, 141),
+    column=st.integers(-30, 141),
+    reach=st.integers(0, 30),
+    rotation=st.integers(0, 15),
+    seen=st.sampled_from([SCENE, AT_THE_EDGE, LONE]),
+)
+def test_values_of_a_window_are_those_of_the_map(
+    row: int, column: int, reach: int, rotation: int, seen: Heightmap
+) -> None:
+    """At the edges of the table, across those of the canvas and wholly beyond it."""
+    evaluator = NetworkPolicy(SHARP, CPU)._evaluator
+    looked, measure = evaluator.look(seen), make_risk("mean_std", 2.0)
+    rows, columns = (size // SHARP.config.cell for size in seen.workspace.shape)
+    at = (int(np.clip(row, 0, rows - 1)), int(np.clip(column, 0, columns - 1)))
+    window = Window.around(*at, reach, (rows, columns))
+    whole = Window(0, 0, rows, columns)
+    found, expected = (
+        evaluator.measured(looked, "push", rotation, part, measure) for part in (window, whole)
+    )
+    assert found.shape == window.shape
+    assert np.abs(found - expected[window.slices]).max() < 1e-3
+    assert expected.min() >= measure.least - 1e-6
+
+
+@pytest.mark.parametrize("name", ["mean", "cvar", "var", "mean_std"])
+def test_a_policy_without_masks_acts_on_an_empty_table(name: str) -> None:
+    chooser = NetworkPolicy(SHARP, CPU, masked=False).with_risk(make_risk(name, 0.5))
+    assert chooser.decide(scene()).action.value == 0
+
+
+def test_the_least_share_of_a_sure_return_is_that_return() -> None:
+    sure = Distribution(torch.tensor([0.0, 1.0]), torch.tensor([[0.0, 1.0]]))
+    for name in ("cvar", "var"):
+        assert float(make_risk(name, 1e-6).of(sure)) == pytest.approx(1.0, abs=0.01)
 
 
 @settings(max_examples=60, deadline=None)
@@ -354,11 +407,12 @@ def test_the_head_travels_in_the_checkpoint(head: str, tmp_path) -> None:  # typ
     assert theirs.primitive in primitives.names()
 
 
-def test_what_is_not_looked_at_is_no_better_than_the_rest() -> None:
+@pytest.mark.parametrize("head", ["categorical", "quantile"])
+@pytest.mark.parametrize("full", [False, True])
+def test_what_is_not_looked_at_is_no_better_than_the_rest(head: str, full: bool) -> None:
     """Values by mean_std are below 0; beyond the canvases stands nothing that is known."""
-    lone = scene((112, 112, 20, 20, 0))
-    chooser = policy("categorical").with_risk(make_risk("mean_std", 3.0)).restricted_to(["push"])
-    maps = chooser.maps(lone)
+    chooser = policy(head).with_risk(make_risk("mean_std", 3.0)).restricted_to(("push",))
+    maps = chooser.full_maps(LONE, {"all": chooser.risk})["all"] if full else chooser.maps(LONE)
     values, admissible = maps.values["push"], maps.admissible["push"]
     assert values[admissible].max() < 0
     rows, columns = np.indices(values.shape[1:]) * maps.cell

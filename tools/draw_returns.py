@@ -16,13 +16,13 @@ import numpy as np
 
 from vpg_ros.action import Action
 from vpg_ros.atomic import require_writable, write_atomically
-from vpg_ros.choices import RISKS
+from vpg_ros.choices import DEFAULT_ALPHA, RISKS
 from vpg_ros.errors import VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.risk import DEFAULT_ALPHA, DEVIATION, MEAN, make_risk
+from vpg_ros.policy.risk import DEVIATION, MEAN, make_risk
 from vpg_ros.viz.overlay import PAPER, Picture
 from vpg_ros.viz.returns import risk_panel, rivals_panel
 

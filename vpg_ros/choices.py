@@ -32,6 +32,7 @@ RISKS = {
     "power": (-10.0, 10.0),
     "mean_std": (0.0, 10.0),
 }
+DEFAULT_RISK, DEFAULT_ALPHA = "mean", 0.25
 ALPHAS = (min(low for low, _ in RISKS.values()), max(high for _, high in RISKS.values()))
 DATASETS = ("random", "scripted", "mixed", "expert", "expert-no-push", "replay")
 OFFLINE_VARIANTS = (
@@ -44,6 +45,14 @@ _ALGORITHMS = Path(__file__).parent / "learning" / "offline" / "algorithms"
 OFFLINE_ALGORITHMS = tuple(
     sorted(each.name.replace("_", "-") for each in pkgutil.iter_modules([str(_ALGORITHMS)]))
 )
+
+
+def require_chooser_knows(policy: str, risk: str) -> None:
+    """Raise PARAMETER_INVALID for a policy that is asked for a risk measure it does not know."""
+    require(
+        policy == POLICIES[0] or risk == DEFAULT_RISK,
+        f"risk is {risk!r}; the {policy} policy knows no risk, leave it at {DEFAULT_RISK}",
+    )
 
 
 def require_risk(risk: str, alpha: float) -> None:

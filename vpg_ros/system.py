@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.choices import ALPHAS, DEVICES, POLICIES, RISKS, STRATEGIES, require_risk
+from vpg_ros.choices import (
+    ALPHAS,
+    DEFAULT_ALPHA,
+    DEFAULT_RISK,
+    DEVICES,
+    POLICIES,
+    RISKS,
+    STRATEGIES,
+    require_chooser_knows,
+    require_risk,
+)
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
 from vpg_ros.errors import ErrorCode, VpgError, require
@@ -187,13 +197,10 @@ class System:
 
 
 def _check_risk(values: Mapping[str, Value]) -> None:
-    """Refuse what inference_node would, before anything is started."""
+    """Refuse a risk that inference_node would, before anything is started."""
     policy, risk, alpha = (values[name] for name in ("policy", "risk", "alpha"))
     require_risk(str(risk), float(alpha))
-    require(
-        policy == "network" or risk == "mean",
-        f"risk is {risk!r}; the {policy} policy knows no risk, leave it at mean",
-    )
+    require_chooser_knows(str(policy), str(risk))
 
 
 def as_text(value: object) -> str:
@@ -214,11 +221,11 @@ def _value(argument: Argument, told: Mapping[str, str]) -> Value:
 _SHARED = (
     Argument("policy", str, "network", "who chooses the actions", POLICIES),
     Argument("checkpoint", str, "", "weights of the network; '' takes the shipped ones"),
-    Argument("risk", str, "mean", "what the network values actions by", tuple(RISKS)),
+    Argument("risk", str, DEFAULT_RISK, "what the network values actions by", tuple(RISKS)),
     Argument(
         "alpha",
         float,
-        0.25,
+        DEFAULT_ALPHA,
         "of the risk: the share of worst returns that counts (cvar, var; above 0, at most 1), or "
         "how careful to be (wang, power, mean_std; 0 is the mean)",
         low=ALPHAS[0],

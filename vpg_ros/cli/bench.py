@@ -103,7 +103,11 @@ def _designs(options: argparse.Namespace) -> tuple[list[str], list[int]]:
         return [], []
     for name in ("head", "risk", "checkpoint"):
         value = getattr(options, name)
-        require(value in (None, []), f"--{name} is {value!r}; it does not go with --strategy")
+        shown = value if isinstance(value, str) else " ".join(map(str, value or ()))
+        require(
+            value in (None, []),
+            f"--{name} is {shown!r}; it does not go with --strategy and --primitives",
+        )
     known = tuple(DESIGNS)
     designs = _names("strategy", options.strategy, known[:3], known)
     return designs, _counts("2..7" if options.primitives is None else options.primitives)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from vpg_ros.action import Action
-from vpg_ros.choices import DESIGNS, FLAT, HIERARCHICAL, SCALAR
+from vpg_ros.choices import DEFAULT_ALPHA, DESIGNS, FLAT, HIERARCHICAL, SCALAR
 from vpg_ros.errors import require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
@@ -21,7 +21,7 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import choose_device
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.policy.risk import MEAN, make_risk
 from vpg_ros.policy.strategy import Groups
 from vpg_ros.primitives import first_primitives
 from vpg_ros.resources import resource
@@ -71,7 +71,7 @@ def ways_of_heads(
     trunk, _ = load(resource(SHIPPED_WEIGHTS))
     scalar = NetworkPolicy(_with_head(trunk, SCALAR), target)
     policies = {head: NetworkPolicy(_with_head(trunk, head), target) for head in others}
-    policies |= {str(path): load_policy(path, device) for path in learned}
+    policies |= {str(path): _learned(path, device) for path in learned}
     return [
         Way({"head": SCALAR, "risk": MEAN.name}, (scalar,)),
         *(
@@ -80,6 +80,14 @@ def ways_of_heads(
             for risk in risks
         ),
     ]
+
+
+def _learned(path: Path, device: str) -> NetworkPolicy:
+    """The policy of a checkpoint with a distributional head."""
+    policy = load_policy(path, device)
+    head = policy.config.head
+    require(head != SCALAR, f"{path} has a {head} head, which is timed already; give another's")
+    return policy
 
 
 class _Preferring(NetworkPolicy):

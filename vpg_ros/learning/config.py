@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from vpg_ros.choices import (
     CAMERAS,
+    DEFAULT_ALPHA,
+    DEFAULT_RISK,
     FLAT,
     HEADS,
     SCALAR,
@@ -83,8 +85,8 @@ class TrainingConfig:
     head: str = "scalar"
     strategy: str = FLAT
     task: str = "clear"
-    risk: str = "mean"
-    alpha: float = 0.25
+    risk: str = DEFAULT_RISK
+    alpha: float = DEFAULT_ALPHA
     scenes: tuple[SceneMix, ...] = (
         SceneMix("random", 0.25, 4, 14),
         SceneMix("tight", 0.75, 3, 10),
@@ -106,7 +108,7 @@ class TrainingConfig:
                 self, name, getattr(self, name) in allowed, f"one of {', '.join(allowed)}"
             )
         require_risk(self.risk, self.alpha)
-        knows = self.risk == "mean" or self.head != SCALAR
+        knows = self.risk == DEFAULT_RISK or self.head != SCALAR
         require_setting(self, "risk", knows, "mean where the head is scalar, which knows no other")
         begins = any(mix.after == 0 for mix in self.scenes)
         require_setting(

@@ -14,8 +14,16 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 def _differing(there: Mapping[str, Any], here: Mapping[str, Any], part: str) -> Iterator[str]:
     for name in sorted(there.keys() | here.keys()):
-        before, now = there.get(name), here.get(name)
+        before, now = there.get(name, _MISSING), here.get(name, _MISSING)
         if isinstance(before, Mapping) and isinstance(now, Mapping):
             yield from _differing(before, now, f"{part}{name}.")
         elif before != now:
             yield f"{part}{name} {before!r} there and {now!r} here"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "not named"
+
+
+_MISSING = _Missing()

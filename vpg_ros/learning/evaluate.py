@@ -8,6 +8,7 @@ from time import perf_counter
 
 from vpg_ros import primitives
 from vpg_ros.action import Action
+from vpg_ros.choices import DEFAULT_ALPHA, require_chooser_knows
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.cases import EvaluationCase
@@ -15,7 +16,7 @@ from vpg_ros.learning.env import TableEnv
 from vpg_ros.learning.figures import Run
 from vpg_ros.policy import HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
-from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, make_risk
+from vpg_ros.policy.risk import MEAN, make_risk
 from vpg_ros.policy.strategy import check_chooser
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 from vpg_ros.resources import resource
@@ -60,10 +61,7 @@ class Player:
         loaders = {"network": self._network, "heuristic": self._heuristic, "random": self._random}
         known = ", ".join(loaders)
         require(self.kind in loaders, f"policy is {self.kind!r}; known policies: {known}")
-        require(
-            self.kind == "network" or self.risk == MEAN.name,
-            f"risk is {self.risk!r}; the {self.kind} policy knows no risk, leave it at {MEAN.name}",
-        )
+        require_chooser_knows(self.kind, self.risk)
         check_chooser(self.kind, self.strategy)
         return loaders[self.kind]()
 

@@ -8,6 +8,7 @@ from typing import Any
 from vpg_ros.atomic import make_folder, write_json
 from vpg_ros.errors import ErrorCode, VpgError, require
 from vpg_ros.learning.differences import differences
+from vpg_ros.learning.earlier import in_full
 
 Content = dict[str, Any]
 _SEED = "seed-"  # before the number, in the name of a folder
@@ -43,13 +44,13 @@ def keep(path: Path, settings: Mapping[str, Any], content: Content) -> None:
 def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
     """A piece that was kept.
 
-    Raises STORE_MISMATCH where the file was made with other settings, STORE_UNREADABLE where it is
-    damaged.
+    Raises STORE_MISMATCH where the file was made with other settings, what its version did not name
+    taken into account, and STORE_UNREADABLE where it is damaged.
     """
     wanted = json.loads(json.dumps(settings))
     try:
         found: Content = json.loads(path.read_text())
-        before = found["settings"]
+        before = in_full(dict(found["settings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} is damaged: {error!r}") from error
     require(

@@ -60,7 +60,7 @@ class RunLog:
 
     def _read(self, lines: list[bytes], settings: dict[str, Any]) -> None:
         try:
-            found = json.loads(lines[0])["settings"]
+            found = dict(json.loads(lines[0])["settings"])
             runs = [Run(**json.loads(line)) for line in lines[1:]]
         except (ValueError, KeyError, TypeError) as error:
             sentence = f"{self._path} is no log of evaluation runs: {error!r}"

@@ -12,12 +12,12 @@ import numpy as np
 
 from vpg_ros.action import Transition
 from vpg_ros.atomic import make_folder
-from vpg_ros.choices import FLAT
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.curve import Curve
+from vpg_ros.learning.earlier import EARLIER
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.lock import alone
@@ -34,21 +34,6 @@ MakeSource = Callable[[TrainingConfig, Learner], Source]
 STATE = "state.pt"
 TRANSITIONS = "transitions"  # folder of the store
 EMPTY_IN_A_ROW = 100  # tables without an admissible action that end a training
-# Settings that trainings of earlier versions do not name: there was nothing else to choose.
-EARLIER = {
-    "training.guided_share": 0.0,
-    "training.head": "scalar",
-    "training.strategy": FLAT,
-    "training.task": "clear",
-    "training.risk": "mean",
-    "training.alpha": 0.25,
-    "network.strategy": FLAT,
-    "learner.double": False,
-    "learner.smoothing": 1,
-    "learner.realised": False,
-    "learner.schedule": "joint",
-    "learner.accident_cost": 0.0,
-}
 
 
 def act_here(config: TrainingConfig, learner: Learner) -> Source:

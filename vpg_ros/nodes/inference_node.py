@@ -24,9 +24,17 @@ from vpg_msgs.msg import PrimitiveAction
 from vpg_msgs.srv import LoadCheckpoint, Select
 
 from vpg_ros.action import Action
-from vpg_ros.choices import ALPHAS, DEVICES, POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import (
+    ALPHAS,
+    DEFAULT_ALPHA,
+    DEVICES,
+    POLICIES,
+    RISKS,
+    STRATEGIES,
+    require_chooser_knows,
+)
 from vpg_ros.devices import grippers
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE, Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
@@ -46,7 +54,7 @@ from vpg_ros.policy import Decision, HeuristicPolicy, Policy, RandomPolicy
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS, load_policy
 from vpg_ros.policy.exploration import Exploration
 from vpg_ros.policy.network_policy import NetworkPolicy
-from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN, RiskMeasure, make_risk
+from vpg_ros.policy.risk import MEAN, RiskMeasure, make_risk
 from vpg_ros.policy.strategy import check_chooser
 from vpg_ros.primitives import parse_repertoire
 from vpg_ros.resources import resource
@@ -224,10 +232,7 @@ class InferenceNode(VpgNode):
         """The policy under a risk measure; raises PARAMETER_INVALID where it knows no such."""
         if isinstance(policy, NetworkPolicy):
             return policy.with_risk(risk)
-        require(
-            risk.name == MEAN.name,
-            f"risk is {risk.name!r}; the {policy.name} policy knows no risk, leave it at mean",
-        )
+        require_chooser_knows(policy.name, risk.name)
         return policy
 
     def _check(self, changes: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ from vpg_ros.policy.window import Window, cut
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
 _AT_ONCE = 2
+_UNSEEN = 1e-3  # share of the places where an action may land that rounds to none
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Evaluator:
         A value is the mean over the cells around its own, ``smoothing`` a side, as of an action
         that is carried out with that much error. Arrays are rotations × rows/cell × columns/cell;
         farther than MARGIN from anything that stands on the table, where the network does not look,
-        0 or the lowest value if that is less. admissible: where the values are needed, everywhere
+        the least that there can be. admissible: where the values are needed, everywhere
         if None; elsewhere they may be wrong. bounds: whether something no less, which is faster,
         does instead (``bounded``). Raises PARAMETER_INVALID where the head does not know the
         measure.
@@ -148,14 +149,14 @@ class Evaluator:
         for index, member in enumerate(self._network.members):
             own = [name for name in chosen if name in member.config.names]
             if own:
-                if not bounds and averages_probabilities(member.head, measure):
+                if averages_probabilities(member.head, measure) and not bounds:
                     found |= {name: self._mixed(scene, name, measure) for name in own}
                     continue
                 features = self._features(scene, index)
                 with torch.inference_mode():
                     wanted = self._wanted(member, scene, admissible)
                     values = read(member.head, features, measure, wanted)
-                found |= self._maps(values.cpu().numpy(), member, scene, own)
+                found |= self._maps(values.cpu().numpy(), member, scene, own, measure.least)
         return {name: found[name] for name in chosen}
 
     def _mixed(self, scene: Scene, name: str, measure: RiskMeasure) -> NDArray[np.float32]:
@@ -166,8 +167,9 @@ class Evaluator:
         """
         rotations = len(self.config.channels(name)) * INPUT_ROTATIONS
         everywhere = Window(0, 0, *self._shape(scene))
-        maps = [self.returns(scene, name, k, everywhere) for k in range(rotations)]
-        return np.stack([measure.of(each).numpy() for each in maps if each is not None])
+        return np.stack(
+            [self.measured(scene, name, k, everywhere, measure) for k in range(rotations)]
+        )
 
     def _features(self, scene: Scene, index: int) -> Tensor:
         """What a member makes of a scene: nearly all the work, done once."""
@@ -192,10 +194,10 @@ class Evaluator:
         member: ValueNetwork,
         scene: Scene,
         names: Iterable[str],
+        beyond: float,
     ) -> FloatMaps:
         """Of a member's outputs (canvas × output × …) those of ``names``, on the heightmap."""
         result: FloatMaps = {}
-        beyond = min(0.0, float(values.min()))  # no better than anything that was looked at
         for name in names:
             own = values[:, list(member.config.channels(name))]
             smooth = self._averaged(own, scene, beyond)
@@ -231,6 +233,26 @@ class Evaluator:
         Each is the average over the cells that its value is the mean of. None of a scalar head or
         an empty table.
         """
+        found = self._landings(scene, primitive, rotation, window)
+        return None if found is None else found[0]
+
+    def measured(
+        self, scene: Scene, primitive: str, rotation: int, window: Window, measure: RiskMeasure
+    ) -> NDArray[np.float32]:
+        """The measure of ``returns``, rows × columns, where there are any.
+
+        The least there can be where an action may land beyond what is looked at.
+        """
+        found = self._landings(scene, primitive, rotation, window)
+        assert found is not None
+        returns, seen = found
+        values = np.where(seen, measure.of(returns).numpy(), np.float32(measure.least))
+        return values.astype(np.float32)
+
+    def _landings(
+        self, scene: Scene, primitive: str, rotation: int, window: Window
+    ) -> tuple[Distribution, NDArray[np.bool_]] | None:
+        """``returns``, and which of them are wholly of what is looked at, rows × columns."""
         member = self._network.part(primitive)
         if not scene.views or not isinstance(member.head, DistributionalHead):
             return None
@@ -243,10 +265,12 @@ class Evaluator:
             each = member.head.at(output, features[:, *behind.slices])
             layers = each.averageable.movedim(-1, 0).cpu().numpy()
         part = cut(canvas, behind, outer, self.config.cell)
-        near = restore(layers, part, self.config.cell, outer.shape)
+        looked_at = np.ones((1, *behind.shape), np.float32)
+        near = restore(np.concatenate([layers, looked_at]), part, self.config.cell, outer.shape)
         rows, columns = window.within(outer).slices
-        means = _smoothed(near, self._smoothing)[:, rows, columns]
-        return each.averaged(torch.from_numpy(means).movedim(0, -1))
+        *means, seen = _smoothed(near, self._smoothing)[:, rows, columns]
+        averages = torch.from_numpy(np.stack(means, axis=-1))
+        return each.averaged(averages), seen > 1 - _UNSEEN
 
     def _shape(self, scene: Scene) -> tuple[int, int]:
         rows, columns = scene.heightmap.workspace.shape

@@ -190,14 +190,13 @@ class NetworkPolicy:
         full: bool = False,
     ) -> ValueMaps:
         wanted = None if full else admissible
-        bounds = not full and self._evaluator.bounded(measure)
+        bounds = not full and bool(scene.views) and self._evaluator.bounded(measure)
         values = self._evaluator.evaluate(scene, measure, wanted, tuple(admissible), bounds)
         doubt = Doubt(tried, scene.heightmap, self.config.cell, self._acting.nothing)
 
         def exact(name: str, rotation: int, window: Window) -> NDArray[np.float32]:
-            returns = self._evaluator.returns(scene, name, rotation, window)
-            assert returns is not None
-            return doubt.within(name, measure.of(returns).numpy(), window.slices)
+            values = self._evaluator.measured(scene, name, rotation, window, measure)
+            return doubt.within(name, values, window.slices)
 
         chosen = doubt.of(values)
         if bounds:

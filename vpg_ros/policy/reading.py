@@ -12,7 +12,6 @@ from torch.nn import functional
 from vpg_ros.errors import require
 from vpg_ros.policy.canvas import Canvas
 from vpg_ros.policy.heads import DistributionalHead, ValueHead
-from vpg_ros.policy.heads.base import Affine
 from vpg_ros.policy.heads.categorical import CategoricalHead
 from vpg_ros.policy.risk import Mean, RiskMeasure
 
@@ -50,7 +49,8 @@ def read(
 def averages_probabilities(head: ValueHead, measure: RiskMeasure) -> bool:
     """Whether a measure of averaged returns is something else than the average of the measure.
 
-    Of quantiles the averages are quantiles again, and the mean is the same either way.
+    Of quantiles the averages are quantiles again, of which distortions are the same either way, and
+    mean − alpha · deviation is a little less as an average; the mean is the same of any.
     """
     return isinstance(head, CategoricalHead) and not isinstance(measure, Mean)
 
@@ -58,38 +58,22 @@ def averages_probabilities(head: ValueHead, measure: RiskMeasure) -> bool:
 def _expanded(
     head: DistributionalHead, features: Tensor, measure: RiskMeasure, wanted: Wanted | None
 ) -> Tensor:
-    """The measure where wanted, of numbers that stand for the distributions."""
-    canvases, _, rows, columns = features.shape
-    result = torch.zeros(head.outputs, canvases * rows * columns, device=features.device)
-    affine, measured = head.expanded(measure)
-
-    def keep(output: int, cells: Tensor, numbers: Tensor) -> None:
-        result[output, cells] = measured(numbers.T)
-
-    _expand(head, affine, features, wanted, keep)
-    return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
-
-
-def _expand(
-    head: DistributionalHead,
-    affine: Affine,
-    features: Tensor,
-    wanted: Wanted | None,
-    keep: Callable[[int, Tensor, Tensor], None],
-) -> None:
-    """Hand over numbers that are affine in the features, N×cells of an output at a time.
+    """The measure where wanted, of numbers that are affine in the features, some cells at a time.
 
     A row for each number, so that what is done to all cells is done to neighbours.
     """
     canvases, _, rows, columns = features.shape
+    result = torch.zeros(head.outputs, canvases * rows * columns, device=features.device)
     points = features.permute(0, 2, 3, 1).flatten(0, 2)  # a view, as channels come last
     mask = wanted() if wanted else np.ones((canvases, head.outputs, rows, columns), np.bool_)
-    weight, bias = affine
+    (weight, bias), measured = head.expanded(measure)
     for output in range(head.outputs):
         cells = torch.from_numpy(np.flatnonzero(mask[:, output])).to(points.device)
         for part in torch.split(cells, _CHUNK):
             some = points.index_select(0, part).float()
-            keep(output, part, (weight[output] @ some.T).add_(bias[output, :, None]))
+            numbers = (weight[output] @ some.T).add_(bias[output, :, None])
+            result[output, part] = measured(numbers.T)
+    return result.reshape(-1, canvases, rows, columns).transpose(0, 1)
 
 
 def cells_behind(

@@ -4,17 +4,17 @@ Most are distortions (Wang 2000; Dabney et al. 2018b, section 3.1): the mean of 
 reweighted probabilities, ρ(Z) = ∫ z dg(F(z)). With a concave g low returns weigh more.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vpg_ros.choices import require_risk
+from vpg_ros.choices import DEFAULT_ALPHA, DEFAULT_RISK, require_risk
 from vpg_ros.policy.distribution import Distribution, dot
 
-DEFAULT_ALPHA = 0.25
-_ROUNDING = 1e-6  # of sums of probabilities
+_ROUNDING = 5e-7  # of sums of probabilities: less than the least share
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class RiskMeasure(ABC):
     def is_convex(self) -> bool:
         """In probabilities: of a mixture it is no more than the mean of what it is of the parts."""
         return False
+
+    @property
+    def least(self) -> float:
+        """What it is at least, of returns in [0, 1]."""
+        return 0.0
 
     @abstractmethod
     def of(self, distribution: Distribution) -> Tensor:
@@ -89,11 +94,11 @@ class CVaR(Distortion):
     def of(self, distribution: Distribution) -> Tensor:
         """The same as a maximum, max_a a − E(a − Z)₊ / alpha (Rockafellar & Uryasev 2000).
 
-        It is reached at an atom. Where all distributions have the same ones, this is a product and
-        a maximum, less than half the work of the distorted sum.
+        It is reached at an atom. Where many distributions have the same ones, this is a product
+        and a maximum, less than half the work of the distorted sum.
         """
         atoms, probabilities = distribution.atoms, distribution.probabilities
-        if atoms.dim() > 1:
+        if atoms.dim() > 1 or probabilities.dim() == 1:  # of one, quantiles may cross
             return super().of(distribution)
         shortfall = (atoms[:, None] - atoms).clamp(min=0.0)
         bounds = atoms[:, None] - shortfall / self.alpha
@@ -145,6 +150,11 @@ class MeanDeviation(RiskMeasure):
         """It is: the deviation of a mixture is no less than the mean of those of its parts."""
         return True
 
+    @property
+    def least(self) -> float:
+        """Of 1 with probability p and 0 otherwise, p − alpha √(p (1 − p)), at the worst p."""
+        return (1 - math.hypot(1, self.alpha)) / 2
+
     def of(self, distribution: Distribution) -> Tensor:
         """The measure of each distribution."""
         return distribution.mean - self.alpha * distribution.std
@@ -174,5 +184,5 @@ def make_risk(name: str, alpha: float = DEFAULT_ALPHA) -> RiskMeasure:
     return MEASURES[name](name, alpha)
 
 
-MEAN = make_risk("mean")
+MEAN = make_risk(DEFAULT_RISK)
 DEVIATION = Deviation("std", 0.0)

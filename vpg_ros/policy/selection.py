@@ -55,7 +55,7 @@ def highest(values: FloatMaps, admissible: BoolMaps) -> tuple[str, tuple[int, in
     best: tuple[str, tuple[int, int, int]] | None = None
     most = -np.inf
     for name, own in values.items():
-        masked = np.where(admissible[name], own, -np.inf)
+        masked = np.where(admissible[name] & np.isfinite(own), own, -np.inf)
         rotation, row, column = np.unravel_index(int(np.argmax(masked)), masked.shape)
         value = float(masked[rotation, row, column])
         if np.isfinite(value) and value > most:
@@ -75,7 +75,7 @@ def nothing_admissible(names: Iterable[str]) -> VpgError:
 def best_cells(maps: ValueMaps) -> BoolMaps:
     """The admissible entries whose value is the highest, or rounds to it; none of broken maps."""
     masked = {name: np.where(maps.admissible[name], v, -np.inf) for name, v in maps.values.items()}
-    most = max(float(values.max()) for values in masked.values())
+    most = np.max([values.max() for values in masked.values()])  # NaN where any is
     return {name: maps.admissible[name] & (v >= most - ROUNDING) for name, v in masked.items()}
 
 

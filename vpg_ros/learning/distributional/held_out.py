@@ -41,7 +41,10 @@ def calibrated(
 
 
 def _others(config: TrainingConfig, count: int) -> TrainingConfig:
-    """Tables of the same scenes that a training with that configuration does not see."""
+    """Tables of the same scenes that a training with that configuration does not see.
+
+    Half of the actions are random, as random as they were then.
+    """
     seed = (_FROM + config.seed) % SEEDS
     return replace(config, actions=count, seed=seed, warm_up=0, exploration=0.5)
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpg_ros.choices import DEFAULT_ALPHA
 from vpg_ros.learning.offline import algorithms
 from vpg_ros.learning.offline.config import OfflineConfig
-from vpg_ros.policy.risk import DEFAULT_ALPHA, MEAN
+from vpg_ros.policy.risk import MEAN
 
 _OF_DATA = ("push_share",)  # what every algorithm heeds
 
