@@ -1441,7 +1441,7 @@ def test_a_training_begins_with_given_weights(log: Log, tmp_path: Path) -> None:
     for name, value in begun.learner.network.state_dict().items():
         torch.testing.assert_close(value, expected.state_dict()[name])
     begun.save()
-    with pytest.raises(VpgError, match=r"init .* there and None here"):
+    with pytest.raises(VpgError, match=r"init .* there and not named here"):
         Trainer(TrainingConfig(), tmp_path / "on")
     with pytest.raises(VpgError, match=r"weights of .* this training has") as error:
         Trainer(TrainingConfig(trunks="separate"), tmp_path / "other", init=weights)
