@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import CAMERAS, POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import CAMERAS, DEFAULT_ALPHA, DEFAULT_RISK, POLICIES, RISKS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
 
 if TYPE_CHECKING:
@@ -43,17 +43,17 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--risk",
         choices=RISKS,
-        default="mean",
+        default=DEFAULT_RISK,
         help="what the network values actions by; all but the mean (default) need weights with a "
         "distributional head",
     )
     parser.add_argument(
         "--alpha",
         type=float,
-        default=0.25,
+        default=DEFAULT_ALPHA,
         help="of the risk: the share of worst returns that counts (cvar, var; above 0, at most 1), "
         "or how careful to be (wang, power; -10 to 10, mean_std; 0 to 10; 0 is the mean); default "
-        "0.25",
+        f"{DEFAULT_ALPHA}",
     )
     parser.add_argument(
         "--strategy",

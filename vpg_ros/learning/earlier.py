@@ -5,31 +5,35 @@ from typing import Any
 
 from vpg_ros.choices import DEFAULT_ALPHA, DEFAULT_RISK, FLAT
 
-EARLIER = {
-    "training.guided_share": 0.0,
-    "training.head": "scalar",
-    "training.strategy": FLAT,
-    "training.task": "clear",
-    "training.risk": DEFAULT_RISK,
-    "training.alpha": DEFAULT_ALPHA,
-    "network.strategy": FLAT,
-    "learner.double": False,
-    "learner.smoothing": 1,
-    "learner.realised": False,
-    "learner.schedule": "joint",
-    "learner.accident_cost": 0.0,
+EARLIER: dict[str, dict[str, Any]] = {
+    "training": {
+        "guided_share": 0.0,
+        "head": "scalar",
+        "strategy": FLAT,
+        "task": "clear",
+        "risk": DEFAULT_RISK,
+        "alpha": DEFAULT_ALPHA,
+    },
+    "network": {"strategy": FLAT},
+    "learner": {
+        "double": False,
+        "smoothing": 1,
+        "realised": False,
+        "schedule": "joint",
+        "accident_cost": 0.0,
+    },
 }
 
 
+def flat(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Settings of all parts in one, each by the names of its part and its own."""
+    return {f"{part}.{name}": value for part, own in parts.items() for name, value in own.items()}
+
+
 def in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of which ``training`` and ``learner``, where they are there, name everything."""
+    """Settings of which those parts of EARLIER that are there name everything."""
     result = dict(settings)
-    for part in ("training", "learner"):
+    for part, names in EARLIER.items():
         if isinstance(result.get(part), Mapping):
-            names = {
-                name.removeprefix(f"{part}."): value
-                for name, value in EARLIER.items()
-                if name.startswith(f"{part}.")
-            }
             result[part] = names | result[part]
     return result

@@ -6,7 +6,7 @@ action's own pixel or angle would attach its result to another action.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -100,13 +100,5 @@ def _cut(
     window = (slice(top, experience.row + reach), slice(left, experience.column + reach))
     colour = experience.colour[window] if config.colour else None
     pixels = planes(experience.height[window], colour)
-    shifted = Canvas(
-        canvas.row - top,
-        canvas.column - left,
-        canvas.angle,
-        canvas.rows,
-        canvas.columns,
-        canvas.anchor_row,
-        canvas.anchor_column,
-    )
+    shifted = replace(canvas, row=canvas.row - top, column=canvas.column - left)
     return render(pixels, shifted, config.cell, flip)

@@ -17,7 +17,7 @@ from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.learning.ahead import ActAhead
 from vpg_ros.learning.config import TrainingConfig
 from vpg_ros.learning.curve import Curve
-from vpg_ros.learning.earlier import EARLIER
+from vpg_ros.learning.earlier import EARLIER, flat
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.lock import alone
@@ -220,10 +220,10 @@ class Trainer:
             "network": asdict(self.learner.network.config),
             "workspace": asdict(DEFAULT_WORKSPACE),
         }
-        flat = {f"{part}.{key}": v for part in parts for key, v in parts[part].items()}
-        flat |= {"init": self._init} if self._init else {}  # earlier versions know none
-        del flat["training.primitives"]  # network.primitives says it, and always has
-        plain: dict[str, Any] = json.loads(json.dumps(flat))
+        settings = flat(parts)
+        settings |= {"init": self._init} if self._init else {}  # earlier versions know none
+        del settings["training.primitives"]  # network.primitives says it, and always has
+        plain: dict[str, Any] = json.loads(json.dumps(settings))
         return plain
 
     def _resume(self) -> None:
@@ -254,4 +254,4 @@ def _in_full(settings: dict[str, Any]) -> dict[str, Any]:
         "training.late": TrainingConfig.late,
         "training.late_updates": settings["training.updates"],
     }
-    return EARLIER | always | settings | {"training.scenes": scenes}
+    return flat(EARLIER) | always | settings | {"training.scenes": scenes}

@@ -196,22 +196,19 @@ class Evaluator:
         names: Iterable[str],
         beyond: float,
     ) -> FloatMaps:
-        """Of a member's outputs (canvas × output × …) those of ``names``, on the heightmap."""
+        """Of a member's outputs (canvas × output × …) those of ``names``, means around each cell.
+
+        beyond: as of ``restore``.
+        """
         result: FloatMaps = {}
+        shape, cell = self._shape(scene), self.config.cell
         for name in names:
-            own = values[:, list(member.config.channels(name))]
-            smooth = self._averaged(own, scene, beyond)
+            own = zip(values[:, list(member.config.channels(name))], scene.views, strict=True)
+            restored = [restore(each, view, cell, shape, beyond) for each, view in own]
+            smooth = _smoothed(np.stack(restored), self._smoothing)
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
         return result
-
-    def _averaged(
-        self, values: NDArray[np.float32], scene: Scene, beyond: float
-    ) -> NDArray[np.float32]:
-        """Canvas × N × … on the heightmap, means around each cell; beyond: as of ``restore``."""
-        shape, pairs = self._shape(scene), zip(values, scene.views, strict=True)
-        restored = [restore(each, view, self.config.cell, shape, beyond) for each, view in pairs]
-        return _smoothed(np.stack(restored), self._smoothing)
 
     def bounded(self, measure: RiskMeasure) -> bool:
         """Whether ``evaluate`` has bounds, which are faster than values."""

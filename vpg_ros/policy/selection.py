@@ -58,7 +58,7 @@ def highest(values: FloatMaps, admissible: BoolMaps) -> tuple[str, tuple[int, in
         masked = np.where(admissible[name] & np.isfinite(own), own, -np.inf)
         rotation, row, column = np.unravel_index(int(np.argmax(masked)), masked.shape)
         value = float(masked[rotation, row, column])
-        if np.isfinite(value) and value > most:
+        if value > most:
             most, best = value, (name, (int(rotation), int(row), int(column)))
     return best
 
