@@ -16,10 +16,11 @@ from rclpy.context import Context
 from rclpy.node import Node
 from test_real_parameters import kinds
 
+from vpg_ros.argument import Argument
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_folder import new_run_folder
 from vpg_ros.sim import scenes
-from vpg_ros.system import PARAMS, SYSTEMS, Argument, real, sim
+from vpg_ros.system import PARAMS, SYSTEMS, real, sim
 
 BOTH = pytest.mark.parametrize("system", [make() for make in SYSTEMS.values()], ids=SYSTEMS)
 OUR_NODES = [node.name for node in sim().nodes]

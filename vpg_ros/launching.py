@@ -16,10 +16,11 @@ from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from vpg_ros.argument import Argument, as_text
 from vpg_ros.bringup.check import check_calibration
 from vpg_ros.bringup.model import robot_description
 from vpg_ros.resources import resource
-from vpg_ros.system import PARAMS, SIMULATOR_END, Argument, NodeEntry, System, as_text
+from vpg_ros.system import PARAMS, SIMULATOR_END, NodeEntry, System
 
 # s that a node may take after Ctrl-C before it is sent SIGTERM: the arm may be on its way home.
 PATIENCE = f"{SIMULATOR_END:g}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vpg_ros.argument import Argument, Value, as_text
 from vpg_ros.choices import (
     ALPHAS,
     DEFAULT_ALPHA,
@@ -23,11 +24,9 @@ from vpg_ros.choices import (
 )
 from vpg_ros.devices import grippers
 from vpg_ros.devices.kinematics import MODELS
-from vpg_ros.errors import ErrorCode, VpgError, require
+from vpg_ros.errors import require
 from vpg_ros.resources import resource
 from vpg_ros.sections import sections_of
-
-Value = str | int | float | bool
 
 PARAMS = "params"  # the argument that names the parameter file
 REALSENSE, TOPICS = "realsense", "topics"  # who reads a real camera
@@ -39,54 +38,6 @@ PARK_TIME = 30.0
 TASK_END = PARK_TIME + 15.0
 ARM_END = TASK_END + PARK_TIME
 SIMULATOR_END = ARM_END + 5.0
-
-
-@dataclass(frozen=True)
-class Argument:
-    """Something that a user may choose at start-up.
-
-    kind: str, int, float or bool. default: None where one must be given. choices: allowed values
-    ("" for any). low, high: inclusive range of a number.
-    """
-
-    name: str
-    kind: type
-    default: Value | None
-    description: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-
-    def parse(self, text: str) -> Value:
-        """The value that ``text`` stands for; raises PARAMETER_INVALID naming what is allowed."""
-        value = self._converted(text)
-        inside = isinstance(value, str | bool) or (
-            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-        )
-        require(inside and (not self.choices or text in self.choices), self._refusal(text))
-        return value
-
-    @property
-    def allowed(self) -> str:
-        """What a value may be, in words."""
-        if self.choices:
-            return "one of " + ", ".join(choice or "''" for choice in self.choices)
-        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-        limits = [f"at least {self.low:g}"] if self.low is not None else []
-        limits += [f"at most {self.high:g}"] if self.high is not None else []
-        return ", ".join([kinds[self.kind], *limits])
-
-    def _converted(self, text: str) -> Value:
-        try:
-            if self.kind is bool:
-                return {"true": True, "false": False}[text.lower()]
-            result: Value = self.kind(text)
-        except (KeyError, ValueError):
-            raise VpgError(ErrorCode.PARAMETER_INVALID, self._refusal(text)) from None
-        return result
-
-    def _refusal(self, text: str) -> str:
-        return f"argument {self.name} is {text!r}; allowed: {self.allowed} ({self.description})"
 
 
 @dataclass(frozen=True)
@@ -147,7 +98,7 @@ class System:
         PARAMETER_INVALID for a file that cannot be read or that tells its nodes different things.
         """
         chosen = next(argument for argument in self.arguments if argument.name == PARAMS)
-        path = self.chosen_parameters({PARAMS: _value(chosen, given)})
+        path = self.chosen_parameters({PARAMS: chosen.told(given)})
         told = dict(given)
         found = sections_of(path, [node.name for node in self.nodes])
         for node in self.nodes:
@@ -174,7 +125,7 @@ class System:
             allowed = ", ".join(known)
             require(name in known, f"argument {name} is unknown to {self.name}; known: {allowed}")
         told = self.told(given)
-        values = {name: _value(argument, told) for name, argument in known.items()}
+        values = {name: argument.told(told) for name, argument in known.items()}
         _check_risk(values)
         return values
 
@@ -201,21 +152,6 @@ def _check_risk(values: Mapping[str, Value]) -> None:
     policy, risk, alpha = (values[name] for name in ("policy", "risk", "alpha"))
     require_risk(str(risk), float(alpha))
     require_chooser_knows(str(policy), str(risk))
-
-
-def as_text(value: object) -> str:
-    """A value as it is given on a command line."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _value(argument: Argument, told: Mapping[str, str]) -> Value:
-    """The value told for an argument, or its default."""
-    if argument.name in told:
-        return argument.parse(told[argument.name])
-    sentence = f"argument {argument.name} is not given; it has no default ({argument.description})"
-    if argument.default is None:
-        raise VpgError(ErrorCode.PARAMETER_INVALID, sentence)
-    return argument.default
 
 
 _SHARED = (

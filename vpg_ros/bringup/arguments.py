@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from vpg_ros.system import Argument, System, as_text
+from vpg_ros.argument import Argument, as_text
+from vpg_ros.system import System
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

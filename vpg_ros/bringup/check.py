@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from vpg_ros.argument import Value
 from vpg_ros.bringup.model import motion_parameters
 from vpg_ros.devices.calibration import load_home, require_home
 from vpg_ros.errors import ErrorCode, require
 from vpg_ros.installation import require_ros, require_vpg_msgs
-from vpg_ros.system import System, Value
+from vpg_ros.system import System
 
 
 def check(system: System, values: Mapping[str, Value]) -> None:

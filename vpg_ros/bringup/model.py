@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpg_ros.argument import Value
 from vpg_ros.devices.calibration import load_camera_pose
 from vpg_ros.devices.description import expand
-from vpg_ros.system import PARAMS, System, Value
+from vpg_ros.system import PARAMS, System
 
 if TYPE_CHECKING:
     from vpg_ros.nodes.motion_parameters import Parameters

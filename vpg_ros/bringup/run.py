@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from vpg_ros.argument import Value
 from vpg_ros.atomic import write_json
 from vpg_ros.bringup.check import check
 from vpg_ros.bringup.network import reserve_address, reserve_domain
@@ -23,7 +24,7 @@ from vpg_ros.bringup.supervisor import PERIOD, Supervisor
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.run_figures import figures
 from vpg_ros.run_folder import EVENTS_FILE, LOG_FOLDER, SUMMARY_FILE, new_run_folder
-from vpg_ros.system import System, Value
+from vpg_ros.system import System
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 CAUSE_TIMEOUT = 1.0  # s after a failed task within which its cause, a dying node, shows
