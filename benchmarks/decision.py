@@ -19,13 +19,13 @@ from rich.table import Table
 from vpg_ros.choices import DEVICES
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.heightmap.fusion import fuse
-from vpg_ros.policy.acting import canvases
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import choose_device, fastest_dtype
 from vpg_ros.policy.maps import admissible_cells
 from vpg_ros.policy.network import ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
+from vpg_ros.policy.views import canvases
 from vpg_ros.sim import scenes
 from vpg_ros.sim.camera import SimCamera
 from vpg_ros.sim.world import World

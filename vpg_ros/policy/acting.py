@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from vpg_ros.policy.config import INPUT_ROTATIONS, SMOOTHING
 from vpg_ros.policy.device import fastest_dtype
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead
+from vpg_ros.policy.landing import Landings, smoothed
 from vpg_ros.policy.maps import BoolMaps, FloatMaps, ValueMaps, admissible_cells, only_near
 from vpg_ros.policy.meta import READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import (
@@ -34,12 +34,11 @@ from vpg_ros.policy.reading import (
 )
 from vpg_ros.policy.risk import MEAN, RiskMeasure
 from vpg_ros.policy.views import canvases
-from vpg_ros.policy.window import Window, cut
+from vpg_ros.policy.window import Window
 
 # Canvases at a time on a processor: what lies between a network's layers stays nearer to its cache,
 # and the working memory is a quarter, which leaves smaller holes when it is freed.
 _AT_ONCE = 2
-_UNSEEN = 1e-3  # share of the places where an action may land that rounds to none
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ class Evaluator:
         for name in names:
             own = zip(values[:, list(member.config.channels(name))], scene.views, strict=True)
             restored = [restore(each, view, cell, shape, beyond) for each, view in own]
-            smooth = _smoothed(np.stack(restored), self._smoothing)
+            smooth = smoothed(np.stack(restored), self._smoothing)
             # Channel i at input rotation k is rotation k + i · INPUT_ROTATIONS.
             result[name] = np.concatenate(list(smooth.swapaxes(0, 1)))
         return result
@@ -230,8 +229,8 @@ class Evaluator:
         Each is the average over the cells that its value is the mean of. None of a scalar head or
         an empty table.
         """
-        found = self._landings(scene, primitive, rotation, window)
-        return None if found is None else found[0]
+        landings = self._landings(scene, primitive, rotation)
+        return None if landings is None else landings.of(window)[0]
 
     def measured(
         self, scene: Scene, primitive: str, rotation: int, window: Window, measure: RiskMeasure
@@ -240,34 +239,22 @@ class Evaluator:
 
         The least there can be where an action may land beyond what is looked at.
         """
-        found = self._landings(scene, primitive, rotation, window)
-        assert found is not None
-        returns, seen = found
+        landings = self._landings(scene, primitive, rotation)
+        assert landings is not None
+        returns, seen = landings.of(window)
         values = np.where(seen, measure.of(returns).numpy(), np.float32(measure.least))
         return values.astype(np.float32)
 
-    def _landings(
-        self, scene: Scene, primitive: str, rotation: int, window: Window
-    ) -> tuple[Distribution, NDArray[np.bool_]] | None:
-        """``returns``, and which of them are wholly of what is looked at, rows × columns."""
+    def _landings(self, scene: Scene, primitive: str, rotation: int) -> Landings | None:
+        """Of the actions of one map; None of a scalar head or an empty table."""
         member = self._network.part(primitive)
         if not scene.views or not isinstance(member.head, DistributionalHead):
             return None
         turns, view = divmod(rotation, INPUT_ROTATIONS)
-        output, canvas = member.config.channels(primitive)[turns], scene.views[view]
-        outer = window.grown(self._smoothing // 2, self._shape(scene))
-        behind = outer.behind(canvas, self.config.cell)
+        output = member.config.channels(primitive)[turns]
         features = self._features(scene, self._network.members.index(member))[view]
-        with torch.inference_mode():
-            each = member.head.at(output, features[:, *behind.slices])
-            layers = each.averageable.movedim(-1, 0).cpu().numpy()
-        part = cut(canvas, behind, outer, self.config.cell)
-        looked_at = np.ones((1, *behind.shape), np.float32)
-        near = restore(np.concatenate([layers, looked_at]), part, self.config.cell, outer.shape)
-        rows, columns = window.within(outer).slices
-        *means, seen = _smoothed(near, self._smoothing)[:, rows, columns]
-        averages = torch.from_numpy(np.stack(means, axis=-1))
-        return each.averaged(averages), seen > 1 - _UNSEEN
+        canvas, cell, shape = scene.views[view], self.config.cell, self._shape(scene)
+        return Landings(member.head, output, features, canvas, cell, shape, self._smoothing)
 
     def _shape(self, scene: Scene) -> tuple[int, int]:
         rows, columns = scene.heightmap.workspace.shape
@@ -314,10 +301,3 @@ def value_maps(
     evaluator = Evaluator(network, device)
     values = evaluator.evaluate(evaluator.look(heightmap, near), names=chosen)
     return ValueMaps(values, allowed, config.cell)
-
-
-def _smoothed(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """… × rows × columns, each map by itself."""
-    maps = values.reshape(-1, *values.shape[-2:])
-    means = [cv2.blur(each, (side, side)) for each in maps]
-    return np.stack(means).reshape(values.shape)
