@@ -25,6 +25,7 @@ from vpg_ros.learning.distributional.calibration import LEVELS, Optimism, calibr
 from vpg_ros.learning.distributional.matrix import FAMILIES, MEASURES, Matrix
 from vpg_ros.learning.kept import keep, kept, read_kept
 from vpg_ros.learning.replay import Replay
+from vpg_ros.learning.watch import Watch
 from vpg_ros.motion import Outcome
 from vpg_ros.policy.checkpoint import training_of
 from vpg_ros.policy.config import NetworkConfig
@@ -361,10 +362,16 @@ def test_the_study_is_done_once_and_goes_on(study: Path, tmp_path: Path) -> None
     experiment.run(TINY, out)
     assert kept_in(out) == before
     first = results.write(experiment.collect(TINY, out), out)
-    begun: list[str] = []
+    said: list[str] = []
+
+    class Ear(Watch):
+        def begin(self, text: str, total: int) -> None:
+            said.append(f"{text} {total}")
+
     more = replace(TINY, parts=("standard",), heads=("scalar", "implicit"))
-    experiment.run(more, out, begun.append)
-    assert begun == [f"standard scenes, {head}, seed 0" for head in ("scalar", "implicit")]
+    experiment.run(more, out, Ear())
+    parts = ("training 2", "calibration 2", "playing random 1")
+    assert said == [f"standard scenes, implicit, seed 0: {part}" for part in parts]
     assert kept_in(out).items() >= before.items()
     second = results.write(experiment.collect(more, out), out)
     assert "| implicit | random |" in second and "| implicit | random |" not in first

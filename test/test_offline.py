@@ -73,7 +73,6 @@ from vpg_ros.learning.offline.scenes import scene_values
 from vpg_ros.learning.offline.synergy import synergy
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
-from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.online import OnlineConfig, OnlineLearning
 from vpg_ros.learning.replay import Experience
 from vpg_ros.learning.rewards import is_clear, reward
@@ -83,6 +82,7 @@ from vpg_ros.learning.store import TransitionWriter, info, read_transitions, sch
 from vpg_ros.learning.store.codec import encode
 from vpg_ros.learning.store.reader import keep_first
 from vpg_ros.learning.train import Trainer
+from vpg_ros.learning.watch import Watch
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.acting import value_maps

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vpg_ros.choices import HEADS
-from vpg_ros.cli.study import add_study, asked, check_out, show
+from vpg_ros.cli.study import add_study, asked, check_out, show, watching
 
 if TYPE_CHECKING:
     from vpg_ros.learning.distributional.matrix import Matrix
@@ -53,7 +53,7 @@ def add_parser(subparsers: "Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the study; prints what begins, and the tables at the end."""
+    """Run the study; shows what goes on, and the tables at the end."""
     from rich.console import Console
 
     from vpg_ros.learning.distributional import experiment, results
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     one_thread()
     console, matrix = Console(), _matrix(options)
     check_out(options.out)
-    experiment.run(matrix, options.out, console.print)
+    with watching(console) as watch:
+        experiment.run(matrix, options.out, watch)
     tables = results.write(experiment.collect(matrix, options.out), options.out)
     show(console, tables, options.out)
     return 0

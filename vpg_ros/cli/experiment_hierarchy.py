@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from vpg_ros.cli.study import add_study, asked, check_out, show
+from vpg_ros.cli.study import add_study, asked, check_out, show, watching
 
 if TYPE_CHECKING:
     from vpg_ros.learning.hierarchy.experiment import Matrix
@@ -31,7 +31,7 @@ def add_parser(subparsers: "Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the study; prints what begins, and the tables at the end."""
+    """Run the study; shows what goes on, and the tables at the end."""
     from rich.console import Console
 
     from vpg_ros.learning.hierarchy import experiment, results
@@ -40,13 +40,13 @@ def run(options: argparse.Namespace) -> int:
     one_thread()
     console, matrix = Console(), _matrix(options)
     check_out(options.out)
-    console.print("decisions")
-    bench = experiment.bench_of(matrix, options.out)
 
     def written() -> str:
         return results.write(bench, experiment.cells(matrix, options.out), options.out)
 
-    experiment.run(matrix, options.out, console.print, written)
+    with watching(console) as watch:
+        bench = experiment.bench_of(matrix, options.out, watch)
+        experiment.run(matrix, options.out, watch, written)
     show(console, written(), options.out)
     return 0
 

@@ -1,20 +1,16 @@
 """``vpg experiment offline``: what can be learned from a log alone, and what decides it."""
 
 import argparse
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import CAMERAS, DATASETS, OFFLINE_ALGORITHMS, OFFLINE_VARIANTS
-from vpg_ros.cli.bar import progress_bar
-from vpg_ros.cli.study import add_study, asked, check_out, show
+from vpg_ros.cli.study import add_study, asked, check_out, show, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rich.console import Console
+    from collections.abc import Callable
 
     from vpg_ros.learning.offline.matrix import Matrix
-    from vpg_ros.learning.offline.watch import Watch
+    from vpg_ros.learning.watch import Watch
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -103,30 +99,6 @@ def run(options: argparse.Namespace) -> int:
         cells = _complete(options, matrix, watch, written)
     show(console, written(), options.out)
     return int(any("failed" in cell for cell in cells))
-
-
-@contextmanager
-def watching(console: "Console") -> "Iterator[Watch]":
-    """Draw a bar of each step, or print a line of it where there is no terminal."""
-    from vpg_ros.learning.offline.watch import Watch
-
-    class Lines(Watch):
-        def begin(self, text: str, total: int) -> None:
-            console.print(text, soft_wrap=True, highlight=False)
-
-    class Bar(Watch):
-        def begin(self, text: str, total: int) -> None:
-            bar.reset(task, total=total, text=text)
-
-        def advance(self, done: int) -> None:
-            bar.update(task, completed=done)
-
-    if not console.is_terminal:
-        yield Lines()
-        return
-    with progress_bar(console) as bar:
-        task = bar.add_task("", total=None, text="")
-        yield Bar()
 
 
 def _complete(

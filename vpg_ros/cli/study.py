@@ -1,16 +1,22 @@
 """What the commands of all studies have in common."""
 
 import argparse
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vpg_ros.atomic import make_out, require_writable
+from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import require
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed import DataclassInstance
     from rich.console import Console
+
+    from vpg_ros.learning.watch import Watch
 
     Matrix = TypeVar("Matrix", bound=DataclassInstance)
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -52,6 +58,30 @@ def check_out(out: Path) -> None:
     """Make the folder of a study; raises PARAMETER_INVALID before any work where it cannot be."""
     make_out(out)
     require_writable(out / "results.json")
+
+
+@contextmanager
+def watching(console: "Console") -> "Iterator[Watch]":
+    """Draw a bar of each step, or print a line of it where there is no terminal."""
+    from vpg_ros.learning.watch import Watch
+
+    class Lines(Watch):
+        def begin(self, text: str, total: int) -> None:
+            console.print(text, soft_wrap=True, highlight=False)
+
+    class Bar(Watch):
+        def begin(self, text: str, total: int) -> None:
+            bar.reset(task, total=total, text=text)
+
+        def advance(self, done: int) -> None:
+            bar.update(task, completed=done)
+
+    if not console.is_terminal:
+        yield Lines()
+        return
+    with progress_bar(console) as bar:
+        task = bar.add_task("", total=None, text="")
+        yield Bar()
 
 
 def show(console: "Console", tables: str, out: Path) -> None:

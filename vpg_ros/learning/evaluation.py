@@ -1,7 +1,7 @@
 """A whole evaluation: cases times seeds, over worker processes, continued where it was stopped."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +14,7 @@ from vpg_ros.learning.cases import EvaluationCase, find_cases
 from vpg_ros.learning.evaluate import Player
 from vpg_ros.learning.figures import Run, summary
 from vpg_ros.learning.run_log import RunLog
+from vpg_ros.learning.watch import Watch
 from vpg_ros.learning.workers import Task, play
 from vpg_ros.policy.risk import MEAN
 
@@ -111,6 +112,27 @@ def evaluate(
             report(run)
     runs = [done[_key(task)] for task in tasks]
     return {**settings, "seeds": list(evaluation.seeds), **summary(runs)}
+
+
+def evaluate_all(
+    evaluations: Mapping[str, Evaluation],
+    folder: Path,
+    title: str,
+    watch: Watch,
+    jobs: int = 1,
+    prefix: str = "",
+) -> dict[str, list[dict[str, Any]]]:
+    """The runs of every evaluation, as ``evaluate`` has them.
+
+    folder: keeps them, each in the file of its name after ``prefix``. title: of the steps that the
+    watch hears of.
+    """
+    found = {}
+    for name, evaluation in evaluations.items():
+        report = watch.each(f"{title}: playing {name}", len(evaluation.tasks()))
+        log = folder / f"{prefix}{name}.jsonl"
+        found[name] = evaluate(evaluation, log, jobs, report)["runs"]
+    return found
 
 
 def _key(task: Task) -> tuple[str, int]:

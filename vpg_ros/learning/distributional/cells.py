@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from vpg_ros.choices import HEADS
+from vpg_ros.choices import HEADS, SCALAR
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.distributional.held_out import calibrated
@@ -23,11 +23,12 @@ from vpg_ros.learning.distributional.matrix import (
     Matrix,
 )
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
+from vpg_ros.learning.evaluation import Evaluation, evaluate_all, first_table
 from vpg_ros.learning.kept import Content, kept, seed_folder, seeds_in
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
+from vpg_ros.learning.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Cell:
         return Evaluation(player, self.family, objects, runs, first, matrix.camera)
 
 
-def complete(cell: Cell, matrix: Matrix, out: Path) -> None:
+def complete(cell: Cell, matrix: Matrix, out: Path, watch: Watch) -> None:
     """Train and measure a cell, and keep what came of it, unless it is there.
 
     Raises STORE_MISMATCH for one that is there with other settings.
@@ -95,17 +96,14 @@ def complete(cell: Cell, matrix: Matrix, out: Path) -> None:
 
     def make() -> Content:
         trainer = Trainer(training, folder / "training", learner)
-        weights = trainer.run()
+        watch.begin(f"{cell}: training", training.actions)
+        weights = trainer.run(lambda progress: watch.advance(progress.actions))
+        evaluations, prefix = cell.evaluations(matrix, weights), cell.family and f"{cell.family}-"
         return {
             **asdict(cell),
             "figures": figures(trainer.progress),
-            "calibration": calibrated(
-                weights, training, matrix.held_out, learner.accident_cost, folder
-            ),
-            "runs": {
-                name: _play(evaluation, folder / f"{_log(cell, name)}.jsonl", matrix.jobs)
-                for name, evaluation in cell.evaluations(matrix, weights).items()
-            },
+            "calibration": _calibrated(cell, matrix, weights, folder, watch),
+            "runs": evaluate_all(evaluations, folder, str(cell), watch, matrix.jobs, prefix),
         }
 
     kept(path_of(cell, out), cell.settings(matrix), make)
@@ -123,13 +121,15 @@ def begun(out: Path) -> Iterator[Cell]:
         yield from (Cell(head, *each) for each in product(seeds, families))
 
 
-def _play(evaluation: Evaluation, log: Path, jobs: int) -> list[Content]:
-    runs: list[Content] = evaluate(evaluation, log, jobs)["runs"]
-    return runs
-
-
-def _log(cell: Cell, name: str) -> str:
-    return f"{cell.family}-{name}" if cell.family else name
+def _calibrated(
+    cell: Cell, matrix: Matrix, weights: Path, folder: Path, watch: Watch
+) -> Content | None:
+    """None of a scalar head, which expects no distribution, and where nothing was picked."""
+    if cell.head == SCALAR:
+        return None
+    count, cost = matrix.held_out, cell.learner(matrix).accident_cost
+    report = watch.each(f"{cell}: calibration", count)
+    return calibrated(weights, cell.training(matrix), count, cost, folder, report)
 
 
 def _risk_training(cell: Cell, matrix: Matrix) -> TrainingConfig:

@@ -7,7 +7,7 @@
 What is there is not done again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
@@ -18,27 +18,25 @@ from vpg_ros.learning.bench import compare, tables, ways_of_heads
 from vpg_ros.learning.distributional.cells import Cell, begun, complete, path_of
 from vpg_ros.learning.distributional.matrix import DECISION, MEASURES, RISK, STANDARD, Matrix
 from vpg_ros.learning.kept import Content, kept, read_kept
+from vpg_ros.learning.watch import Watch
 
-Report = Callable[[str], None]
 
-
-def run(matrix: Matrix, out: Path, report: Report = lambda text: None) -> None:
+def run(matrix: Matrix, out: Path, watch: Watch | None = None) -> None:
     """Everything of the matrix that is not there yet; see ``collect`` for what came of it.
 
-    report: hears in a sentence of what begins. Raises STORE_MISMATCH for what is there with other
-    settings.
+    watch: hears of every training and what is measured of it. Raises STORE_MISMATCH for what is
+    there with other settings.
     """
+    watch = watch or Watch()
     parts = {
         STANDARD: [Cell(*each) for each in product(matrix.heads, matrix.seeds)],
         RISK: [Cell(*each) for each in product(matrix.risk_heads, matrix.seeds, matrix.families)],
     }
     for part in matrix.parts:
         for cell in parts.get(part, ()):
-            report(str(cell))
-            complete(cell, matrix, out)
+            complete(cell, matrix, out, watch)
         if part == DECISION:
-            report("decisions")
-            _decide(matrix, out)
+            _decide(matrix, out, watch)
 
 
 def collect(matrix: Matrix, out: Path) -> dict[str, list[Content]]:
@@ -54,8 +52,9 @@ def collect(matrix: Matrix, out: Path) -> dict[str, list[Content]]:
     return found
 
 
-def _decide(matrix: Matrix, out: Path) -> None:
+def _decide(matrix: Matrix, out: Path, watch: Watch) -> None:
     def make() -> Content:
+        watch.begin("decisions", 1)
         ways = ways_of_heads(matrix.heads, (*MEASURES, "mean_std"))
         return {"rows": compare(ways, tables(10, 5), matrix.repeats)}
 

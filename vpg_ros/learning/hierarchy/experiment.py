@@ -19,11 +19,12 @@ from vpg_ros.learning.bench_cost import costs
 from vpg_ros.learning.cases import CHALLENGING
 from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.evaluate import Player
-from vpg_ros.learning.evaluation import Evaluation, evaluate, first_table
+from vpg_ros.learning.evaluation import Evaluation, evaluate_all, first_table
 from vpg_ros.learning.kept import Content, kept, read_kept, seed_folder, seeds_in
 from vpg_ros.learning.learner_config import LearnerConfig
 from vpg_ros.learning.progress import figures
 from vpg_ros.learning.train import Trainer
+from vpg_ros.learning.watch import Watch
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.primitives import first_primitives, names
 
@@ -51,8 +52,6 @@ _CELL = "cell.json"
 _WARM_UP, _EXPLORATION = 0.3, 0.2  # shares of all actions
 _OTHER_SHARE, _GUIDED_SHARE = 0.8, 0.5  # of random ones
 _REFRESH_EVERY = 1  # updates: what follows an action is worth more the more has been learned
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -168,20 +167,19 @@ QUICK = Matrix(
 def run(
     matrix: Matrix,
     out: Path,
-    report: Report = lambda text: None,
+    watch: Watch | None = None,
     done: Callable[[], object] = lambda: None,
 ) -> None:
     """All cells of the matrix, made where they are not there yet; see ``bench_of`` for the rest.
 
-    report: hears in a word what begins. done: called after each that was made. Raises
+    watch: hears of every training and evaluation. done: called after each that was made. Raises
     STORE_MISMATCH for what has other settings.
     """
     for seed in matrix.seeds:
         for variant in matrix.variants:
             folder = seed_folder(out / variant, seed)
             is_new = not (folder / _CELL).is_file()
-            report(f"{variant}, seed {seed}")
-            _cell(variant, seed, matrix, folder)
+            _cell(variant, seed, matrix, folder, watch or Watch())
             if is_new:
                 done()
 
@@ -197,11 +195,13 @@ def cells(matrix: Matrix, out: Path) -> list[Content]:
     return found
 
 
-def bench_of(matrix: Matrix, out: Path) -> list[Content]:
+def bench_of(matrix: Matrix, out: Path, watch: Watch | None = None) -> list[Content]:
     """Rows of the decision bench, measured or kept."""
     settings = {name: getattr(matrix, name) for name in ("counts", "tables", "repeats")}
 
     def make() -> Content:
+        if watch:
+            watch.begin("decisions", 1)
         tables = bench.tables(10, matrix.tables)
         ways = bench.ways_of_designs(list(DESIGNS), matrix.counts)
         times = bench.compare(ways, tables, matrix.repeats)
@@ -212,23 +212,22 @@ def bench_of(matrix: Matrix, out: Path) -> list[Content]:
     return rows
 
 
-def _cell(name: str, seed: int, matrix: Matrix, folder: Path) -> None:
+def _cell(name: str, seed: int, matrix: Matrix, folder: Path, watch: Watch) -> None:
     """One training and what it solves, done or kept."""
-    training, learner = settings_of(VARIANTS[name], seed, matrix)
+    (training, learner), title = settings_of(VARIANTS[name], seed, matrix), f"{name}, seed {seed}"
 
     def make() -> Content:
         trainer = Trainer(training, folder / "training", learner)
-        weights = trainer.run()
-        player = Player("network", weights)
-        scenes = (*matrix.families, *((CHALLENGING,) if matrix.challenging else ()))
-        played = {name: _play(name, player, seed, matrix, folder) for name in scenes}
+        watch.begin(f"{title}: training", training.actions)
+        weights = trainer.run(lambda progress: watch.advance(progress.actions))
+        evaluations = _evaluations(Player("network", weights), seed, matrix)
         return {
             "variant": name,
             "seed": seed,
             "figures": figures(trainer.progress),
             "used": _uses(trainer),
             "strategy": load_policy(weights).strategy,  # flat while its meta-policy has no say
-            "runs": played,
+            "runs": evaluate_all(evaluations, folder, title, watch, matrix.jobs),
         }
 
     kept(folder / _CELL, _settings(name, seed, matrix), make)
@@ -242,15 +241,17 @@ def _settings(name: str, seed: int, matrix: Matrix) -> Mapping[str, Any]:
     return {"training": asdict(training), "learner": asdict(learner), **played}
 
 
-def _play(scenes: str, player: Player, seed: int, matrix: Matrix, folder: Path) -> list[Content]:
-    """The runs of weights on a family, or on the challenging cases. seed: of their training."""
-    runs = matrix.challenging if scenes == CHALLENGING else matrix.runs
-    family, first = FAMILIES.get(scenes), first_table(seed, runs)
-    objects = family.objects if family else None
-    evaluation = Evaluation(player, scenes, objects, runs, first, matrix.camera)
-    played = evaluate(evaluation, folder / f"{scenes}.jsonl", matrix.jobs)
-    found: list[Content] = played["runs"]
-    return found
+def _evaluations(player: Player, seed: int, matrix: Matrix) -> dict[str, Evaluation]:
+    """Of weights on every family, and on the challenging cases. seed: of their training."""
+    tables: dict[str, tuple[int | None, int]] = {
+        name: (FAMILIES[name].objects, matrix.runs) for name in matrix.families
+    }
+    if matrix.challenging:
+        tables[CHALLENGING] = (None, matrix.challenging)
+    return {
+        name: Evaluation(player, name, objects, runs, first_table(seed, runs), matrix.camera)
+        for name, (objects, runs) in tables.items()
+    }
 
 
 def _uses(trainer: Trainer) -> dict[str, int]:

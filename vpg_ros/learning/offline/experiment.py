@@ -26,7 +26,7 @@ from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.measure import behaved, measured
 from vpg_ros.learning.offline.training import train_and_measure
-from vpg_ros.learning.offline.watch import Watch
+from vpg_ros.learning.watch import Watch
 from vpg_ros.policy.checkpoint import SHIPPED_WEIGHTS
 from vpg_ros.resources import resource
 

@@ -14,9 +14,9 @@ from vpg_ros.learning.offline.experiment import (
 )
 from vpg_ros.learning.offline.logs import Logs
 from vpg_ros.learning.offline.matrix import Cell, Matrix
-from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.ray_cluster import connect, import_ray
 from vpg_ros.learning.threads import one_thread
+from vpg_ros.learning.watch import Watch
 
 
 def run_on_workers(

@@ -10,8 +10,8 @@ from vpg_ros.learning.offline.config import OfflineConfig
 from vpg_ros.learning.offline.datasets import REPLAY, DatasetSpec, episodes, make_dataset, stored
 from vpg_ros.learning.offline.log import Log, read_log
 from vpg_ros.learning.offline.matrix import Matrix
-from vpg_ros.learning.offline.watch import Watch
 from vpg_ros.learning.store import read_transitions
+from vpg_ros.learning.watch import Watch
 
 
 class Logs:

@@ -1,7 +1,6 @@
 """What a policy of the experiment is measured by."""
 
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from vpg_ros.learning.figures import Run
 from vpg_ros.learning.offline.behaviour_player import BehaviourPlayer
 from vpg_ros.learning.offline.matrix import Matrix
 from vpg_ros.learning.offline.synergy import measure, synergy
-from vpg_ros.learning.offline.watch import Watch
+from vpg_ros.learning.watch import Watch
 
 
 def measured(
@@ -23,12 +22,8 @@ def measured(
     """
     clutter = _clutter(player, matrix)
     cases = Evaluation(player, matrix.scenes, runs=matrix.runs, camera=matrix.camera)
-    played = count(1)
-
-    def report(run: Run) -> None:
-        watch.advance(next(played))
-
-    watch.begin(f"{name}: playing", len(clutter.tasks()) + 2 * len(cases.tasks()))
+    tables = len(clutter.tasks()) + 2 * len(cases.tasks())
+    report = watch.each(f"{name}: playing", tables)
     random = evaluate(clutter, folder / "random.jsonl", matrix.jobs, report)
     figures, free, without = measure(cases, folder, matrix.jobs, report)
     return {
@@ -44,10 +39,9 @@ def behaved(kind: str, folder: Path, matrix: Matrix, watch: Watch) -> dict[str, 
 
     folder: keeps the runs.
     """
-    clutter, played = _clutter(BehaviourPlayer(kind), matrix), count(1)
-    watch.begin(f"who acts in {kind}: playing", len(clutter.tasks()))
-    log = folder / "random.jsonl"
-    found = evaluate(clutter, log, matrix.jobs, lambda run: watch.advance(next(played)))
+    clutter = _clutter(BehaviourPlayer(kind), matrix)
+    report = watch.each(f"who acts in {kind}: playing", len(clutter.tasks()))
+    found = evaluate(clutter, folder / "random.jsonl", matrix.jobs, report)
     return {"dataset": kind, "random": _shares(found)}
 
 

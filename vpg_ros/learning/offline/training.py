@@ -16,7 +16,7 @@ from vpg_ros.learning.offline.matrix import Cell, Matrix
 from vpg_ros.learning.offline.measure import measured
 from vpg_ros.learning.offline.train import OfflineTrainer
 from vpg_ros.learning.offline.variants import VARIANTS
-from vpg_ros.learning.offline.watch import Watch
+from vpg_ros.learning.watch import Watch
 from vpg_ros.policy.network import Network
 
 CREDITED = 200  # transitions of a data set in which pushes before a pick are looked for
