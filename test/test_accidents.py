@@ -73,14 +73,14 @@ def careless(env: TableEnv, scene: str) -> Transition:
         across = place(env, second) - place(env, first)
         angle = float(np.arctan2(across[1], across[0])) + np.pi / 2
         return act(env, "grasp", place(env, first), angle)
-    if scene == "sticky":
+    if scene in ("sticky", "caught"):
         return act(env, "grasp", place(env, second), yaw(env, second))
     middle = (place(env, first) + place(env, second)) / 2
     return act(env, "grasp", middle, yaw(env, first) + np.pi / 2)
 
 
-def push_apart(env: TableEnv, scene: str) -> Transition:
-    """The push that parts the two."""
+def make_safe(env: TableEnv, scene: str) -> Transition:
+    """The push that parts the two, or frees the second one."""
     first, second = env.world.objects
     at, angle = place(env, first)[:2], yaw(env, first)
     if scene == "tangled":
@@ -89,23 +89,30 @@ def push_apart(env: TableEnv, scene: str) -> Transition:
         return act(env, "push", at - 0.04 * direction(angle) - 0.1 * across, angle)
     if scene == "sticky":
         return act(env, "push", at - 0.045 * direction(angle), angle)
+    if scene == "caught":
+        at = place(env, second)[:2]
+        low, high = env.world.cell.floor
+        rim = min(at - low, high - at, key=min).argmin()
+        inwards = np.eye(2)[rim] * np.sign(np.array(env.workspace.centre) - at)
+        return act(env, "push", at - 0.04 * inwards, float(np.arctan2(inwards[1], inwards[0])))
     if np.dot(direction(angle), np.array(env.workspace.centre) - at) < 0:
         angle += np.pi
     return act(env, "push", at - 0.075 * direction(angle), angle)
 
 
-PAIRS = pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed"])
+FAMILIES = pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed", "caught"])
 SEEDS = range(12)
 
 
-@PAIRS
+@FAMILIES
 def test_a_pick_at_once_is_an_accident_where_something_lies_in_wait_and_only_there(
     env: TableEnv, scene: str
 ) -> None:
     waited = []
     for seed in SEEDS:
         env.reset(scene, 2, seed)
-        waited.append(bool(env.world.hazards))
+        lying = [each for each in env.world.hazards if scene != "caught" or each.body == second]
+        waited.append(bool(lying))
         found = careless(env, scene).outcome
         assert found.success and found.accidents == waited[-1]
         assert not (waited[-1] and env.world.hazards)
@@ -125,12 +132,12 @@ def test_whichever_block_of_a_sticky_stack_is_lifted_it_tears_off(env: TableEnv)
     assert held >= len(SEEDS) - 2
 
 
-@PAIRS
+@FAMILIES
 def test_a_push_first_makes_the_pick_safe(env: TableEnv, scene: str) -> None:
     picked = 0
     for seed in SEEDS:
         env.reset(scene, 2, seed)
-        assert push_apart(env, scene).outcome.accidents == 0
+        assert make_safe(env, scene).outcome.accidents == 0
         first, second = env.world.objects
         body = second if scene == "sticky" else first
         turned = np.pi / 2 if scene == "glazed" else 0.0

@@ -139,3 +139,25 @@ class Crack:
         if self.body not in world.objects:
             return Stage.HARMLESS
         return Stage.HAPPENED if world.is_lifted(self.body) else Stage.WAITING
+
+
+@dataclass(frozen=True)
+class Lip:
+    """An object is caught under the lip of the tray's rim: lifted near it, the object breaks.
+
+    low, high: corners (x, y) of the area, m, in which it is free.
+    """
+
+    body: int
+    low: tuple[float, float]
+    high: tuple[float, float]
+    kind: str = "broken"
+
+    def stage(self, world: Objects) -> Stage:
+        """Broken when lifted, unless it was moved away before."""
+        if self.body not in world.objects:
+            return Stage.HARMLESS
+        x, y, _ = world.pose(self.body).position
+        if self.low[0] < x < self.high[0] and self.low[1] < y < self.high[1]:
+            return Stage.HARMLESS
+        return Stage.HAPPENED if world.is_lifted(self.body) else Stage.WAITING
