@@ -68,7 +68,7 @@ def direction(angle: float) -> np.ndarray:
 
 def careless(env: TableEnv, scene: str) -> Transition:
     """The pick that can be had at once."""
-    first, second = env.world.objects
+    first, second = env.world.objects[0], env.world.objects[-1]
     if scene == "tangled":
         across = place(env, second) - place(env, first)
         angle = float(np.arctan2(across[1], across[0])) + np.pi / 2
@@ -81,7 +81,7 @@ def careless(env: TableEnv, scene: str) -> Transition:
 
 def make_safe(env: TableEnv, scene: str) -> Transition:
     """The push that parts the two, or frees the second one."""
-    first, second = env.world.objects
+    first, second = env.world.objects[0], env.world.objects[-1]
     at, angle = place(env, first)[:2], yaw(env, first)
     if scene == "tangled":
         across = (place(env, second) - place(env, first))[:2]
@@ -90,29 +90,26 @@ def make_safe(env: TableEnv, scene: str) -> Transition:
     if scene == "sticky":
         return act(env, "push", at - 0.045 * direction(angle), angle)
     if scene == "caught":
-        at = place(env, second)[:2]
-        low, high = env.world.cell.floor
-        rim = min(at - low, high - at, key=min).argmin()
-        inwards = np.eye(2)[rim] * np.sign(np.array(env.workspace.centre) - at)
+        outwards = at - np.array(env.workspace.centre)
+        inwards = np.where(abs(outwards) == abs(outwards).max(), -np.sign(outwards), 0.0)
         return act(env, "push", at - 0.04 * inwards, float(np.arctan2(inwards[1], inwards[0])))
     if np.dot(direction(angle), np.array(env.workspace.centre) - at) < 0:
         angle += np.pi
     return act(env, "push", at - 0.075 * direction(angle), angle)
 
 
-FAMILIES = pytest.mark.parametrize("scene", ["tangled", "sticky", "glazed", "caught"])
+FAMILIES = {"tangled": 2, "sticky": 2, "glazed": 2, "caught": 1}  # objects concerned
 SEEDS = range(12)
 
 
-@FAMILIES
+@pytest.mark.parametrize("scene", FAMILIES)
 def test_a_pick_at_once_is_an_accident_where_something_lies_in_wait_and_only_there(
     env: TableEnv, scene: str
 ) -> None:
     waited = []
     for seed in SEEDS:
-        env.reset(scene, 2, seed)
-        lying = [each for each in env.world.hazards if scene != "caught" or each.body == second]
-        waited.append(bool(lying))
+        env.reset(scene, FAMILIES[scene], seed)
+        waited.append(bool(env.world.hazards))
         found = careless(env, scene).outcome
         assert found.success and found.accidents == waited[-1]
         assert not (waited[-1] and env.world.hazards)
@@ -132,14 +129,13 @@ def test_whichever_block_of_a_sticky_stack_is_lifted_it_tears_off(env: TableEnv)
     assert held >= len(SEEDS) - 2
 
 
-@FAMILIES
+@pytest.mark.parametrize("scene", FAMILIES)
 def test_a_push_first_makes_the_pick_safe(env: TableEnv, scene: str) -> None:
     picked = 0
     for seed in SEEDS:
-        env.reset(scene, 2, seed)
+        env.reset(scene, FAMILIES[scene], seed)
         assert make_safe(env, scene).outcome.accidents == 0
-        first, second = env.world.objects
-        body = second if scene == "sticky" else first
+        body = env.world.objects[-1 if scene == "sticky" else 0]
         turned = np.pi / 2 if scene == "glazed" else 0.0
         found = act(env, "grasp", place(env, body), yaw(env, body) + turned).outcome
         assert found.accidents == 0

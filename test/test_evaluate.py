@@ -420,6 +420,7 @@ def test_the_command_writes_all_figures(tmp_path: Path, capsys: pytest.CaptureFi
         (("--policy", "random", "--risk", "cvar"), "risk is 'cvar'; the random policy"),
         (("--risk", "cvar"), "risk is 'cvar'; these weights have a scalar head"),
         (("--risk", "cvar", "--alpha", "2"), "alpha is 2.0; for the risk 'cvar'"),
+        (("--alpha", "0.3"), "--alpha is 0.3, which the risk 'mean' does not heed; give --risk"),
         (("--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
         (("--json", "runs.jsonl"), "runs.jsonl"),
         (("--json", "/proc/figures.json"), "/proc/figures.json"),

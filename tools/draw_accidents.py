@@ -22,7 +22,8 @@ def draw(world: World, name: str, objects: int) -> Picture:
     world.reset(0)
     scenes.build(world, name, objects)
     picture = colour_picture(OrthoCamera(world).read())
-    return titled(np.ascontiguousarray(picture[::2, ::2]), name)
+    framed = cv2.copyMakeBorder(picture[::2, ::2], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(90,) * 3)
+    return titled(np.ascontiguousarray(framed), name)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpg_ros.choices import CAMERAS, DEFAULT_ALPHA, DEFAULT_RISK, POLICIES, RISKS, STRATEGIES
 from vpg_ros.cli.bar import progress_bar
+from vpg_ros.errors import require
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -50,7 +51,6 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--alpha",
         type=float,
-        default=DEFAULT_ALPHA,
         help="of the risk: the share of worst returns that counts (cvar, var; above 0, at most 1), "
         "or how careful to be (wang, power; -10 to 10, mean_std; 0 to 10; 0 is the mean); default "
         f"{DEFAULT_ALPHA}",
@@ -116,7 +116,6 @@ def run(options: argparse.Namespace) -> int:
 def _log(target: Path | None) -> Path | None:
     """Where the runs are kept, beside ``target``; raises PARAMETER_INVALID before any is played."""
     from vpg_ros.atomic import make_folder, require_writable
-    from vpg_ros.errors import require
 
     if target is None:
         return None
@@ -133,13 +132,18 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
     from vpg_ros.learning.evaluation import Evaluation
 
     chosen = tuple(options.primitives) if options.primitives else None
+    require(
+        options.alpha is None or options.risk != DEFAULT_RISK,
+        f"--alpha is {options.alpha}, which the risk {DEFAULT_RISK!r} does not heed; give --risk "
+        "as well",
+    )
     return Evaluation(
         player=Player(
             options.policy,
             options.checkpoint,
             chosen,
             options.risk,
-            options.alpha,
+            DEFAULT_ALPHA if options.alpha is None else options.alpha,
             options.strategy,
         ),
         scenes=options.scenes,

@@ -52,7 +52,8 @@ def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
         found: Content = json.loads(path.read_text())
         before = in_full(dict(found["settings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} is damaged: {error!r}") from error
+        sentence = f"{path} is damaged: {error!r}; delete it, and it is made again"
+        raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
     require(
         before == wanted,
         f"{path} was made with other settings: {differences(before, wanted)}; "
