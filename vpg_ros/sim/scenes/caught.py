@@ -13,9 +13,9 @@ from vpg_ros.sim.scenes.base import coloured, draw_apart, scene, upright
 from vpg_ros.sim.world import World
 
 _CAUGHT = 0.35  # share of cubes
-_SIDES = (0.026, 0.028)  # m
+_SIDES = (0.034, 0.038)  # m: wide enough that a push by 14 mm beside its middle still takes it along
 # m from the rim: it can be seen from the cube, and there is room to begin a push behind it.
-_NEAR = (0.060, 0.068)
+_NEAR = (0.066, 0.074)
 _REACH = 0.10  # m from the rim within which a cube stays caught
 _APART = 0.11  # m between two
 _CORNER = 0.13  # m to the next side of the rim
