@@ -13,7 +13,7 @@ from vpg_ros.sim.scenes.base import coloured, draw_apart, scene, upright
 from vpg_ros.sim.world import World
 
 _CAUGHT = 0.35  # share of cubes
-_SIDES = (0.034, 0.038)  # m: wide enough that a push by 14 mm beside its middle still takes it along
+_SIDES = (0.034, 0.038)  # m: a push that goes by 14 mm beside the middle still takes it along
 # m from the rim: it can be seen from the cube, and there is room to begin a push behind it.
 _NEAR = (0.066, 0.074)
 _REACH = 0.10  # m from the rim within which a cube stays caught
