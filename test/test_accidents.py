@@ -73,7 +73,7 @@ def careless(env: TableEnv, scene: str) -> Transition:
         across = place(env, second) - place(env, first)
         angle = float(np.arctan2(across[1], across[0])) + np.pi / 2
         return act(env, "grasp", place(env, first), angle)
-    if scene in ("sticky", "caught"):
+    if scene in ("sticky", "stuck"):
         return act(env, "grasp", place(env, second), yaw(env, second))
     middle = (place(env, first) + place(env, second)) / 2
     return act(env, "grasp", middle, yaw(env, first) + np.pi / 2)
@@ -89,16 +89,14 @@ def make_safe(env: TableEnv, scene: str) -> Transition:
         return act(env, "push", at - 0.04 * direction(angle) - 0.1 * across, angle)
     if scene == "sticky":
         return act(env, "push", at - 0.045 * direction(angle), angle)
-    if scene == "caught":
-        outwards = at - np.array(env.workspace.centre)
-        inwards = np.where(abs(outwards) == abs(outwards).max(), -np.sign(outwards), 0.0)
-        return act(env, "push", at - 0.04 * inwards, float(np.arctan2(inwards[1], inwards[0])))
+    if scene == "stuck":
+        return act(env, "push", at - 0.045 * direction(angle), angle)
     if np.dot(direction(angle), np.array(env.workspace.centre) - at) < 0:
         angle += np.pi
     return act(env, "push", at - 0.075 * direction(angle), angle)
 
 
-FAMILIES = {"tangled": 2, "sticky": 2, "glazed": 2, "caught": 1}  # objects concerned
+FAMILIES = {"tangled": 2, "sticky": 2, "glazed": 2, "stuck": 1}  # objects concerned
 SEEDS = range(12)
 
 
@@ -136,7 +134,7 @@ def test_a_push_first_makes_the_pick_safe(env: TableEnv, scene: str) -> None:
         env.reset(scene, FAMILIES[scene], seed)
         assert make_safe(env, scene).outcome.accidents == 0
         body = env.world.objects[-1 if scene == "sticky" else 0]
-        turned = np.pi / 2 if scene == "glazed" else 0.0
+        turned = np.pi / 2 if scene in ("glazed", "stuck") else 0.0
         found = act(env, "grasp", place(env, body), yaw(env, body) + turned).outcome
         assert found.accidents == 0
         picked += found.success

@@ -90,7 +90,7 @@ def test_a_new_file_is_a_new_primitive_or_scene(tmp_path: Path) -> None:
     challenging = {f"challenging-{index:02d}" for index in range(11)}
     families = {"packed", "random", "row", "tight", "bare"}
     families |= {"cards", "cornered", "tall", "tiles", "tower"}
-    families |= {"caught", "cracked", "glazed", "ledge", "sticky", "tangled"}
+    families |= {"cracked", "glazed", "ledge", "sticky", "stuck", "tangled"}
     seven = {"grasp", "push", "topple", "roll", "squeeze", "lever", "stack"}
     assert names == seven | {"nudge"} | families | challenging
 

@@ -4,6 +4,7 @@ A hazard is a hidden property of objects: nothing of it is seen, and it has no p
 The world asks each one after every step whether it has come to anything.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -142,22 +143,22 @@ class Crack:
 
 
 @dataclass(frozen=True)
-class Lip:
-    """An object is caught under the lip of the tray's rim: lifted near it, the object breaks.
+class Mat:
+    """An object sticks to the mat that it lies on, and tears when it is lifted off.
 
-    low, high: corners (x, y) of the area, m, in which it is free.
+    middle: of the mat (x, y), m. reach: m from there at which the object is off it.
     """
 
     body: int
-    low: tuple[float, float]
-    high: tuple[float, float]
-    kind: str = "broken"
+    middle: tuple[float, float]
+    reach: float
+    kind: str = "torn"
 
     def stage(self, world: Objects) -> Stage:
-        """Broken when lifted, unless it was moved away before."""
+        """Torn when lifted, unless it was moved off before."""
         if self.body not in world.objects:
             return Stage.HARMLESS
         x, y, _ = world.pose(self.body).position
-        if self.low[0] < x < self.high[0] and self.low[1] < y < self.high[1]:
+        if math.dist((x, y), self.middle) > self.reach:
             return Stage.HARMLESS
         return Stage.HAPPENED if world.is_lifted(self.body) else Stage.WAITING

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from vpg_ros.devices.description import Colour
 from vpg_ros.devices.gripper_data import RG2, GripperData
 from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
-from vpg_ros.shapes import is_round
+from vpg_ros.shapes import Shape, is_round
 from vpg_ros.sim.accidents import Accident, Hazard, Stage
 from vpg_ros.sim.cell import Cell, Drawable
 from vpg_ros.sim.client import Client
@@ -86,6 +87,7 @@ class World:
         self.cell = Cell(self.client, self.workspace)
         self.robot = Robot(self.client, self.workspace, DT, self._gripper)
         self._objects: dict[int, _Placed] = {}
+        self._laid: list[Drawable] = []
         self.steps, self._skipped = 0, 0.0
         self.hazards: list[Hazard] = []
         self.accidents: list[Accident] = []
@@ -128,6 +130,12 @@ class World:
         )
         self._objects[body] = _Placed(spec, pose.position[2])
         return body
+
+    def lay(self, shape: Shape, pose: Pose, colour: Colour) -> None:
+        """Fix something to the table that is no object, and stays until the next reset."""
+        form = collision_shape(self.client, (shape,))
+        self.client.createMultiBody(0.0, form, -1, list(pose.position), list(pose.quaternion))
+        self._laid.append(Drawable((shape,), (colour,), pose.matrix))
 
     def remove(self, body: int) -> None:
         """Take an object out, uncounted; what leaned on it wakes up."""
@@ -284,13 +292,13 @@ class World:
     # -- pictures
 
     def moving_drawables(self) -> list[Drawable]:
-        """What there is to see of robot and objects now."""
+        """What there is to see now, besides the cell."""
         links = [
             Drawable(link.shapes, link.colours, self.robot.link_pose(link.name))
             for link in self.robot.shapes
         ]
         specs = ((placed.spec, self.pose(body)) for body, placed in self._objects.items())
-        return links + [
+        return [*links, *self._laid] + [
             Drawable(spec.shapes, (spec.colour,) * len(spec.shapes), pose.matrix)
             for spec, pose in specs
         ]

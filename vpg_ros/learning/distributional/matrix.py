@@ -9,7 +9,7 @@ from vpg_ros.policy.risk import MEAN, make_risk
 STANDARD, RISK, DECISION = PARTS = ("standard", "risk", "decision")
 CLUTTER = "random"  # beside the challenging cases, what is played after learning on STANDARD
 # What is evaluated with how many objects; in the last one no action can help it.
-FAMILIES = {"tangled": 4, "sticky": 4, "glazed": 4, "caught": 4, "ledge": 4, "cracked": 4}
+FAMILIES = {"tangled": 4, "sticky": 4, "glazed": 4, "stuck": 4, "ledge": 4, "cracked": 4}
 CONTROL = "cracked"
 CVAR = "cvar"
 MEASURES = (MEAN.name, CVAR)

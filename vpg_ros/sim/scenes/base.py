@@ -122,18 +122,10 @@ def spread(world: World, count: int, apart: float, margin: float) -> list[tuple[
     Raises SCENE_INVALID where they find no room.
     """
     half = np.array(world.workspace.shape[::-1]) * world.workspace.resolution / 2 - margin
-    centre = np.array(world.workspace.centre)
-    return draw_apart(lambda: centre + world.rng.uniform(-half, half), count, apart)
-
-
-def draw_apart(
-    draw: Callable[[], FloatArray], count: int, apart: float
-) -> list[tuple[float, float]]:
-    """``count`` places (x, y) that are drawn, ``apart`` m from each other; raises as ``spread``."""
     for _ in range(_LAYOUTS):
         places: list[FloatArray] = []
         for _ in range(_TRIES):
-            place = draw()
+            place = np.array(world.workspace.centre) + world.rng.uniform(-half, half)
             if all(np.linalg.norm(place - other) >= apart for other in places):
                 places.append(place)
             if len(places) == count:
