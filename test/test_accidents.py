@@ -24,7 +24,7 @@ from vpg_ros.learning.store import TransitionWriter, read_transitions, schema
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import RandomPolicy
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.sim.accidents import Crack, Glaze, Thread
+from vpg_ros.sim.accidents import Crack, Glaze, Mat, Thread
 
 COST = 0.5
 SHAPE = DEFAULT_WORKSPACE.shape
@@ -174,6 +174,16 @@ def test_what_is_cracked_breaks_whatever_one_does(env: TableEnv) -> None:
     assert act(env, "grasp", place(env, body), 0.0).outcome.accidents == 1
 
 
+def test_a_mat_is_seen_and_no_object_and_gone_after_its_table(env: TableEnv) -> None:
+    heightmap = env.reset("stuck", 1, 0)
+    (body,) = env.world.objects
+    edge = place(env, body)[:2] + 0.024 * direction(yaw(env, body))
+    row, column = env.workspace.to_pixel(float(edge[0]), float(edge[1]))
+    assert heightmap.height[row, column] == pytest.approx(0.008, abs=1e-4)
+    assert not heightmap.occupied[row, column]
+    assert env.reset("cracked", 1, 0).height[row, column] == 0
+
+
 def test_what_goes_over_the_ledge_is_lost_and_an_accident(env: TableEnv) -> None:
     env.reset("ledge", 4, 0)
     body = env.world.objects[0]
@@ -188,9 +198,10 @@ def test_hazards_of_what_is_gone_are_over(env: TableEnv) -> None:
     env.reset("tangled", 2, 0)
     world = env.world
     first, second = world.objects
-    world.hazards[:] = [Thread(first, second, 1.0), Glaze(first, 1e9), Crack(first)]
+    mat = Mat(first, (0.0, 0.0), 1.0)
+    world.hazards[:] = [Thread(first, second, 1.0), Glaze(first, 1e9), Crack(first), mat]
     world.step()
-    assert len(world.hazards) == 3
+    assert len(world.hazards) == 4
     world.remove(first)
     world.step()
     assert not world.hazards and not world.accidents
