@@ -11,7 +11,7 @@ from scipy.stats import poisson
 
 from vpg_ros import primitives
 from vpg_ros.action import Transition
-from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose
+from vpg_ros.geometry import DEFAULT_WORKSPACE, Pose, tool_down
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.cases import FamilyCase
 from vpg_ros.learning.env import TableEnv
@@ -24,7 +24,8 @@ from vpg_ros.learning.store import TransitionWriter, read_transitions, schema
 from vpg_ros.motion import Outcome
 from vpg_ros.policy import RandomPolicy
 from vpg_ros.policy.config import NetworkConfig
-from vpg_ros.sim.accidents import Crack, Glaze, Mat, Thread
+from vpg_ros.sim.accidents import Adhesion, Crack, Glaze, Thread
+from vpg_ros.sim.clearance import free
 
 COST = 0.5
 SHAPE = DEFAULT_WORKSPACE.shape
@@ -87,9 +88,7 @@ def make_safe(env: TableEnv, scene: str) -> Transition:
         across = (place(env, second) - place(env, first))[:2]
         angle = float(np.arctan2(across[1], across[0])) + np.pi / 2
         return act(env, "push", at - 0.04 * direction(angle) - 0.1 * across, angle)
-    if scene == "sticky":
-        return act(env, "push", at - 0.045 * direction(angle), angle)
-    if scene == "stuck":
+    if scene in ("sticky", "stuck"):
         return act(env, "push", at - 0.045 * direction(angle), angle)
     if np.dot(direction(angle), np.array(env.workspace.centre) - at) < 0:
         angle += np.pi
@@ -184,6 +183,30 @@ def test_a_mat_is_seen_and_no_object_and_gone_after_its_table(env: TableEnv) -> 
     assert env.reset("cracked", 1, 0).height[row, column] == 0
 
 
+def test_a_cube_is_stuck_until_it_has_come_loose(env: TableEnv) -> None:
+    env.reset("tangled", 1, 0)
+    world, (body,) = env.world, env.world.objects
+    x, y, z = world.pose(body).position
+    for moved, sticks in ((0.044, True), (0.046, False)):
+        world.accidents.clear()
+        world.hazards[:] = [Adhesion(body, (x, y), 0.045)]
+        world.place(body, Pose((x + moved, y, z)))
+        world.mark()
+        world.step()
+        assert bool(world.hazards) == sticks and not world.accidents
+        world.place(body, Pose((x + moved, y, z + 0.05)))
+        world.step()
+        assert [each.kind for each in world.accidents] == ["torn"] * sticks
+
+
+def test_the_gripper_is_not_taken_past_what_lies_on_the_table(env: TableEnv) -> None:
+    env.reset("stuck", 1, 0)
+    x, y, _ = place(env, env.world.objects[0])
+    env.world.remove(env.world.objects[0])
+    tool = np.stack([tool_down(x, y, z, 0.0).matrix for z in (0.02, 0.012)])
+    assert free(env.world, tool, 0.0).tolist() == [True, False]
+
+
 def test_what_goes_over_the_ledge_is_lost_and_an_accident(env: TableEnv) -> None:
     env.reset("ledge", 4, 0)
     body = env.world.objects[0]
@@ -198,7 +221,7 @@ def test_hazards_of_what_is_gone_are_over(env: TableEnv) -> None:
     env.reset("tangled", 2, 0)
     world = env.world
     first, second = world.objects
-    mat = Mat(first, (0.0, 0.0), 1.0)
+    mat = Adhesion(first, (0.0, 0.0), 1.0)
     world.hazards[:] = [Thread(first, second, 1.0), Glaze(first, 1e9), Crack(first), mat]
     world.step()
     assert len(world.hazards) == 4

@@ -1,5 +1,6 @@
 """The study of value distributions: calibration, what is kept, its tables."""
 
+import io
 import json
 import math
 import shutil
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from vpg_ros.action import Transition
 from vpg_ros.cli.main import main
+from vpg_ros.cli.study import watching
 from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import DEFAULT_WORKSPACE
 from vpg_ros.heightmap import Heightmap
@@ -368,10 +371,14 @@ def test_the_study_is_done_once_and_goes_on(study: Path, tmp_path: Path) -> None
         def begin(self, text: str, total: int) -> None:
             said.append(f"{text} {total}")
 
+        def advance(self, done: int) -> None:
+            said.append(f"{done}")
+
     more = replace(TINY, parts=("standard",), heads=("scalar", "implicit"))
     experiment.run(more, out, Ear())
-    parts = ("training 2", "calibration 2", "playing random 1")
-    assert said == [f"standard scenes, implicit, seed 0: {part}" for part in parts]
+    cell = "standard scenes, implicit, seed 0:"
+    trained, calibrated = ([f"{cell} {part} 2", "1", "2"] for part in ("training", "calibration"))
+    assert said == [*trained, *calibrated, f"{cell} playing random 1", "1"]
     assert kept_in(out).items() >= before.items()
     second = results.write(experiment.collect(more, out), out)
     assert "| implicit | random |" in second and "| implicit | random |" not in first
@@ -393,3 +400,14 @@ def test_decisions_are_kept_of_every_way_once(tmp_path: Path) -> None:
     timed(("scalar",), 2.0)
     found = experiment.collect(TINY, tmp_path)["decision"]
     assert [(row["head"], row["ms"]) for row in found] == [("scalar", 2.0), ("categorical", 1.0)]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_step_is_shown_on_a_bar_or_told_in_a_line(terminal: bool) -> None:
+    shown = io.StringIO()
+    with watching(Console(file=shown, force_terminal=terminal, width=80)) as watch:
+        done = watch.each("glazed, implicit, seed 0: training", 1200)
+        for part in range(3):
+            done(part)
+    assert "glazed, implicit, seed 0: training" in shown.getvalue().replace("\n", " ") or terminal
+    assert ("3/1200" in shown.getvalue()) == terminal

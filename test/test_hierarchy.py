@@ -526,7 +526,7 @@ def test_the_study_is_done_once(tmp_path: Path) -> None:
     aside.write_text((tmp_path / "hierarchical" / "seed-0" / "cell.json").read_text())
     assert len(experiment.cells(matrix, tmp_path)) == 2
     (tmp_path / "decision.json").write_text("[1]")
-    with pytest.raises(VpgError, match=r"decision.json is damaged"):
+    with pytest.raises(VpgError, match=r"decision.json is damaged: .*; delete it, and"):
         experiment.bench_of(matrix, tmp_path)
 
 

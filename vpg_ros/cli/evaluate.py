@@ -132,10 +132,10 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
     from vpg_ros.learning.evaluation import Evaluation
 
     chosen = tuple(options.primitives) if options.primitives else None
+    heeding = ", ".join(name for name in RISKS if name != "mean")
     require(
-        options.alpha is None or options.risk != DEFAULT_RISK,
-        f"--alpha is {options.alpha}, which the risk {DEFAULT_RISK!r} does not heed; give --risk "
-        "as well",
+        options.alpha is None or options.risk != "mean",
+        f"--alpha is {options.alpha}, which --risk mean does not heed; --risk may be {heeding}",
     )
     return Evaluation(
         player=Player(

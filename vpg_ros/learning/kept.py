@@ -51,7 +51,9 @@ def read_kept(path: Path, settings: Mapping[str, Any]) -> Content:
     try:
         found: Content = json.loads(path.read_text())
         before = in_full(dict(found["settings"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise VpgError(ErrorCode.STORE_UNREADABLE, f"{path} cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
         sentence = f"{path} is damaged: {error!r}; delete it, and it is made again"
         raise VpgError(ErrorCode.STORE_UNREADABLE, sentence) from error
     require(

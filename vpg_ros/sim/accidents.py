@@ -143,10 +143,10 @@ class Crack:
 
 
 @dataclass(frozen=True)
-class Mat:
+class Adhesion:
     """An object sticks to the mat that it lies on, and tears when it is lifted off.
 
-    middle: of the mat (x, y), m. reach: m from there at which the object is off it.
+    middle: of the mat (x, y), m. reach: m from there at which the object has come loose.
     """
 
     body: int

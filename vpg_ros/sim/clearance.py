@@ -39,6 +39,7 @@ def free(
 
 def _obstacles(world: World, carried: Collection[int]) -> tuple[FloatArray, FloatArray]:
     """Lower and upper corners of the boxes around all that the gripper may not touch, M×3."""
-    boxes = [world.client.getAABB(body) for body in world.objects if body not in carried]
+    around = (*(body for body in world.objects if body not in carried), *world.laid)
+    boxes = [world.client.getAABB(body) for body in around]
     corners = np.array([*boxes, *world.cell.boxes])
     return corners[:, 0], corners[:, 1]

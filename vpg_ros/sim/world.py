@@ -2,7 +2,8 @@
 
 Physics runs in steps of :data:`DT` and in simulated time alone. The same seed and calls give the
 same run bit for bit, in any world of any process. Friction coefficients are products of two
-bodies' in Bullet: table and fingers have 1, so an object's own (0.6 to 0.8) counts.
+bodies' in Bullet: table and fingers have 1, so an object's own (0.6 to 0.8) counts; what is laid on
+the table has 0.5.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ SOLVER_ITERATIONS = 20
 # A block squeezed between arm and table needs more, or both would sink into each other.
 PRESSED_ITERATIONS = 200
 _PRESSED = 10.0  # N upon the gripper from which on they are spent
+_LAID_FRICTION = 0.5
 LIFTED = 0.020  # m that an object must have risen to count as held
 
 # What is round stops rolling and spinning as wood on wood does; PyBullet's defaults let it roll for
@@ -57,7 +59,8 @@ class World:
 
     seed: of the last reset. rng: random numbers seeded by it. steps: taken since then.
     picked, lost: objects that came to rest in the bin, and elsewhere outside the tray; both are
-    taken out. accidents: the losses so far. hazards: what may become one. window: show the world in
+    taken out. accidents: the losses so far. hazards: what may become one. laid: what is
+    fixed to the table and no object. window: show the world in
     PyBullet's own window (one world a process at most). gripper: how long the arm's is.
     """
 
@@ -87,7 +90,7 @@ class World:
         self.cell = Cell(self.client, self.workspace)
         self.robot = Robot(self.client, self.workspace, DT, self._gripper)
         self._objects: dict[int, _Placed] = {}
-        self._laid: list[Drawable] = []
+        self.laid: dict[int, Drawable] = {}
         self.steps, self._skipped = 0, 0.0
         self.hazards: list[Hazard] = []
         self.accidents: list[Accident] = []
@@ -132,10 +135,14 @@ class World:
         return body
 
     def lay(self, shape: Shape, pose: Pose, colour: Colour) -> None:
-        """Fix something to the table that is no object, and stays until the next reset."""
-        form = collision_shape(self.client, (shape,))
-        self.client.createMultiBody(0.0, form, -1, list(pose.position), list(pose.quaternion))
-        self._laid.append(Drawable((shape,), (colour,), pose.matrix))
+        """Fix something to the table that is no object, and stays until the next reset.
+
+        colour: RGB in [0, 1].
+        """
+        form, at = collision_shape(self.client, (shape,)), (pose.position, pose.quaternion)
+        body = self.client.createMultiBody(0.0, form, -1, *(list(each) for each in at))
+        self.client.changeDynamics(body, -1, lateralFriction=_LAID_FRICTION)
+        self.laid[body] = Drawable((shape,), (colour,), pose.matrix)
 
     def remove(self, body: int) -> None:
         """Take an object out, uncounted; what leaned on it wakes up."""
@@ -298,7 +305,7 @@ class World:
             for link in self.robot.shapes
         ]
         specs = ((placed.spec, self.pose(body)) for body, placed in self._objects.items())
-        return [*links, *self._laid] + [
+        return [*links, *self.laid.values()] + [
             Drawable(spec.shapes, (spec.colour,) * len(spec.shapes), pose.matrix)
             for spec, pose in specs
         ]

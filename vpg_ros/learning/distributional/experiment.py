@@ -54,9 +54,11 @@ def collect(matrix: Matrix, out: Path) -> dict[str, list[Content]]:
 
 def _decide(matrix: Matrix, out: Path, watch: Watch) -> None:
     def make() -> Content:
-        watch.begin("decisions", 1)
+        done = watch.each("decisions", 1)
         ways = ways_of_heads(matrix.heads, (*MEASURES, "mean_std"))
-        return {"rows": compare(ways, tables(10, 5), matrix.repeats)}
+        rows = compare(ways, tables(10, 5), matrix.repeats)
+        done(rows)
+        return {"rows": rows}
 
     kept(_timed(matrix.heads, out), _settings(matrix.heads, matrix), make)
 

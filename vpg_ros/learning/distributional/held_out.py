@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,11 @@ def held_out(
     with closing(Rollout(config, policy)) as source:
         number = 0
         while len(found) < config.actions:
-            for transition in source.episode(number, len(found)):
+            episode = source.episode(number, len(found))
+            for transition in islice(episode, config.actions - len(found)):
                 found.append(transition)
                 report(transition)
             number += 1
             if number - len(found) >= EMPTY_IN_A_ROW:
                 raise nothing_admissible(config.primitives)
-    return found[: config.actions]
+    return found

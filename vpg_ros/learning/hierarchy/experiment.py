@@ -175,11 +175,12 @@ def run(
     watch: hears of every training and evaluation. done: called after each that was made. Raises
     STORE_MISMATCH for what has other settings.
     """
+    watch = watch or Watch()
     for seed in matrix.seeds:
         for variant in matrix.variants:
             folder = seed_folder(out / variant, seed)
             is_new = not (folder / _CELL).is_file()
-            _cell(variant, seed, matrix, folder, watch or Watch())
+            _cell(variant, seed, matrix, folder, watch)
             if is_new:
                 done()
 
@@ -200,12 +201,12 @@ def bench_of(matrix: Matrix, out: Path, watch: Watch | None = None) -> list[Cont
     settings = {name: getattr(matrix, name) for name in ("counts", "tables", "repeats")}
 
     def make() -> Content:
-        if watch:
-            watch.begin("decisions", 1)
+        done = (watch or Watch()).each("decisions", 1)
         tables = bench.tables(10, matrix.tables)
         ways = bench.ways_of_designs(list(DESIGNS), matrix.counts)
         times = bench.compare(ways, tables, matrix.repeats)
         rows = [row | costs(way, tables) for row, way in zip(times, ways, strict=True)]
+        done(rows)
         return {"rows": rows}
 
     rows: list[Content] = kept(out / "decision.json", settings, make)["rows"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from vpg_ros.geometry import Pose
 from vpg_ros.shapes import Box
-from vpg_ros.sim.accidents import Mat
+from vpg_ros.sim.accidents import Adhesion
 from vpg_ros.sim.scenes.base import coloured, scene, spread, upright
 from vpg_ros.sim.world import World
 
@@ -18,7 +18,7 @@ _SIDES = (0.034, 0.038)  # m: a push that goes by 14 mm beside the middle still 
 # on it beside a cube that was pushed off.
 _MAT = Box((0.054, 0.054, 0.008))
 _RUBBER = (0.24, 0.24, 0.25)
-_OFF = 0.045  # m from the mat's middle at which a cube is loose
+_LOOSE = 0.045  # m from the mat's middle at which a cube has come loose: all or most of it is off
 _APART = 0.14  # m between mats
 _MARGIN = 0.10  # m from a mat to the border: a push takes nothing off it
 
@@ -34,4 +34,4 @@ def stuck(world: World, objects: int) -> None:
         world.lay(_MAT, Pose((x, y, table + thickness / 2), pose.quaternion), _RUBBER)
         body = world.add(spec, pose)
         if rng.random() < _STICKING:
-            world.hazards.append(Mat(body, (x, y), _OFF))
+            world.hazards.append(Adhesion(body, (x, y), _LOOSE))
