@@ -231,7 +231,8 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     seen = learning.policy()._evaluator.of_primitives(block())
     values = {name: mean for name, (_, mean) in seen.items()}
     returns = {"grasp": 1.0, "push": 0.5, "topple": 0.0}
-    assert values == pytest.approx(returns, abs=0.05)
+    # In float32 or bfloat16, whichever the processor multiplies faster.
+    assert values == pytest.approx(returns, abs=0.08)
     assert learning.policy().strategy == FLAT
     meta = learning.network.meta
     assert isinstance(meta, MetaNetwork) and int(meta.updates) == 80

@@ -1214,7 +1214,8 @@ def test_an_action_weighs_as_much_as_it_is_likelier_than_in_the_log(tmp_path: Pa
     cell = (rotation, *pixel_to_cell(row, column, found.cell))
     likely = float(np.exp(log_probabilities(found, 0.2)["grasp"][cell]))
     estimate = importance_sampling(log, policy, 0.9, seed=0, weighted=False)
-    assert estimate.value == pytest.approx((likely / 0.5 + likely / 0.25) / 2)
+    # The log keeps heights in half the digits, which a network in float32 tells apart.
+    assert estimate.value == pytest.approx((likely / 0.5 + likely / 0.25) / 2, rel=1e-3)
 
 
 def test_importance_sampling_takes_whole_episodes_of_who_might_have_done_otherwise(
