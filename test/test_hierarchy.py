@@ -224,15 +224,16 @@ def learner(head: str = "scalar", **options: Any) -> Learner:
 @pytest.mark.parametrize("head", ["scalar", "quantile"])
 def test_the_meta_policy_learns_what_pays(head: str) -> None:
     """A grasp ends it with 1; after a push it is still there, worth γ; nothing can be toppled."""
-    learning = learner(head, schedule="staged", decay_updates=10**6, averaging=0.9, gamma=0.5)
+    # At the default rate quantiles swing by as much as the bound in float32, and not in bfloat16.
+    options = {"rate": 3e-3, "averaging": 0.9, "gamma": 0.5}
+    learning = learner(head, schedule="staged", decay_updates=10**6, **options)
     learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
     for _ in range(80):
         learning.update()
     seen = learning.policy()._evaluator.of_primitives(block())
     values = {name: mean for name, (_, mean) in seen.items()}
     returns = {"grasp": 1.0, "push": 0.5, "topple": 0.0}
-    # In float32 or bfloat16, whichever the processor multiplies faster.
-    assert values == pytest.approx(returns, abs=0.08)
+    assert values == pytest.approx(returns, abs=0.05)
     assert learning.policy().strategy == FLAT
     meta = learning.network.meta
     assert isinstance(meta, MetaNetwork) and int(meta.updates) == 80

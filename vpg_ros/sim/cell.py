@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vpg_ros.devices.description import Colour, LinkShapes, expand, fixed_frames, link_shapes
-from vpg_ros.geometry import FloatArray, Workspace
+from vpg_ros.geometry import FloatArray, Pose, Workspace
 from vpg_ros.shapes import Box, Shape
 from vpg_ros.sim.shapes import collision_shape, mesh
 
@@ -40,7 +40,7 @@ class Cell:
     def __init__(self, client: Any, workspace: Workspace) -> None:
         links = _links(workspace)
         for link, pose in links:
-            _add_static(client, link, pose)
+            add_static(client, link.shapes, Pose(tuple(pose[:3, 3].tolist())), _FRICTION)
         self.boxes = np.array([box for link, pose in links for box in _boxes(link, pose)])
         shapes = {link.name: link.shapes for link, _ in links}
         self.floor = _between(shapes["tray_rim"])
@@ -67,11 +67,12 @@ def _links(workspace: Workspace) -> list[tuple[LinkShapes, FloatArray]]:
     return [(link, frames[link.name].matrix) for link in link_shapes(urdf)]
 
 
-def _add_static(client: Any, link: LinkShapes, pose: FloatArray) -> None:
-    body = client.createMultiBody(
-        0.0, collision_shape(client, link.shapes), -1, pose[:3, 3].tolist(), [0, 0, 0, 1]
-    )
-    client.changeDynamics(body, -1, lateralFriction=_FRICTION)
+def add_static(client: Any, shapes: tuple[Shape, ...], pose: Pose, friction: float) -> int:
+    """A body that never moves; returns its id."""
+    form, at = collision_shape(client, shapes), list(pose.position)
+    body = int(client.createMultiBody(0.0, form, -1, at, list(pose.quaternion)))
+    client.changeDynamics(body, -1, lateralFriction=friction)
+    return body
 
 
 def _boxes(link: LinkShapes, pose: FloatArray) -> list[FloatArray]:

@@ -17,7 +17,7 @@ from vpg_ros.errors import require
 from vpg_ros.geometry import DEFAULT_WORKSPACE, FloatArray, Pose, Workspace
 from vpg_ros.shapes import Shape, is_round
 from vpg_ros.sim.accidents import Accident, Hazard, Stage
-from vpg_ros.sim.cell import Cell, Drawable
+from vpg_ros.sim.cell import Cell, Drawable, add_static
 from vpg_ros.sim.client import Client
 from vpg_ros.sim.contacts import pressing_force, touched_bodies
 from vpg_ros.sim.controller.link import RobotCommand, RobotState
@@ -139,9 +139,7 @@ class World:
 
         colour: RGB in [0, 1].
         """
-        form, at = collision_shape(self.client, (shape,)), (pose.position, pose.quaternion)
-        body = self.client.createMultiBody(0.0, form, -1, *(list(each) for each in at))
-        self.client.changeDynamics(body, -1, lateralFriction=_LAID_FRICTION)
+        body = add_static(self.client, (shape,), pose, _LAID_FRICTION)
         self.laid[body] = Drawable((shape,), (colour,), pose.matrix)
 
     def remove(self, body: int) -> None:
