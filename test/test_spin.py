@@ -39,6 +39,25 @@ STOPPED_AS_IT_LOOKS = """
 
     run_node("looking_node", Looking)
 """
+STOPPED_BESIDE_A_WAIT = """
+    import signal
+    import threading
+    from vpg_ros.nodes.base import VpgNode
+    from vpg_ros.nodes.spin import run_node
+
+    def interrupt():  # a thread that is not the one that waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    class Waiting(VpgNode):
+        def __init__(self):
+            super().__init__("waiting_node")
+
+        def work(self):
+            threading.Timer(0.5, interrupt).start()
+            return 0 if self.stop.wait(10.0) else 1
+
+    run_node("waiting_node", Waiting)
+"""
 HELP = [
     ("heightmap_node", ["autostart", "camera topics: images", "allowed: one of topics, realsense"]),
     ("motion_node", ["limits.table_z", "required", "limits.tool_force", "allowed: 1.0 to 250.0"]),
@@ -98,6 +117,8 @@ def test_an_argument_that_there_is_not_is_refused():
     assert "[error 900]" in process.stderr
 
 
-def test_a_stop_that_comes_as_a_node_looks_for_it_is_heard():
-    command = [sys.executable, "-c", textwrap.dedent(STOPPED_AS_IT_LOOKS)]
+@pytest.mark.parametrize("program", [STOPPED_AS_IT_LOOKS, STOPPED_BESIDE_A_WAIT])
+def test_a_stop_is_heard_whatever_the_main_thread_does(program):
+    """Also one that the main thread does not notice, as when it is just about to wait."""
+    command = [sys.executable, "-c", textwrap.dedent(program)]
     assert subprocess.run(command, timeout=30.0, check=False).returncode == 0

@@ -7,7 +7,6 @@ standard error, ``<node>: <sentence> [error <code>]``, and exit code 1.
 
 import gc
 import os
-import queue
 import signal
 import sys
 import threading
@@ -183,16 +182,20 @@ def _report(name: str, error: Exception) -> None:
 def _handle_signals(ending: Ending) -> None:
     """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one.
 
-    No handler sets an event: it would wait for ever for the event's lock where it has interrupted
-    this very thread just as that was looking at the event. What it puts into a queue, it can.
+    A thread hears of them through a pipe, which is written to as they come. Handlers would be run
+    by the main thread, as soon as it runs at all: one that is just about to wait has missed them.
     """
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: signals.put(number))
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in numbers:
+        signal.signal(number, lambda number, _: None)
 
     def tell() -> None:
         for event in (ending.stop, ending.hurry):
-            signals.get()
+            while os.read(reading, 1)[0] not in numbers:
+                pass
             event.set()
 
     threading.Thread(target=tell, name="signals", daemon=True).start()
