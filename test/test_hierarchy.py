@@ -36,7 +36,7 @@ from vpg_ros.learning.rewards import scene_changed
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.meta import READY_AFTER, MetaNetwork
+from vpg_ros.policy.meta import PLACE, READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
@@ -241,6 +241,45 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     assert learning.policy().strategy == HIERARCHICAL
 
 
+def test_what_a_primitive_is_worth_is_learned_where_values_chose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The grasp works where the network would grasp; at a random place it fails."""
+    learning = learner(schedule="staged", decay_updates=10**6, rate=3e-3, averaging=0.9)
+    learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
+    for _ in range(4):
+        learning.replay.add(replace(experience("grasp", 0.0), aimed=False))
+
+    def worth() -> float:
+        for _ in range(60):
+            learning.update()
+        return learning.policy()._evaluator.of_primitives(block())["grasp"][1]
+
+    few = worth()
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 2)
+    assert few < 0.5 and worth() > 0.9
+
+
+def test_a_place_is_worth_what_came_of_actions_there() -> None:
+    """Of two like tables with a block and a tower, only what is done to the tower succeeds."""
+    learning = learner(schedule="staged", decay_updates=10**6, rate=3e-3, averaging=0.9)
+    learning._descent.updates = 5 * 10**5
+    heights = block().height.astype(np.float16)
+    heights[30:50, 180:200] = 0.1
+    item = replace(experience("grasp", 0.0), height=heights, row=110, column=110)
+    for _ in range(10):
+        learning.replay.add(item)
+        learning.replay.add(replace(item, reward=1.0, row=40, column=190))
+    for _ in range(120):
+        learning.update()
+    meta = learning.network.meta
+    assert isinstance(meta, MetaNetwork)
+    with torch.inference_mode():
+        inputs = overview(heights[None])
+        values = meta.eval().places(meta.surroundings(inputs)).sigmoid()[0, NAMES.index("grasp")]
+    assert values[110 // PLACE, 110 // PLACE] < 0.2 and values[40 // PLACE, 190 // PLACE] > 0.8
+
+
 def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -> None:
     learning = learner(gamma=0.5)
     level = learning._meta
@@ -260,11 +299,10 @@ def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -
         (experience("grasp", 1.0, changed=True), 1.0),
         (experience("grasp", 0.0, changed=True), 0.0),
     ]
-    items, replay = [item for item, _ in expected], Replay()
-    for item in items:
+    replay = Replay()
+    for item, _ in expected:
         replay.add(item)
-    usable = level._masks(replay, range(len(replay)), after=True)
-    targets = level._targets(items, usable, np.random.default_rng(0))
+    targets = level._targets(replay, range(len(replay)), np.random.default_rng(0))
     assert targets.mean.tolist() == pytest.approx([value for _, value in expected])
 
 
@@ -276,10 +314,12 @@ def test_the_next_table_has_its_whole_distribution() -> None:
     level._average.outcomes = lambda inputs: Distribution(  # type: ignore[method-assign]
         outcomes.repeat(len(inputs), 1, 1), torch.full((len(inputs), 3, 2), 0.5)
     )
-    items = [experience("push", 0.0, changed=True)]
-    targets = level._targets(items, np.ones((1, 3), np.bool_), np.random.default_rng(0))
-    assert targets.atoms[0].tolist() == pytest.approx([0.1, 0.5])
-    assert targets.probabilities[0].tolist() == [0.5, 0.5]
+    replay = Replay()
+    for item in (experience("push", 0.0, changed=True), experience("grasp", 1.0)):
+        replay.add(item)
+    targets = level._targets(replay, [0, 1], np.random.default_rng(0))
+    assert targets.atoms.tolist() == [pytest.approx([0.1, 0.5]), [1.0, 1.0]]
+    assert targets.probabilities.tolist() == [[0.5, 0.5]] * 2
 
 
 def test_stages_follow_each_other() -> None:
@@ -354,11 +394,11 @@ def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
     replay.save(tmp_path)
     (shard,) = tmp_path.glob("*.npz")
     with np.load(shard) as data:
-        columns = {name: data[name] for name in data if name != "worked"}
+        columns = {name: data[name] for name in data if name not in ("worked", "aimed")}
     np.savez(shard, **columns)
     loaded = Replay()
     loaded.load(tmp_path, 1)
-    assert loaded[0].primitive == "grasp" and not loaded[0].worked
+    assert loaded[0].primitive == "grasp" and not loaded[0].worked and loaded[0].aimed
 
 
 # -- the task of a scene

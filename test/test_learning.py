@@ -33,8 +33,9 @@ from vpg_ros.motion import Outcome
 from vpg_ros.policy import HeuristicPolicy, RandomPolicy
 from vpg_ros.policy.checkpoint import load_policy
 from vpg_ros.policy.config import NetworkConfig
+from vpg_ros.policy.exploration import GUIDED
 from vpg_ros.policy.maps import pixel_to_cell
-from vpg_ros.policy.network import make_network
+from vpg_ros.policy.network import SEEN, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import MEAN, make_risk
 
@@ -521,6 +522,20 @@ def test_every_other_table_is_played_by_the_training_s_risk() -> None:
         replace(greedy, risk="cvar", alpha=2)
 
 
+def test_what_a_value_depends_on_is_within_its_patch() -> None:
+    config = NetworkConfig.of_repertoire(("grasp", "topple"))
+    network = make_network(config).eval()
+    size = patch_size("topple", config)
+    for row in range(40, 44):  # every phase of the pooling grid
+        inputs = torch.rand(1, config.input_channels, 96, 96, requires_grad=True)
+        network(inputs)[0, :, row, 44].sum().backward()
+        assert inputs.grad is not None
+        (heeded,) = torch.where(inputs.grad.abs().sum(dim=(0, 1, 3)) > 0)
+        near = range(row - SEEN + 1, row + SEEN)
+        assert int(heeded.min()) in near and int(heeded.max()) in near
+    assert size == 2 * SEEN
+
+
 def test_chance_chooses_the_primitive_and_the_values_where() -> None:
     policy = NetworkPolicy(make_network(CONFIG).eval(), torch.device("cpu"))
     scenes = (SceneMix("random", 1.0, 4, 4),)
@@ -531,7 +546,10 @@ def test_chance_chooses_the_primitive_and_the_values_where() -> None:
     assert {step.action.primitive for step in steps} == set(CONFIG.names)
     first = steps[0].action  # nothing was tried before
     best = policy.restricted_to((first.primitive,)).decide(steps[0].before).action
-    assert first == replace(best, probability=0.0, policy=RandomPolicy.name)
+    assert first == replace(best, probability=0.0, policy=GUIDED)
+    assert all(Experience.of(step, colour=False).aimed for step in steps)
+    by_chance = replace(steps[0], action=replace(first, policy=RandomPolicy.name))
+    assert not Experience.of(by_chance, colour=False).aimed
     with pytest.raises(VpgError, match=r"guided_share is 1\.5"):
         replace(SMALL, guided_share=1.5)
 

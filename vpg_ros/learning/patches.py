@@ -17,7 +17,7 @@ from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
 from vpg_ros.learning.replay import Experience
 from vpg_ros.policy.canvas import HEIGHT_SCALE, Canvas, planes, render
 from vpg_ros.policy.config import INPUT_ROTATIONS, NetworkConfig
-from vpg_ros.policy.network import DOWNSAMPLING
+from vpg_ros.policy.network import DOWNSAMPLING, SEEN
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def make_batch(
 
 
 def patch_size(primitive: str, config: NetworkConfig) -> int:
-    """Side of the primitive's patches in cells."""
-    reach = primitives.get(primitive).context / (config.resolution * config.cell)
+    """Side of the primitive's patches in cells: what matters of what the network sees."""
+    matters = primitives.get(primitive).context / (config.resolution * config.cell)
+    reach = min(matters, SEEN)
     return int(-(-2 * reach // DOWNSAMPLING)) * DOWNSAMPLING
 
 

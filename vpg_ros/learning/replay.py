@@ -17,11 +17,12 @@ from vpg_ros.errors import ErrorCode, VpgError
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.rewards import scene_changed, worked
+from vpg_ros.policy.baselines import RandomPolicy
 
 # What numpy and zipfile raise for a file that is missing, cut off or damaged; RuntimeError is for
 # flags that no shard has.
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error)
-_LATER = {"worked", "accidents"}  # fields that shards of earlier versions lack
+_LATER = {"worked", "accidents", "aimed"}  # fields that shards of earlier versions lack
 HeightArray = NDArray[np.float16]
 
 
@@ -32,7 +33,8 @@ class Experience:
     height, next_height: rows×columns float16, m above the table, NaN where unseen (half precision
     is exact to 0.03 mm here). colour, next_colour: rows×columns×3 uint8, or 0×0×3 where colour is
     not learned from. changed: whether the scene did. worked: whether the action did what its
-    primitive is for. accidents: as in Outcome. The rest as in Transition.
+    primitive is for. accidents: as in Outcome. aimed: whether values chose its place, rather than
+    chance. The rest as in Transition.
     """
 
     height: HeightArray
@@ -48,6 +50,7 @@ class Experience:
     next_colour: NDArray[np.uint8]
     worked: bool = False
     accidents: int = 0
+    aimed: bool = True
 
     @staticmethod
     def of(transition: Transition, colour: bool) -> "Experience":
@@ -68,6 +71,7 @@ class Experience:
             after.colour if colour else none,
             worked(action, transition.outcome, before, after),
             transition.outcome.accidents,
+            action.policy != RandomPolicy.name,
         )
 
     def before(self, workspace: Workspace) -> Heightmap:

@@ -115,9 +115,9 @@ class Evaluator:
         require(meta is not None, "these weights have no meta-policy")
         assert meta is not None
         check_measure(meta.head, measure)
-        cells = overview(heightmap.height, heightmap.colour if self.config.colour else None)
+        colours = heightmap.colour[None] if self.config.colour else None
         with torch.inference_mode():
-            features = meta.features(torch.from_numpy(cells)[None].to(self._device))
+            features = meta.features(overview(heightmap.height[None], colours).to(self._device))
             outcomes = meta.outcomes(features)
             values, means = measure.of(outcomes)[0].tolist(), outcomes.mean[0].tolist()
         return dict(zip(self.config.names, zip(values, means, strict=True), strict=True))

@@ -15,6 +15,7 @@ from vpg_ros.policy.policy import Decision, Policy
 from vpg_ros.primitives import DEFAULT_REPERTOIRE
 
 OTHER_SHARE = 0.4  # of the random actions of Exploration
+GUIDED = "guided"  # who chose what ``explore_primitives`` does
 
 
 def explore(
@@ -53,12 +54,12 @@ def explore_primitives(
 ) -> Decision:
     """What the policy would do with a random primitive: chance chooses what, its values where.
 
-    The action is the random policy's, for the policy itself might have chosen otherwise. Raises as
-    the policy, where none of its primitives is admissible.
+    The action is not the policy's, which might have chosen otherwise. Raises as the policy, where
+    none of its primitives is admissible.
     """
     order = ((name,) for name in rng.permutation(policy.names).tolist())
     decision = policy.decide_among(order, heightmap, tried)
-    drawn = replace(decision.action, probability=0.0, policy=RandomPolicy.name)
+    drawn = replace(decision.action, probability=0.0, policy=GUIDED)
     return replace(decision, action=drawn)
 
 

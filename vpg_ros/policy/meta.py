@@ -3,6 +3,10 @@
 The upper level of a hierarchical DQN (Kulkarni et al. 2016): it chooses who acts, and the chosen
 primitive's own network chooses where. The heightmap is not turned, and its cells are four times as
 wide as those of the pixels' networks, so that the look costs a hundredth of one of theirs.
+
+On the way it values every primitive at every place, roughly: one number for a whole table is little
+to learn from, the place where an action was done tells which part of the table the number is of.
+What the best place is worth is then one of the things by which the table is judged.
 """
 
 from typing import Any
@@ -13,17 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vpg_ros.policy.canvas import UNSEEN, planes, to_cells
+from vpg_ros.heightmap.heightmap import OBJECT_HEIGHT
+from vpg_ros.policy.canvas import COLOUR_SCALE, HEIGHT_SCALE
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.heads import DistributionalHead, make_head
+from vpg_ros.policy.heads.scalar import ScalarHead
 from vpg_ros.policy.layers import block
 
 META_CELL = 8  # pixels a cell side
+PLACE = 2 * META_CELL  # pixels a place's side: those of the second level's cells
 # Updates before which it has no say: acting on an average of weights most of which are random would
 # try primitives by chance for a hundred actions.
 READY_AFTER = 200
 _WIDTHS = (16, 32, 64, 64)  # channels of the levels, each at half the last one's resolution
 _STEP = META_CELL * 2 ** (len(_WIDTHS) - 1)  # pixels: sides are padded to multiples of this
+_LEAST = 6.0  # a place's logit lies within ± this, and is −this where nothing stands near
 
 
 class MetaNetwork(nn.Module):
@@ -39,7 +47,8 @@ class MetaNetwork(nn.Module):
         inputs = META_CELL**2 + 1 + (3 if colour else 0)
         widths = (inputs, *_WIDTHS)
         self.levels = nn.ModuleList(block(a, b) for a, b in zip(widths, _WIDTHS, strict=False))
-        self.head = make_head(head, 2 * _WIDTHS[-1], primitives)
+        self.places = ScalarHead(_WIDTHS[1], primitives)
+        self.head = make_head(head, 2 * _WIDTHS[-1] + primitives, primitives)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -60,24 +69,53 @@ class MetaNetwork(nn.Module):
         return self.head.distribution(numbers)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """What there is anywhere and on average over the table: B×F×1×1."""
-        x = self.levels[0](inputs)
-        for level in list(self.levels)[1:]:
+        """What there is anywhere and on average over the table, and at best places: B×F×1×1."""
+        return self.summary(self.surroundings(inputs), inputs)
+
+    def surroundings(self, inputs: Tensor) -> Tensor:
+        """What there is at and around each place of PLACE pixels a side: B×F×rows×columns."""
+        seen: Tensor = self.levels[1](functional.max_pool2d(self.levels[0](inputs), 2))
+        return seen
+
+    def summary(self, surroundings: Tensor, inputs: Tensor) -> Tensor:
+        """The features, of inputs and of what they have at each place."""
+        x = surroundings
+        for level in list(self.levels)[2:]:
             x = level(functional.max_pool2d(x, 2))
-        return torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1)[..., None, None]
+        logits = self.places(surroundings).clamp(-_LEAST, _LEAST)
+        best = logits.masked_fill(~_near_something(inputs), -_LEAST).amax(dim=(2, 3))
+        # Places learn from what was done there alone, so that theirs stay values of places.
+        parts = [x.amax(dim=(2, 3)), x.mean(dim=(2, 3)), best.detach()]
+        return torch.cat(parts, dim=1)[..., None, None]
+
+
+def _near_something(inputs: Tensor) -> Tensor:
+    """Whether anything stands at a place or one beside it: B×1×rows×columns of places."""
+    highest = inputs[:, : META_CELL**2].amax(dim=1, keepdim=True)
+    at_place = functional.max_pool2d(highest, PLACE // META_CELL)
+    return functional.max_pool2d(at_place, 3, 1, 1) > OBJECT_HEIGHT / HEIGHT_SCALE
 
 
 def overview(
-    height: NDArray[np.floating[Any]], colour: NDArray[np.uint8] | None
-) -> NDArray[np.float32]:
-    """What the meta-policy reads of a heightmap: C × rows/META_CELL × columns/META_CELL.
+    heights: NDArray[np.floating[Any]], colours: NDArray[np.uint8] | None = None
+) -> Tensor:
+    """What the meta-policy reads of heightmaps: N × C × rows/META_CELL × columns/META_CELL.
 
-    height: rows×columns, m, NaN where unseen; beyond its edge lies unseen table.
+    heights: N×rows×columns, m, NaN where unseen; beyond their edge lies unseen table. colours:
+    N×rows×columns×3 where they are read. As the pixels' networks have it (``planes``,
+    ``to_cells``): scaled heights as channels, the means of what is unseen and of colours.
     """
-    pixels = planes(height, colour)
-    beyond = [(0, -size % _STEP) for size in height.shape]
-    padded = [
-        np.pad(layer, beyond, constant_values=1.0 if i == UNSEEN else 0.0)
-        for i, layer in enumerate(pixels)
-    ]
-    return to_cells(padded, META_CELL)
+    height = torch.from_numpy(heights.astype(np.float32))[:, None]
+    beyond = [beyond for size in height.shape[:1:-1] for beyond in (0, -size % _STEP)]
+    unseen = functional.pad(height.isnan().float(), beyond, value=1.0)
+    scaled = functional.pad(height.nan_to_num() / HEIGHT_SCALE, beyond)
+    parts = [functional.pixel_unshuffle(scaled, META_CELL), _means(unseen)]
+    if colours is not None:
+        shares = torch.from_numpy(colours / np.float32(COLOUR_SCALE)).movedim(3, 1)
+        parts.append(_means(functional.pad(shares, beyond)))
+    return torch.cat(parts, dim=1)
+
+
+def _means(layers: Tensor) -> Tensor:
+    """Of each cell."""
+    return functional.avg_pool2d(layers, META_CELL)

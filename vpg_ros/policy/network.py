@@ -18,6 +18,7 @@ from vpg_ros.policy.layers import block
 from vpg_ros.policy.meta import MetaNetwork
 
 DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
+SEEN = 24  # cells: nothing as far from a cell has any say in its value
 
 
 class ValueNetwork(nn.Module):

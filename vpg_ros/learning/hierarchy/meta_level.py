@@ -6,6 +6,9 @@ task's: a pick is worth whether it is rewarded, anything else r + γ · max over
 it changed the table. (The return of whole episodes would set a pick that fails only 1 − γ below one
 that works.) A primitive ends after one action, so that every transition is one decision of the
 upper level as well.
+
+What a primitive is worth is what it is worth where its network would do it: experiences of random
+places say little of that, and are left out as soon as there are others.
 """
 
 from collections.abc import Sequence
@@ -25,12 +28,13 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import admissible_cells
-from vpg_ros.policy.meta import MetaNetwork, overview
+from vpg_ros.policy.meta import PLACE, MetaNetwork, overview
 
 RULE = RULES["discounted"]
 # Of a staged training: the pixels alone up to the first share of the updates over which the rate
 # falls, the meta-policy alone up to the second, then both.
 STAGES = (0.4, 0.6)
+ENOUGH = 320  # experiences of places that values chose, before which the others count as well
 
 
 def levels(schedule: str, progress: float) -> tuple[bool, bool]:
@@ -74,37 +78,56 @@ class MetaLevel:
 
         They are drawn uniformly: errors that replay knows are those of the pixels' values.
         """
-        indices = replay.sample(count, rng)
-        items = [replay[i] for i in indices]
-        device = self._network.updates.device
-        views = _views(items, False, self._config, rng).to(device)
-        seen = seen_fast(self._network.features, views)
-        parameters = self._network.parameters_of(seen)
-        outputs = torch.tensor([self._config.names.index(item.primitive) for item in items])
-        targets = self._targets(items, self._masks(replay, indices, True), rng)
-        loss = self._network.head.loss(parameters, outputs.to(device), targets, rng)
-        self._network.updates += 1
+        network = self._network
+        indices = rng.choice(_worth_learning(replay), count).tolist()
+        views, places = _views([replay[i] for i in indices], False, self._config, rng)
+        views = views.to(network.updates.device)
+        surroundings = seen_fast(network.surroundings, views)
+        parameters = network.parameters_of(network.summary(surroundings, views))
+        at_places = surroundings[range(count), :, places[:, 0], places[:, 1]][..., None, None]
+        chosen = [self._config.names.index(replay[i].primitive) for i in indices]
+        outputs = torch.tensor(chosen, device=views.device)
+        targets = self._targets(replay, indices, rng)
+        loss = network.head.loss(parameters, outputs, targets, rng)
+        loss = loss + network.places.loss(
+            network.places(at_places)[..., 0, 0], outputs, targets, rng
+        )
+        network.updates += 1
         if not self._masked:
             return loss
         return loss + self._useless(parameters, ~self._masks(replay, indices, False), rng)
 
     def _targets(
-        self, items: Sequence[Experience], usable: NDArray[np.bool_], rng: np.random.Generator
+        self, replay: Replay, indices: Sequence[int], rng: np.random.Generator
     ) -> Distribution:
-        """Returns of the items' actions, as fractions of the largest: N×K."""
+        """Returns of experiences' actions, as fractions of the largest: N×K."""
+        device, items = self._network.updates.device, [replay[i] for i in indices]
+        shares = [RULE.earned(item, 0.0) / self._bound for item in items]
+        earned = torch.tensor(shares, device=device)
+        goes_on = [row for row, item in enumerate(items) if RULE.bootstraps(item)]
+        if not goes_on:
+            return Distribution.certain(earned)
+        following = self._following(replay, [indices[row] for row in goes_on], rng)
+        count = following.atoms.shape[-1]
+        atoms = earned[:, None].repeat(1, count)
+        atoms[goes_on] += self._gamma * following.atoms
+        probabilities = torch.full_like(atoms, 1 / count)
+        probabilities[goes_on] = following.probabilities
+        return Distribution(atoms, probabilities)
+
+    def _following(
+        self, replay: Replay, indices: Sequence[int], rng: np.random.Generator
+    ) -> Distribution:
+        """What the best primitive is worth that experiences left admissible, 0 without one: N×K."""
+        views, _ = _views([replay[i] for i in indices], True, self._config, rng)
         device = self._network.updates.device
         with torch.no_grad():
-            views = _views(items, True, self._config, rng).to(device)
-            seen = seen_fast(self._average.features, views)
-            following = self._average.outcomes(seen)
-        allowed = torch.from_numpy(usable).to(device)
-        best = following.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
-        goes_on = np.array([RULE.bootstraps(item) for item in items]) & usable.any(axis=1)
-        earned = torch.tensor([RULE.earned(item, 0.0) / self._bound for item in items])
-        factor = self._gamma * torch.from_numpy(goes_on.astype(np.float32))
-        chosen = _of_best(following, best)
-        atoms = earned.to(device)[:, None] + factor.to(device)[:, None] * chosen.atoms
-        return Distribution(atoms, chosen.probabilities)
+            seen = seen_fast(self._average.features, views.to(device))
+            outcomes = self._average.outcomes(seen)
+        allowed = torch.from_numpy(self._masks(replay, indices, True)).to(device)
+        best = outcomes.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
+        chosen = _of_best(outcomes, best)
+        return Distribution(chosen.atoms * allowed.any(dim=1)[:, None], chosen.probabilities)
 
     def _useless(
         self, parameters: Tensor, useless: NDArray[np.bool_], rng: np.random.Generator
@@ -162,17 +185,39 @@ def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
     return Distribution(atoms, probabilities)
 
 
+def _worth_learning(replay: Replay) -> NDArray[np.int64]:
+    """Indices of experiences of places that values chose; of all while those are few."""
+    aimed = np.flatnonzero([replay[i].aimed for i in range(len(replay))])
+    return aimed if len(aimed) >= ENOUGH else np.arange(len(replay))
+
+
 def _views(
     items: Sequence[Experience], after: bool, config: NetworkConfig, rng: np.random.Generator
-) -> Tensor:
-    """Tables before or after experiences, N×C×H×W, each turned and mirrored at random."""
-    views = []
+) -> tuple[Tensor, Tensor]:
+    """Tables before or after experiences, N×C×H×W, each turned and mirrored at random.
+
+    With the row and column of each one's action among places: N×2.
+    """
+    heights, colours, places = [], [], []
     for item in items:
         height, colour = (
             (item.next_height, item.next_colour) if after else (item.height, item.colour)
         )
         turns = int(rng.integers(4)) if height.shape[0] == height.shape[1] else 0
-        mirror = slice(None, None, -1 if rng.integers(2) else 1)
-        seen = np.rot90(colour, turns)[mirror] if config.colour else None
-        views.append(overview(np.rot90(height, turns)[mirror], seen))
-    return torch.from_numpy(np.stack(views))
+        mirrored = bool(rng.integers(2))
+        mirror = slice(None, None, -1 if mirrored else 1)
+        heights.append(np.rot90(height, turns)[mirror])
+        colours.append(np.rot90(colour, turns)[mirror])
+        places.append(_turned(item.row, item.column, height.shape, turns, mirrored))
+    views = overview(np.stack(heights), np.stack(colours) if config.colour else None)
+    return views, torch.tensor(places) // PLACE
+
+
+def _turned(
+    row: int, column: int, shape: tuple[int, ...], turns: int, mirrored: bool
+) -> tuple[int, int]:
+    """Where a pixel of a table comes to lie; one that is turned is square."""
+    rows, columns = shape
+    for _ in range(turns):
+        row, column = columns - 1 - column, row
+    return (rows - 1 - row if mirrored else row), column
