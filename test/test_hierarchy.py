@@ -33,10 +33,11 @@ from vpg_ros.learning.next_scene import NextScene
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.rewards import scene_changed
+from vpg_ros.policy.canvas import UNSEEN, planes, to_cells
 from vpg_ros.policy.checkpoint import load_policy, save
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.distribution import Distribution
-from vpg_ros.policy.meta import PLACE, READY_AFTER, MetaNetwork, overview
+from vpg_ros.policy.meta import META_CELL, PLACE, READY_AFTER, MetaNetwork, overview
 from vpg_ros.policy.network import Network, make_network
 from vpg_ros.policy.network_policy import NetworkPolicy
 from vpg_ros.policy.risk import make_risk
@@ -207,7 +208,9 @@ def experience(primitive: str, reward: float, **changes: Any) -> Experience:
     changed, done, after, worked = (
         known[name] for name in ("changed", "done", "next_height", "worked")
     )
-    return Experience(rows, none, primitive, 0, 110, 98, reward, changed, done, after, none, worked)
+    return Experience(
+        rows, none, primitive, 0, 110, 98, reward, changed, done, after, none, worked, aimed=True
+    )
 
 
 def learner(head: str = "scalar", **options: Any) -> Learner:
@@ -241,43 +244,94 @@ def test_the_meta_policy_learns_what_pays(head: str) -> None:
     assert learning.policy().strategy == HIERARCHICAL
 
 
+def of_the_meta_policy_alone(**options: Any) -> Learner:
+    """A learner in the stage in which nothing else learns."""
+    made = learner(schedule="staged", decay_updates=10**6, rate=3e-3, averaging=0.9, **options)
+    made._descent.updates = 5 * 10**5
+    return made
+
+
+def worth(learning: Learner, updates: int) -> dict[str, float]:
+    """What primitives are worth on a table with a block after more updates."""
+    for _ in range(updates):
+        learning.update()
+    seen = learning.policy()._evaluator.of_primitives(block())
+    return {name: mean for name, (_, mean) in seen.items()}
+
+
 def test_what_a_primitive_is_worth_is_learned_where_values_chose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The grasp works where the network would grasp; at a random place it fails."""
-    learning = learner(schedule="staged", decay_updates=10**6, rate=3e-3, averaging=0.9)
-    learning._descent.updates = 5 * 10**5  # in the stage of the meta-policy alone
-    for _ in range(4):
+    """The grasp works where the network would grasp; at random places it fails."""
+    learning = of_the_meta_policy_alone()
+    for _ in range(3):
         learning.replay.add(replace(experience("grasp", 0.0), aimed=False))
+    assert worth(learning, 60)["grasp"] < 0.5
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 1)
+    assert worth(learning, 60)["grasp"] > 0.9
 
-    def worth() -> float:
-        for _ in range(60):
-            learning.update()
-        return learning.policy()._evaluator.of_primitives(block())["grasp"][1]
 
-    few = worth()
+def test_random_places_tell_of_what_values_never_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 2)
-    assert few < 0.5 and worth() > 0.9
+    learning = of_the_meta_policy_alone(gamma=0.1)
+    for _ in range(4):
+        learning.replay.add(replace(experience("push", 1.0, done=True), aimed=False))
+    assert worth(learning, 80)["push"] > 0.6  # once in five times only what follows, 0.1
 
 
-def test_a_place_is_worth_what_came_of_actions_there() -> None:
-    """Of two like tables with a block and a tower, only what is done to the tower succeeds."""
-    learning = learner(schedule="staged", decay_updates=10**6, rate=3e-3, averaging=0.9)
-    learning._descent.updates = 5 * 10**5
+@pytest.mark.parametrize("aimed", [True, False])
+def test_a_place_is_worth_what_came_of_actions_there(
+    aimed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a block and a tower only what is done to the block succeeds, chosen or random."""
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 1)
+    learning = of_the_meta_policy_alone()
     heights = block().height.astype(np.float16)
     heights[30:50, 180:200] = 0.1
-    item = replace(experience("grasp", 0.0), height=heights, row=110, column=110)
+    item = replace(experience("grasp", 0.0), height=heights, row=40, column=190, aimed=aimed)
     for _ in range(10):
         learning.replay.add(item)
-        learning.replay.add(replace(item, reward=1.0, row=40, column=190))
-    for _ in range(120):
-        learning.update()
+        learning.replay.add(replace(item, reward=1.0, row=110, column=110))
+    worth(learning, 150)
     meta = learning.network.meta
     assert isinstance(meta, MetaNetwork)
     with torch.inference_mode():
-        inputs = overview(heights[None])
-        values = meta.eval().places(meta.surroundings(inputs)).sigmoid()[0, NAMES.index("grasp")]
-    assert values[110 // PLACE, 110 // PLACE] < 0.2 and values[40 // PLACE, 190 // PLACE] > 0.8
+        surroundings = meta.eval().surroundings(overview(heights[None]))
+        values = meta.places(surroundings).sigmoid()[0, NAMES.index("grasp")]
+    assert values[110 // PLACE, 110 // PLACE] > 0.8 and values[40 // PLACE, 190 // PLACE] < 0.2
+
+
+@pytest.mark.parametrize(("column", "counts"), [(35, True), (0, False)])
+def test_the_best_place_is_one_near_something(column: int, counts: bool) -> None:
+    """A push may begin 8 cm from what it meets; nothing does where there is only table."""
+    meta = MetaNetwork(len(NAMES), "scalar", colour=False).eval()
+    heights = np.zeros((1, *SHAPE), np.float32)
+    heights[0, 100:120, 75:95] = 0.04  # 80 mm from column 35
+    inputs = overview(heights)
+    surroundings = meta.surroundings(inputs)
+    values = torch.full((1, len(NAMES), *surroundings.shape[2:]), -1.0)
+    values[0, :, 110 // PLACE, column // PLACE] = 3.0
+    best = meta.summary(surroundings, values, inputs)[0, -len(NAMES) :, 0, 0]
+    assert best.tolist() == [3.0 if counts else -1.0] * len(NAMES)
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("shape", [SHAPE, (100, 150)])
+def test_the_meta_policy_reads_what_the_pixels_networks_read(
+    shape: tuple[int, int], colour: bool
+) -> None:
+    """In wider cells, with unseen table beyond the edge."""
+    rng = np.random.default_rng(0)
+    height = rng.uniform(0.0, 0.1, shape).astype(np.float32)
+    height[rng.random(shape) < 0.1] = np.nan
+    colours = rng.integers(0, 256, (*shape, 3)).astype(np.uint8) if colour else None
+    beyond = [(0, -size % 64) for size in shape]
+    padded = [
+        np.pad(layer, beyond, constant_values=float(i == UNSEEN))
+        for i, layer in enumerate(planes(height, colours))
+    ]
+    (seen,) = overview(height[None], None if colours is None else colours[None])
+    np.testing.assert_allclose(seen.numpy(), to_cells(padded, META_CELL), atol=1e-5)
 
 
 def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -> None:
@@ -354,6 +408,11 @@ def test_a_hierarchy_goes_on_as_if_never_stopped() -> None:
     assert half.update() == losses[0]
     resumed.restore(half.state())
     assert resumed.update() == losses[1]
+    state = half.state()
+    state["network"] = {k: v for k, v in state["network"].items() if "places" not in k}
+    with pytest.raises(VpgError, match=r"another version of vpg_ros.*places") as error:
+        learner().restore(state)
+    assert error.value.code is ErrorCode.STORE_MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -398,7 +457,7 @@ def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
     np.savez(shard, **columns)
     loaded = Replay()
     loaded.load(tmp_path, 1)
-    assert loaded[0].primitive == "grasp" and not loaded[0].worked and loaded[0].aimed
+    assert loaded[0].primitive == "grasp" and not loaded[0].worked and not loaded[0].aimed
 
 
 # -- the task of a scene

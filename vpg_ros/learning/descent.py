@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vpg_ros.errors import require_setting
+from vpg_ros.errors import ErrorCode, VpgError, require_setting
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.network import Network, channels_last, make_network
 
@@ -100,8 +100,19 @@ class Descent:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue exactly where ``state`` was taken."""
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        """Continue exactly where ``state`` was taken; STORE_MISMATCH of another network's."""
+        parts = {
+            "network": self.network,
+            "average": self.average,
+            "optimiser": self._optimiser,
+        }
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise VpgError(
+                ErrorCode.STORE_MISMATCH,
+                f"the training is of another network, or another version of vpg_ros: {reason}",
+            ) from error
         self.updates = state["updates"]

@@ -50,7 +50,7 @@ class Experience:
     next_colour: NDArray[np.uint8]
     worked: bool = False
     accidents: int = 0
-    aimed: bool = True
+    aimed: bool = False
 
     @staticmethod
     def of(transition: Transition, colour: bool) -> "Experience":

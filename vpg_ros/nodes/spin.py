@@ -182,15 +182,16 @@ def _report(name: str, error: Exception) -> None:
 def _handle_signals(ending: Ending) -> None:
     """The first Ctrl-C or SIGTERM asks for an orderly end, a second one for a quick one.
 
-    A thread hears of them through a pipe, which is written to as they come. Handlers would be run
-    by the main thread, as soon as it runs at all: one that is just about to wait has missed them.
+    A thread hears of them through a pipe, which is written to as they come, if they have a handler.
+    Handlers themselves are run by the main thread: one that is just about to wait has missed them,
+    and one that looks at an event would wait for ever for a handler that set it, for its lock.
     """
     numbers = (signal.SIGINT, signal.SIGTERM)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
     for number in numbers:
-        signal.signal(number, lambda number, _: None)
+        signal.signal(number, lambda *_: None)
 
     def tell() -> None:
         for event in (ending.stop, ending.hurry):

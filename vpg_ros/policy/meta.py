@@ -31,13 +31,15 @@ PLACE = 2 * META_CELL  # pixels a place's side: those of the second level's cell
 READY_AFTER = 200
 _WIDTHS = (16, 32, 64, 64)  # channels of the levels, each at half the last one's resolution
 _STEP = META_CELL * 2 ** (len(_WIDTHS) - 1)  # pixels: sides are padded to multiples of this
-_LEAST = 6.0  # a place's logit lies within ± this, and is −this where nothing stands near
+_LIMIT = 6.0  # a place's logit lies within ± this, and is −this where nothing stands near
+_NEAR = 3  # places: more than anything that stands can be away from where a push at it begins
 
 
 class MetaNetwork(nn.Module):
     """B×C×H×W cells of ``overview`` → head parameters of primitives' values, B×primitives·k.
 
-    updates: gradient steps it has learned from.
+    places: values every primitive at every place, PLACE pixels a side. updates: gradient steps it
+    has learned from.
     """
 
     updates: Tensor
@@ -69,31 +71,34 @@ class MetaNetwork(nn.Module):
         return self.head.distribution(numbers)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """What there is anywhere and on average over the table, and at best places: B×F×1×1."""
-        return self.summary(self.surroundings(inputs), inputs)
+        """What the head reads: B×F×1×1."""
+        surroundings = self.surroundings(inputs)
+        return self.summary(surroundings, self.places(surroundings), inputs)
 
     def surroundings(self, inputs: Tensor) -> Tensor:
-        """What there is at and around each place of PLACE pixels a side: B×F×rows×columns."""
+        """What there is at and around each place: B×F×rows×columns."""
         seen: Tensor = self.levels[1](functional.max_pool2d(self.levels[0](inputs), 2))
         return seen
 
-    def summary(self, surroundings: Tensor, inputs: Tensor) -> Tensor:
-        """The features, of inputs and of what they have at each place."""
+    def summary(self, surroundings: Tensor, values: Tensor, inputs: Tensor) -> Tensor:
+        """What there is anywhere and on average over the table, and its best places: B×F×1×1.
+
+        values: logits of ``places``, which learn from what is done at places, not from this.
+        """
         x = surroundings
         for level in list(self.levels)[2:]:
             x = level(functional.max_pool2d(x, 2))
-        logits = self.places(surroundings).clamp(-_LEAST, _LEAST)
-        best = logits.masked_fill(~_near_something(inputs), -_LEAST).amax(dim=(2, 3))
-        # Places learn from what was done there alone, so that theirs stay values of places.
-        parts = [x.amax(dim=(2, 3)), x.mean(dim=(2, 3)), best.detach()]
-        return torch.cat(parts, dim=1)[..., None, None]
+        logits = values.detach().clamp(-_LIMIT, _LIMIT)
+        best = logits.masked_fill(~_near_something(inputs), -_LIMIT).amax(dim=(2, 3))
+        return torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3)), best], dim=1)[..., None, None]
 
 
 def _near_something(inputs: Tensor) -> Tensor:
-    """Whether anything stands at a place or one beside it: B×1×rows×columns of places."""
+    """Whether anything stands at a place or within _NEAR of it: B×1×rows×columns of places."""
     highest = inputs[:, : META_CELL**2].amax(dim=1, keepdim=True)
     at_place = functional.max_pool2d(highest, PLACE // META_CELL)
-    return functional.max_pool2d(at_place, 3, 1, 1) > OBJECT_HEIGHT / HEIGHT_SCALE
+    near = functional.max_pool2d(at_place, 2 * _NEAR + 1, 1, _NEAR)
+    return near > OBJECT_HEIGHT / HEIGHT_SCALE
 
 
 def overview(
@@ -106,7 +111,7 @@ def overview(
     ``to_cells``): scaled heights as channels, the means of what is unseen and of colours.
     """
     height = torch.from_numpy(heights.astype(np.float32))[:, None]
-    beyond = [beyond for size in height.shape[:1:-1] for beyond in (0, -size % _STEP)]
+    beyond = [cells for size in height.shape[:1:-1] for cells in (0, -size % _STEP)]
     unseen = functional.pad(height.isnan().float(), beyond, value=1.0)
     scaled = functional.pad(height.nan_to_num() / HEIGHT_SCALE, beyond)
     parts = [functional.pixel_unshuffle(scaled, META_CELL), _means(unseen)]

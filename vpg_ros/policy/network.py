@@ -18,7 +18,9 @@ from vpg_ros.policy.layers import block
 from vpg_ros.policy.meta import MetaNetwork
 
 DOWNSAMPLING = 4  # input height and width, in cells, must be multiples of this
-SEEN = 24  # cells: nothing as far from a cell has any say in its value
+# Cells: nothing as far from a cell has any say in its value. A level's two convolutions reach 2 of
+# its cells: 2 + 4 + 8 + 4 + 2, and 3 more for where the cells of coarser levels lie.
+SEEN = 24
 
 
 class ValueNetwork(nn.Module):

@@ -70,7 +70,6 @@ class Lever(Primitive):
     """Pries up what lies flat ahead of the pixel, along the rotation's direction."""
 
     name = "lever"
-    context = 0.128
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:
         """On free table before the edge of something flat that has a neighbour behind it."""

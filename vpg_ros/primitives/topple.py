@@ -32,7 +32,6 @@ class Topple(Primitive):
     """Straight push near the top of a tall object, starting at the pixel beside it."""
 
     name = "topple"
-    context = 0.128
     carries = FAR_END
 
     def admissible(self, heightmap: Heightmap) -> NDArray[np.bool_]:

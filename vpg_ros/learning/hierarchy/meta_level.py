@@ -7,11 +7,11 @@ it changed the table. (The return of whole episodes would set a pick that fails 
 that works.) A primitive ends after one action, so that every transition is one decision of the
 upper level as well.
 
-What a primitive is worth is what it is worth where its network would do it: experiences of random
-places say little of that, and are left out as soon as there are others.
+What a primitive is worth is what it is worth where its network would do it. Experiences of random
+places say little of that, and teach what those places are worth alone as soon as there are others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ RULE = RULES["discounted"]
 # Of a staged training: the pixels alone up to the first share of the updates over which the rate
 # falls, the meta-policy alone up to the second, then both.
 STAGES = (0.4, 0.6)
-ENOUGH = 320  # experiences of places that values chose, before which the others count as well
+ENOUGH = 40  # a primitive's experiences where values chose, up to which random places count too
+_OTHERS = 0.5  # experiences of random places, to one where values chose, in a batch
 
 
 def levels(schedule: str, progress: float) -> tuple[bool, bool]:
@@ -72,30 +73,36 @@ class MetaLevel:
         self._gamma, self._masked = gamma, masked
         self._bound = RULE.bound(0.0, gamma)
         self._usable: dict[tuple[int, bool], NDArray[np.bool_]] = {}
+        self._pools = Pools(config.names)
 
     def loss(self, replay: Replay, count: int, rng: np.random.Generator) -> Tensor:
-        """Mean loss over ``count`` experiences; counts as an update.
+        """Of whole tables, by ``count`` experiences, and of places, by some more; is an update.
 
         They are drawn uniformly: errors that replay knows are those of the pixels' values.
         """
-        network = self._network
-        indices = rng.choice(_worth_learning(replay), count).tolist()
+        network, device = self._network, self._network.updates.device
+        indices = self._drawn(replay, count, rng)
         views, places = _views([replay[i] for i in indices], False, self._config, rng)
-        views = views.to(network.updates.device)
+        views = views.to(device)
         surroundings = seen_fast(network.surroundings, views)
-        parameters = network.parameters_of(network.summary(surroundings, views))
-        at_places = surroundings[range(count), :, places[:, 0], places[:, 1]][..., None, None]
-        chosen = [self._config.names.index(replay[i].primitive) for i in indices]
-        outputs = torch.tensor(chosen, device=views.device)
-        targets = self._targets(replay, indices, rng)
-        loss = network.head.loss(parameters, outputs, targets, rng)
-        loss = loss + network.places.loss(
-            network.places(at_places)[..., 0, 0], outputs, targets, rng
-        )
+        values = network.places(surroundings)
+        names = [self._config.names.index(replay[i].primitive) for i in indices]
+        outputs, targets = torch.tensor(names, device=device), self._targets(replay, indices, rng)
+        at_places = values[range(len(indices)), :, places[:, 0], places[:, 1]]
+        known = Distribution.certain(targets.mean.clamp(0.0, 1.0))  # quantiles may lie beyond
+        loss = network.places.loss(at_places, outputs, known, rng)
+        whole = network.summary(surroundings[:count], values[:count], views[:count])
+        parameters = network.parameters_of(whole)
+        first = Distribution(targets.atoms[:count], targets.probabilities[:count])
+        loss = loss + network.head.loss(parameters, outputs[:count], first, rng)
         network.updates += 1
-        if not self._masked:
-            return loss
-        return loss + self._useless(parameters, ~self._masks(replay, indices, False), rng)
+        return loss + self._useless(parameters, replay, indices[:count], rng)
+
+    def _drawn(self, replay: Replay, count: int, rng: np.random.Generator) -> list[int]:
+        """Indices of ``count`` experiences of which whole tables are learned, then of others."""
+        telling, others = self._pools.of(replay)
+        more = rng.choice(others, round(count * _OTHERS)) if len(others) else others
+        return [*rng.choice(telling, count).tolist(), *more.tolist()]
 
     def _targets(
         self, replay: Replay, indices: Sequence[int], rng: np.random.Generator
@@ -122,17 +129,17 @@ class MetaLevel:
         views, _ = _views([replay[i] for i in indices], True, self._config, rng)
         device = self._network.updates.device
         with torch.no_grad():
-            seen = seen_fast(self._average.features, views.to(device))
-            outcomes = self._average.outcomes(seen)
+            outcomes = self._average.outcomes(_features(self._average, views.to(device)))
         allowed = torch.from_numpy(self._masks(replay, indices, True)).to(device)
         best = outcomes.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
         chosen = _of_best(outcomes, best)
         return Distribution(chosen.atoms * allowed.any(dim=1)[:, None], chosen.probabilities)
 
     def _useless(
-        self, parameters: Tensor, useless: NDArray[np.bool_], rng: np.random.Generator
+        self, parameters: Tensor, replay: Replay, indices: Sequence[int], rng: np.random.Generator
     ) -> Tensor:
         """Loss towards 0 at one primitive, where any is admissible nowhere, of each table."""
+        useless = ~self._masks(replay, indices, False)
         rows = np.flatnonzero(useless.any(axis=1))
         if not rows.size:
             return parameters.new_zeros(())
@@ -185,10 +192,34 @@ def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
     return Distribution(atoms, probabilities)
 
 
-def _worth_learning(replay: Replay) -> NDArray[np.int64]:
-    """Indices of experiences of places that values chose; of all while those are few."""
-    aimed = np.flatnonzero([replay[i].aimed for i in range(len(replay))])
-    return aimed if len(aimed) >= ENOUGH else np.arange(len(replay))
+class Pools:
+    """Which experiences of a growing replay tell what primitives of ``names`` are worth."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._aimed: dict[str, list[int]] = {name: [] for name in names}
+        self._random: dict[str, list[int]] = {name: [] for name in names}
+        self._count = 0  # of experiences in either
+
+    def of(self, replay: Replay) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indices of those that tell it, and of the others."""
+        for index in range(self._count, len(replay)):
+            item = replay[index]
+            (self._aimed if item.aimed else self._random)[item.primitive].append(index)
+        self._count = len(replay)
+        few = [name for name, indices in self._aimed.items() if len(indices) < ENOUGH]
+        enough = [name for name in self._aimed if name not in few]
+        telling = [*self._aimed.values(), *(self._random[name] for name in few)]
+        return _joined(telling), _joined(self._random[name] for name in enough)
+
+
+def _joined(parts: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+    return np.array([index for part in parts for index in part], np.int64)
+
+
+def _features(network: MetaNetwork, views: Tensor) -> Tensor:
+    """What the network's head reads, its convolutions over the whole table as ``seen_fast``."""
+    surroundings = seen_fast(network.surroundings, views)
+    return network.summary(surroundings, network.places(surroundings), views)
 
 
 def _views(
