@@ -32,13 +32,14 @@ def test_heads_are_timed_by_the_measures_that_rows_name_and_learned_ones_beside(
 ) -> None:
     path = tmp_path / "learned.safetensors"
     save(path, make_network(NetworkConfig.of_repertoire(head="quantile")))
-    ways = ways_of_heads(["scalar", "implicit"], ["cvar", "wang"], learned=[path])
+    ways = ways_of_heads(["scalar", "implicit"], ["cvar", "wang"], learned=[path], alpha=0.5)
     found = [(way.labels["head"], way.labels["risk"]) for way in ways]
     expected = [(head, risk) for head in ("implicit", str(path)) for risk in ("cvar", "wang")]
     assert found == [("scalar", "mean"), *expected]
     for way in ways:
         (policy,) = way.policies
         assert isinstance(policy, NetworkPolicy) and policy.risk.name == way.labels["risk"]
+        assert policy.risk.alpha == 0.5 or policy.risk.name == "mean"
     heads = [way.policies[0].config.head for way in ways]  # type: ignore[attr-defined]
     assert heads == ["scalar", "implicit", "implicit", "quantile", "quantile"]
 
@@ -52,6 +53,8 @@ def test_heads_are_timed_by_the_measures_that_rows_name_and_learned_ones_beside(
         (("--head", "scalar,scalar"), "--head is 'scalar,scalar'; scalar must be there once"),
         (("--primitives", ""), "--primitives is ''; it must be numbers of 1 to"),
         (("--tables", "0"), "--tables is 0; it must be > 0"),
+        (("--alpha", "2"), "alpha is 2.0; for the risk 'cvar' it must be in [1e-06, 1]"),
+        (("--alpha", "0.5", "--primitives", "2"), "--alpha is 0.5; it does not go with"),
         (("--checkpoint", "none.safetensors"), "none.safetensors"),
         (("--checkpoint", "a", "--primitives", "2"), "--checkpoint is 'a'; it does not go with"),
         (("--checkpoint", str(resource(SHIPPED_WEIGHTS))), "has a scalar head"),

@@ -260,6 +260,15 @@ def test_heads_are_compared_with_the_scalar_one_by_seed() -> None:
     assert "| quantile | challenging | 3 | 30 |" in results.markdown(content)
 
 
+def test_trainings_that_are_off_both_ways_are_not_taken_for_calibrated() -> None:
+    bold, shy = (cell("categorical", seed) for seed in (0, 1))
+    bold["calibration"]["observed"] = [level - 0.09 for level in LEVELS]
+    shy["calibration"]["observed"] = [level + 0.09 for level in LEVELS]
+    (row,) = results.summary({"standard": [bold, shy]})["calibration"]
+    assert row["worst"] == pytest.approx(0.0) and row["worst_training"] == pytest.approx(0.09)
+    assert "| 0 | 9 |" in results.markdown(results.summary({"standard": [bold, shy]}))
+
+
 def test_results_of_one_part_have_its_table_alone(tmp_path: Path) -> None:
     text = results.write(
         {"decision": [{"head": "scalar", "risk": "mean", "ms": 1.0, "ratio": 1.0}]}, tmp_path

@@ -16,7 +16,7 @@ import numpy as np
 
 from vpg_ros.action import Action
 from vpg_ros.atomic import require_writable, write_atomically
-from vpg_ros.choices import DEFAULT_ALPHA, RISKS
+from vpg_ros.choices import DEFAULT_ALPHA, RISKS, SCALAR
 from vpg_ros.errors import VpgError, require
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.env import TableEnv
@@ -58,7 +58,6 @@ def returns_picture(policy: NetworkPolicy, heightmap: Heightmap, actions: Rivals
     returns = {}
     for (number, action), role in zip(actions.items(), ("chosen", "runner-up"), strict=True):
         (expected,) = policy.distributions(heightmap, [action])
-        require(expected is not None, "checkpoint has a scalar head, which knows no distributions")
         assert expected is not None
         parts = (expected.atoms.tolist(), expected.probabilities.tolist())
         returns[f"{number}, {role}: {action.primitive}"] = parts
@@ -89,7 +88,13 @@ def main() -> int:
         require(0.01 <= options.tail <= 1, f"--tail is {options.tail}; it must be in [0.01, 1]")
         require_writable(options.out)
         risk = make_risk(options.risk, options.alpha)
-        policy = load_policy(options.checkpoint, "cpu").with_risk(risk)
+        policy = load_policy(options.checkpoint, "cpu")
+        require(
+            policy.config.head != SCALAR,
+            f"--checkpoint is {options.checkpoint}, with a scalar head, which knows no "
+            "distributions; give weights of vpg train --head categorical, quantile or implicit",
+        )
+        policy = policy.with_risk(risk)
         heightmap = TableEnv().reset(options.scene, options.objects, options.seed)
         actions = rivals(policy, heightmap)
         returns = returns_picture(policy, heightmap, actions)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpg_ros.atomic import require_writable, write_json
-from vpg_ros.choices import DESIGNS, DEVICES, HEADS, RISKS
+from vpg_ros.choices import DEFAULT_ALPHA, DESIGNS, DEVICES, HEADS, RISKS, require_risk
 from vpg_ros.errors import require
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def _add_decision(measured: "Subparsers") -> None:
         "--risk",
         help="risk measures, separated by commas (default: mean,cvar). The scalar head, which "
         "the others are compared with, is timed by the mean alone",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        help=f"of the risk measures that have one (default {DEFAULT_ALPHA})",
     )
     parser.add_argument(
         "--checkpoint",
@@ -79,6 +84,8 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     designs, counts = _designs(options)
     heads = _names("head", options.head, HEADS, HEADS)
     risks = _names("risk", options.risk, ("mean", "cvar"), RISKS)
+    for risk in risks if options.alpha is not None else ():
+        require_risk(risk, options.alpha)
 
     import torch
     from rich.console import Console
@@ -90,7 +97,8 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     with Console().status("deciding"):
         tables = bench.tables(options.objects, options.tables)
         if not designs:
-            ways = bench.ways_of_heads(heads, risks, options.device, options.checkpoint)
+            alpha = DEFAULT_ALPHA if options.alpha is None else options.alpha
+            ways = bench.ways_of_heads(heads, risks, options.device, options.checkpoint, alpha)
             return bench.compare(ways, tables, options.repeats)
         ways = bench.ways_of_designs(designs, counts, options.device)
         times = bench.compare(ways, tables, options.repeats)
@@ -101,9 +109,9 @@ def _designs(options: argparse.Namespace) -> tuple[list[str], list[int]]:
     """The designs and sizes of repertoires asked for, none where heads are."""
     if options.strategy is None and options.primitives is None:
         return [], []
-    for name in ("head", "risk", "checkpoint"):
+    for name in ("head", "risk", "alpha", "checkpoint"):
         value = getattr(options, name)
-        shown = value if isinstance(value, str) else " ".join(map(str, value or ()))
+        shown = " ".join(map(str, value)) if isinstance(value, list) else value
         require(
             value in (None, []),
             f"--{name} is {shown!r}; it does not go with --strategy and --primitives",

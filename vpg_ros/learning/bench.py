@@ -58,13 +58,14 @@ def ways_of_heads(
     risks: Sequence[str],
     device: str = "cpu",
     learned: Sequence[Path] = (),
+    alpha: float = DEFAULT_ALPHA,
 ) -> list[Way]:
     """Every head under every risk it knows, the scalar one under the mean first of all.
 
     The trunk is that of the shipped weights, the heads are random. Times hardly depend on them, but
     for a categorical head's under a careful measure: how many bounds have to be made exact is a
-    matter of values. learned: checkpoints with a distributional head, timed as well. Raises
-    PARAMETER_INVALID for one with a scalar head, and as ``load_policy``.
+    matter of values. learned: checkpoints with a distributional head, timed as well. alpha: of the
+    risks. Raises PARAMETER_INVALID for one with a scalar head, and as ``load_policy``.
     """
     torch.manual_seed(0)
     target, others = choose_device(device), [head for head in heads if head != SCALAR]
@@ -75,7 +76,7 @@ def ways_of_heads(
     return [
         Way({"head": SCALAR, "risk": MEAN.name}, (scalar,)),
         *(
-            Way({"head": name, "risk": risk}, (policy.with_risk(make_risk(risk, DEFAULT_ALPHA)),))
+            Way({"head": name, "risk": risk}, (policy.with_risk(make_risk(risk, alpha)),))
             for name, policy in policies.items()
             for risk in risks
         ),

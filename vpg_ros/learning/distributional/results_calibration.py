@@ -9,6 +9,7 @@ from vpg_ros.learning.tables import Section
 
 _COVERED = (
     *("scenes", "head", "picks", *(f"{100 * level:.0f}" for level in LEVELS), "worst"),
+    "worst of a training",
     *("chosen picks", "expected", "came to"),
 )
 
@@ -20,7 +21,7 @@ def rows(part: str, cells: Sequence[Content]) -> list[dict[str, Any]]:
 
 
 def _row(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:
-    """Coverage at LEVELS over all seeds' held-out picks."""
+    """Coverage at LEVELS over all seeds' held-out picks, where it is farthest off, of each too."""
     found = [cell["calibration"] for cell in cells]
     samples = sum(each["samples"] for each in found)
     observed = [
@@ -28,6 +29,7 @@ def _row(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:
         for k in range(len(LEVELS))
     ]
     worst = Calibration(tuple(observed), samples).worst
+    each_worst = [Calibration(tuple(each["observed"]), each["samples"]).worst for each in found]
     own = [each["chosen"] for each in found if each.get("chosen")]
     count = sum(each["samples"] for each in own)
     chosen = {
@@ -35,7 +37,7 @@ def _row(part: str, head: str, cells: Sequence[Content]) -> dict[str, Any]:
         for name in ("expected", "observed")
     }
     row = {"scenes": part, "head": head, "observed": observed, "worst": worst, "samples": samples}
-    return {**row, "chosen": {**chosen, "samples": count}}
+    return {**row, "worst_training": max(each_worst), "chosen": {**chosen, "samples": count}}
 
 
 def section(rows: Sequence[Content]) -> Section:
@@ -45,8 +47,11 @@ def section(rows: Sequence[Content]) -> Section:
 
 def _line(row: Content) -> list[str]:
     observed = (f"{100 * share:.0f}" for share in row["observed"])
-    samples, worst = str(row["samples"]), f"{100 * row['worst']:.0f}"
+    samples, worst = (
+        str(row["samples"]),
+        [f"{100 * row[n]:.0f}" for n in ("worst", "worst_training")],
+    )
     chosen = row["chosen"]
     values = ("–" if chosen[n] is None else f"{chosen[n]:.2f}" for n in ("expected", "observed"))
     own = (str(chosen["samples"]), *values)
-    return [row["scenes"], row["head"], samples, *observed, worst, *own]
+    return [row["scenes"], row["head"], samples, *observed, *worst, *own]

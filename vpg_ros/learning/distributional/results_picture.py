@@ -1,4 +1,4 @@
-"""The picture of the study: accidents and calibration side by side."""
+"""The picture of the study: what is learned, accidents, calibration, and what a decision takes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,20 +18,54 @@ import numpy as np
 
 
 def picture(content: Content, path: Path) -> None:
-    """Accidents a table by the mean and with care, and calibration, side by side."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    _draw_accidents(left, content["risk"])
-    right.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    for row in content["calibration"]:
-        label = f"{row['head']}, {row['scenes']}"
-        right.plot(LEVELS, row["observed"], marker="o", markersize=3, label=label)
-    right.set(
-        xlabel="quantile level", ylabel="share of outcomes below it", xlim=(0, 1), ylim=(0, 1)
+    """A panel for each part of the study that there is."""
+    parts = (
+        ("standard", _draw_learned),
+        ("risk", _draw_accidents),
+        ("calibration", _draw_calibration),
+        ("decision", _draw_decision),
     )
-    if content["calibration"]:
-        right.legend(fontsize=8)
+    there = [(draw, content[name]) for name, draw in parts if content[name]]
+    count = max(1, len(there))
+    figure, axes = plt.subplots(
+        1, count, figsize=(5 * count, 4), layout="constrained", squeeze=False
+    )
+    for panel, (draw, rows) in zip(axes[0], there, strict=False):
+        draw(panel, rows)
     write_picture(figure, path, dpi=100)
     plt.close(figure)
+
+
+def _draw_learned(axes: Any, rows: Sequence[Content]) -> None:
+    """Of the last hundred grasps of trainings, with intervals where there are several."""
+    values = np.array([row["last_100"]["value"] for row in rows])
+    reach = [
+        [_reach(row["last_100"], "low") for row in rows],
+        [_reach(row["last_100"], "high") for row in rows],
+    ]
+    axes.bar([row["head"] for row in rows], values, 0.6, yerr=reach, capsize=2)
+    axes.set(ylabel="success of the last 100 grasps", ylim=(0, 1))
+
+
+def _reach(interval: Content, end: str) -> float:
+    """How far an end of an interval is from its value; 0 where there is none."""
+    return 0.0 if interval[end] is None else abs(interval[end] - interval["value"])
+
+
+def _draw_calibration(axes: Any, rows: Sequence[Content]) -> None:
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    for row in rows:
+        label = f"{row['head']}, {row['scenes']}"
+        axes.plot(LEVELS, row["observed"], marker="o", markersize=3, label=label)
+    axes.set(xlabel="quantile level", ylabel="share of outcomes below it", xlim=(0, 1), ylim=(0, 1))
+    axes.legend(fontsize=8)
+
+
+def _draw_decision(axes: Any, rows: Sequence[Content]) -> None:
+    names = [f"{row['head']}, {row['risk']}" for row in rows]
+    axes.barh(names[::-1], [row["ratio"] for row in rows][::-1], 0.6)
+    axes.axvline(1.0, color="grey", linewidth=0.8)
+    axes.set(xlabel="time of a decision, of the scalar head's")
 
 
 def _draw_accidents(axes: Any, rows: Sequence[Content]) -> None:
@@ -46,5 +80,4 @@ def _draw_accidents(axes: Any, rows: Sequence[Content]) -> None:
         axes.bar(places + shift, values, 0.4, yerr=reach, capsize=2, label=risk)
     axes.set_xticks(places, [f"{row['family']}\n{row['head']}" for row in rows], fontsize=7)
     axes.set(ylabel="accidents a table")
-    if rows:
-        axes.legend()
+    axes.legend()
