@@ -301,16 +301,22 @@ def test_a_place_is_worth_what_came_of_actions_there(
     assert values[110 // PLACE, 110 // PLACE] > 0.8 and values[40 // PLACE, 190 // PLACE] < 0.2
 
 
-@pytest.mark.parametrize(("column", "counts"), [(35, True), (0, False)])
-def test_the_best_place_is_one_near_something(column: int, counts: bool) -> None:
-    """A push may begin 8 cm from what it meets; nothing does where there is only table."""
+@pytest.mark.parametrize(
+    ("block", "place", "counts"),
+    [
+        (75, 35 // PLACE, True),  # 80 mm away, as where a push may begin
+        (75, 0, False),  # only table
+        (SHAPE[1] - 20, SHAPE[1] // PLACE, False),  # beyond the edge, in what fills the last level
+    ],
+)
+def test_the_best_place_is_one_near_something(block: int, place: int, counts: bool) -> None:
     meta = MetaNetwork(len(NAMES), "scalar", colour=False).eval()
     heights = np.zeros((1, *SHAPE), np.float32)
-    heights[0, 100:120, 75:95] = 0.04  # 80 mm from column 35
+    heights[0, 100:120, block : block + 20] = 0.04
     inputs = overview(heights)
     surroundings = meta.surroundings(inputs)
     values = torch.full((1, len(NAMES), *surroundings.shape[2:]), -1.0)
-    values[0, :, 110 // PLACE, column // PLACE] = 3.0
+    values[0, :, 110 // PLACE, place] = 3.0
     best = meta.summary(surroundings, values, inputs)[0, -len(NAMES) :, 0, 0]
     assert best.tolist() == [3.0 if counts else -1.0] * len(NAMES)
 
@@ -358,6 +364,33 @@ def test_the_next_table_is_worth_what_is_best_among_what_is_admissible_there() -
         replay.add(item)
     targets = level._targets(replay, range(len(replay)), np.random.default_rng(0))
     assert targets.mean.tolist() == pytest.approx([value for _, value in expected])
+
+
+def test_an_option_is_worth_what_the_meta_policy_makes_of_the_next_table() -> None:
+    learning = learner(targets="option", gamma=0.5)
+    level = learning._meta
+    assert level is not None
+    values = torch.tensor([0.2, 0.6, 0.9])  # of NAMES on any table
+    level._average.outcomes = lambda inputs: Distribution.certain(  # type: ignore[method-assign]
+        values.repeat(len(inputs), 1)
+    )
+    none = np.zeros(SHAPE, np.float16)
+    expected = [
+        (experience("push", 0.0, changed=True), 0.5 * 0.5 * 0.6),  # nothing low is toppled
+        (experience("push", 0.0, changed=True, worked=True), 0.5 + 0.5 * 0.5 * 0.6),
+        (experience("push", 0.0, changed=True, worked=True, next_height=none), 0.5),
+        (experience("push", 1.0, changed=True, worked=True, done=True), 1.0),
+        (experience("push", 0.0), 0.0),
+        (experience("grasp", 0.0, changed=True, worked=True), 1.0),  # picked, though not wanted
+    ]
+    for item, _ in expected:
+        learning.remember(item)
+    first = len(learning.replay) - len(expected)
+    found = [learning.targets.of(first + i).mean for i in range(len(expected))]
+    assert found == pytest.approx([value for _, value in expected])
+    flat = NetworkConfig.of_repertoire(NAMES)
+    with pytest.raises(VpgError, match="targets is 'option'; that takes a meta-policy"):
+        Learner(flat, LearnerConfig(targets="option"), DEFAULT_WORKSPACE, seed=0)
 
 
 def test_the_next_table_has_its_whole_distribution() -> None:

@@ -74,9 +74,12 @@ def ways_of_heads(
     policies = {head: NetworkPolicy(_with_head(trunk, head), target) for head in others}
     policies |= {str(path): _learned(path, device) for path in learned}
     return [
-        Way({"head": SCALAR, "risk": MEAN.name}, (scalar,)),
+        Way({"head": SCALAR, "risk": MEAN.name, "alpha": alpha}, (scalar,)),
         *(
-            Way({"head": name, "risk": risk}, (policy.with_risk(make_risk(risk, alpha)),))
+            Way(
+                {"head": name, "risk": risk, "alpha": alpha},
+                (policy.with_risk(make_risk(risk, alpha)),),
+            )
             for name, policy in policies.items()
             for risk in risks
         ),

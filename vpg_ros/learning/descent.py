@@ -101,18 +101,15 @@ class Descent:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where ``state`` was taken; STORE_MISMATCH of another network's."""
-        parts = {
-            "network": self.network,
-            "average": self.average,
-            "optimiser": self._optimiser,
-        }
         try:
-            for name, part in parts.items():
-                part.load_state_dict(state[name])
-        except (RuntimeError, ValueError) as error:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+        except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise VpgError(
                 ErrorCode.STORE_MISMATCH,
-                f"the training is of another network, or another version of vpg_ros: {reason}",
+                "the training that is to go on is of another network, as one of another version of "
+                f"vpg_ros ({reason}); choose another folder",
             ) from error
+        self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]

@@ -31,6 +31,7 @@ from vpg_ros.learning.patches import Batch, make_batch
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns, stacked
 from vpg_ros.learning.target_cache import TargetCache
+from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.distribution import Distribution
@@ -38,6 +39,7 @@ from vpg_ros.policy.network import Network, ValueNetwork
 from vpg_ros.policy.network_policy import NetworkPolicy
 
 CPU = torch.device("cpu")
+_LIGHT = 4  # scenes that a meta-policy values in less than the time that pixels take for one
 
 # The value of a scene that an action at a pixel (row, column) left, as far as so many m from there,
 # in [0, 1] as fractions of the largest return.
@@ -73,12 +75,17 @@ class Learner:
         self._network, self._average = self._descent.network, self._descent.average
         self._last: Transition | None = None
         self._penalty = penalty
-        self.targets = TargetCache(self.replay, config, self._following(next_value))
         self._meta = self._meta_level()
+        self.targets = TargetCache(self.replay, config, self._following(next_value))
 
     def _following(self, next_value: NextValue | None) -> Callable[[Experience], Returns]:
         """What values the scene that an experience led to."""
         config, workspace = self.config, self._workspace
+        if next_value is None and RULES[config.targets].by_meta:
+            meta = self._meta
+            require(meta is not None, f"targets is {config.targets!r}; that takes a meta-policy")
+            assert meta is not None
+            return meta.next_value
         if next_value is None:
             return NextScene(self._network, self._average, config, workspace, self._device)
 
@@ -162,7 +169,8 @@ class Learner:
         loss = self._loss_of_levels(indices)
         self._descent.step(loss)
         if self.updates % config.refresh_every == 0:
-            self.targets.refresh()
+            for _ in range(_LIGHT if RULES[config.targets].by_meta else 1):
+                self.targets.refresh()
         return float(loss.detach())
 
     def _loss_of_levels(self, indices: Sequence[int]) -> torch.Tensor:
@@ -217,7 +225,10 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue exactly where ``state`` was taken; the replay is loaded by the caller."""
+        """Continue exactly where ``state`` was taken; the replay is loaded by the caller.
+
+        Raises STORE_MISMATCH for a state of another network.
+        """
         self._descent.restore(state)
         self._rng.bit_generator.state = state["rng"]
         self.targets.restore(state)

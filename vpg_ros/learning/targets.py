@@ -18,6 +18,7 @@ class TargetRule:
     earned: immediate reward of an experience given the push reward. bootstraps: whether the value
     of the scene left behind counts, discounted. bound: largest return, from (push reward, gamma).
     share: of that value that counts. by_picks: whether that value is the best pick's alone.
+    by_meta: whether it is what the meta-policy makes of the scene.
     """
 
     earned: Callable[[Experience, float], float]
@@ -25,6 +26,7 @@ class TargetRule:
     bound: Callable[[float, float], float]
     share: float = 1.0
     by_picks: bool = False
+    by_meta: bool = False
 
 
 def _picks(experience: Experience) -> bool:
@@ -88,6 +90,12 @@ RULES: dict[str, TargetRule] = {
     # no pick would make values of chains that never end.
     "worked": TargetRule(
         _did_its_part, _enabled, lambda push_reward, gamma: 1.0, share=0.5, by_picks=True
+    ),
+    # Half the same; the other half is the task's reward, or what the level above makes of the scene
+    # that any change left: the value on arrival of options that end after one action (Bacon et al.
+    # 2017, equation 3). A maximum over primitives finds less that is too high than one over places.
+    "option": TargetRule(
+        _did_its_part, _prepared, lambda push_reward, gamma: 1.0, share=0.5, by_meta=True
     ),
     # No future: the chance that the action does what it is for.
     "reactive": TargetRule(_worked, lambda experience: False, lambda push_reward, gamma: 1.0),

@@ -94,11 +94,16 @@ class MetaNetwork(nn.Module):
 
 
 def _near_something(inputs: Tensor) -> Tensor:
-    """Whether anything stands at a place or within _NEAR of it: B×1×rows×columns of places."""
+    """Whether anything of a place is seen, and anything stands within _NEAR of it.
+
+    B×1×rows×columns of places. Beyond the table's edge nothing is seen.
+    """
     highest = inputs[:, : META_CELL**2].amax(dim=1, keepdim=True)
     at_place = functional.max_pool2d(highest, PLACE // META_CELL)
     near = functional.max_pool2d(at_place, 2 * _NEAR + 1, 1, _NEAR)
-    return near > OBJECT_HEIGHT / HEIGHT_SCALE
+    seen = 1 - inputs[:, META_CELL**2, None]
+    some = functional.max_pool2d(seen, PLACE // META_CELL) > 0
+    return some & (near > OBJECT_HEIGHT / HEIGHT_SCALE)
 
 
 def overview(

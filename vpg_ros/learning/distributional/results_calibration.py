@@ -9,7 +9,7 @@ from vpg_ros.learning.tables import Section
 
 _COVERED = (
     *("scenes", "head", "picks", *(f"{100 * level:.0f}" for level in LEVELS), "worst"),
-    "worst of a training",
+    "worst training",
     *("chosen picks", "expected", "came to"),
 )
 
@@ -47,11 +47,8 @@ def section(rows: Sequence[Content]) -> Section:
 
 def _line(row: Content) -> list[str]:
     observed = (f"{100 * share:.0f}" for share in row["observed"])
-    samples, worst = (
-        str(row["samples"]),
-        [f"{100 * row[n]:.0f}" for n in ("worst", "worst_training")],
-    )
+    worst = (f"{100 * row[name]:.0f}" for name in ("worst", "worst_training"))
     chosen = row["chosen"]
     values = ("–" if chosen[n] is None else f"{chosen[n]:.2f}" for n in ("expected", "observed"))
     own = (str(chosen["samples"]), *values)
-    return [row["scenes"], row["head"], samples, *observed, *worst, *own]
+    return [row["scenes"], row["head"], str(row["samples"]), *observed, *worst, *own]

@@ -9,7 +9,6 @@ import matplotlib as mpl
 from vpg_ros.learning.distributional.calibration import LEVELS
 from vpg_ros.learning.distributional.matrix import MEASURES
 from vpg_ros.learning.distributional.results_rows import Content
-from vpg_ros.learning.figures import Figure
 from vpg_ros.learning.tables import write_picture
 
 mpl.use("Agg")
@@ -39,10 +38,7 @@ def picture(content: Content, path: Path) -> None:
 def _draw_learned(axes: Any, rows: Sequence[Content]) -> None:
     """Of the last hundred grasps of trainings, with intervals where there are several."""
     values = np.array([row["last_100"]["value"] for row in rows])
-    reach = [
-        [_reach(row["last_100"], "low") for row in rows],
-        [_reach(row["last_100"], "high") for row in rows],
-    ]
+    reach = [[_reach(row["last_100"], end) for row in rows] for end in ("low", "high")]
     axes.bar([row["head"] for row in rows], values, 0.6, yerr=reach, capsize=2)
     axes.set(ylabel="success of the last 100 grasps", ylim=(0, 1))
 
@@ -71,12 +67,9 @@ def _draw_decision(axes: Any, rows: Sequence[Content]) -> None:
 def _draw_accidents(axes: Any, rows: Sequence[Content]) -> None:
     places = np.arange(len(rows))
     for shift, risk in zip((-0.2, 0.2), MEASURES, strict=True):
-        found = [Figure(**row[risk]["accidents"]) for row in rows]
-        values = np.array([each.value or 0.0 for each in found])
-        reach = [
-            values - [each.low or 0.0 for each in found],
-            [each.high for each in found] - values,
-        ]
+        found = [row[risk]["accidents"] for row in rows]
+        values = np.array([each["value"] for each in found])
+        reach = [[_reach(each, end) for each in found] for end in ("low", "high")]
         axes.bar(places + shift, values, 0.4, yerr=reach, capsize=2, label=risk)
     axes.set_xticks(places, [f"{row['family']}\n{row['head']}" for row in rows], fontsize=7)
     axes.set(ylabel="accidents a table")

@@ -56,7 +56,7 @@ _REFRESH_EVERY = 1  # updates: what follows an action is worth more the more has
 
 @dataclass(frozen=True)
 class Variant:
-    """What is trained. design: of choices.DESIGNS. The rest as of LearnerConfig."""
+    """What is trained. design: of choices.DESIGNS. targets to realised: as of LearnerConfig."""
 
     design: str
     primitives: int
@@ -69,15 +69,15 @@ VARIANTS = {
     "flat-shared-two": Variant("flat-shared", 2),
     "flat-shared": Variant("flat-shared", 7),
     "flat-separate": Variant("flat-separate", 7),
-    # A hierarchy has a rule of its own for its pixels, by which primitives are not compared. The best
-    # of a hundred thousand places on something that cannot be grasped looks graspable for long: by
-    # that rule, what the policy then came to counts. Returns of a policy that has learned little
-    # would count as well, so that flat ones are worse for it.
+    # A hierarchy has a rule of its own for its pixels, by which primitives are not compared; what
+    # the order alone does is told by the one without. By that rule what the policy really came to
+    # next counts: the best of a hundred thousand places on what cannot be grasped looks graspable
+    # for long. A flat policy was worse for it, in one training.
     "hierarchical": Variant("hierarchical", 7, "worked", realised=True),
-    # What the order alone does is told by this one.
     "hierarchical-discounted": Variant("hierarchical", 7),
     "hierarchical-staged": Variant("hierarchical", 7, "worked", "staged", realised=True),
     "hierarchical-shared": Variant("hierarchical-shared", 7, "worked", realised=True),
+    "hierarchical-option": Variant("hierarchical-shared", 7, "option"),
 }
 
 
@@ -95,8 +95,8 @@ class Matrix:
     actions: int = 3000
     updates: int = 2
     families: tuple[str, ...] = tuple(FAMILIES)
-    runs: int = 30
-    challenging: int = 5
+    runs: int = 20
+    challenging: int = 3
     counts: tuple[int, ...] = (2, 3, 4, 5, 6, 7)
     tables: int = 5
     repeats: int = 5

@@ -23,6 +23,7 @@ from vpg_ros.errors import require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
 from vpg_ros.learning.replay import Experience, Replay
+from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.targets import RULES
 from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import seen_fast
@@ -98,6 +99,21 @@ class MetaLevel:
         network.updates += 1
         return loss + self._useless(parameters, replay, indices[:count], rng)
 
+    def next_value(self, experience: Experience) -> Returns:
+        """What the best primitive is worth that an experience left admissible, 0 without one."""
+        allowed = self._usable_in(experience, after=True)
+        if not allowed.any():
+            return Returns.certain(0.0)
+        device = self._network.updates.device
+        colours = experience.next_colour[None] if self._config.colour else None
+        views = overview(experience.next_height[None], colours).to(device)
+        with torch.no_grad():
+            outcomes = self._average.outcomes(_features(self._average, views))
+        best = outcomes.mean.masked_fill(~torch.from_numpy(allowed).to(device), -torch.inf).argmax(
+            1
+        )
+        return Returns.of(_of_best(outcomes, best).only(0))
+
     def _drawn(self, replay: Replay, count: int, rng: np.random.Generator) -> list[int]:
         """Indices of ``count`` experiences of which whole tables are learned, then of others."""
         telling, others = self._pools.of(replay)
@@ -158,14 +174,21 @@ class MetaLevel:
         """Found once for each table; what one action leaves is mostly what the next one finds."""
         if not self._masked:
             return np.ones(len(self._config.names), np.bool_)
-        key = (index, after)
+        item, other = replay[index], index + 1 if after else index - 1
+        if (id(item), after) not in self._usable and 0 <= other < len(replay):
+            known = self._usable.get((id(replay[other]), not after))
+            if known is not None and _same(replay[other], item, after):
+                self._usable[id(item), after] = known
+        return self._usable_in(item, after)
+
+    def _usable_in(self, item: Experience, after: bool) -> NDArray[np.bool_]:
+        """Of an experience, which the replay holds as long as this is there."""
+        if not self._masked:
+            return np.ones(len(self._config.names), np.bool_)
+        key = (id(item), after)
         if key not in self._usable:
-            item, other = replay[index], (index + 1 if after else index - 1, not after)
             scene = item.after(self._workspace) if after else item.before(self._workspace)
-            if other in self._usable and _same(replay, other, scene):
-                self._usable[key] = self._usable[other]
-            else:
-                self._usable[key] = usable(scene, self._config)
+            self._usable[key] = usable(scene, self._config)
         return self._usable[key]
 
 
@@ -175,10 +198,10 @@ def usable(scene: Heightmap, config: NetworkConfig) -> NDArray[np.bool_]:
     return np.array([mask.any() for mask in allowed.values()])
 
 
-def _same(replay: Replay, other: tuple[int, bool], scene: Heightmap) -> bool:
-    index, after = other
-    height = replay[index].next_height if after else replay[index].height
-    return np.array_equal(height.astype(np.float32), scene.height, equal_nan=True)
+def _same(other: Experience, item: Experience, after: bool) -> bool:
+    """Whether the table before the one is that after the other, or the other way round."""
+    first, second = (item, other) if after else (other, item)
+    return np.array_equal(first.next_height, second.height, equal_nan=True)
 
 
 def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
