@@ -267,12 +267,12 @@ def test_what_a_primitive_is_worth_is_learned_where_values_chose(
     for _ in range(3):
         learning.replay.add(replace(experience("grasp", 0.0), aimed=False))
     assert worth(learning, 60)["grasp"] < 0.5
-    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 1)
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.pools.ENOUGH", 1)
     assert worth(learning, 60)["grasp"] > 0.9
 
 
 def test_random_places_tell_of_what_values_never_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 2)
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.pools.ENOUGH", 2)
     learning = of_the_meta_policy_alone(gamma=0.1)
     for _ in range(4):
         learning.replay.add(replace(experience("push", 1.0, done=True), aimed=False))
@@ -284,7 +284,7 @@ def test_a_place_is_worth_what_came_of_actions_there(
     aimed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a block and a tower only what is done to the block succeeds, chosen or random."""
-    monkeypatch.setattr("vpg_ros.learning.hierarchy.meta_level.ENOUGH", 1)
+    monkeypatch.setattr("vpg_ros.learning.hierarchy.pools.ENOUGH", 1)
     learning = of_the_meta_policy_alone()
     heights = block().height.astype(np.float16)
     heights[30:50, 180:200] = 0.1

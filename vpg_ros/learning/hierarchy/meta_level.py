@@ -11,7 +11,7 @@ What a primitive is worth is what it is worth where its network would do it. Exp
 places say little of that, and teach what those places are worth alone as soon as there are others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from vpg_ros.choices import SCHEDULES
 from vpg_ros.errors import require
 from vpg_ros.geometry import Workspace
 from vpg_ros.heightmap import Heightmap
+from vpg_ros.learning.hierarchy.pools import Pools
+from vpg_ros.learning.hierarchy.views import views
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
 from vpg_ros.learning.targets import RULES
@@ -29,13 +31,12 @@ from vpg_ros.policy.config import NetworkConfig
 from vpg_ros.policy.device import seen_fast
 from vpg_ros.policy.distribution import Distribution
 from vpg_ros.policy.maps import admissible_cells
-from vpg_ros.policy.meta import PLACE, MetaNetwork, overview
+from vpg_ros.policy.meta import MetaNetwork, overview
 
 RULE = RULES["discounted"]
 # Of a staged training: the pixels alone up to the first share of the updates over which the rate
 # falls, the meta-policy alone up to the second, then both.
 STAGES = (0.4, 0.6)
-ENOUGH = 40  # a primitive's experiences where values chose, up to which random places count too
 _OTHERS = 0.5  # experiences of random places, to one where values chose, in a batch
 
 
@@ -83,16 +84,16 @@ class MetaLevel:
         """
         network, device = self._network, self._network.updates.device
         indices = self._drawn(replay, count, rng)
-        views, places = _views([replay[i] for i in indices], False, self._config, rng)
-        views = views.to(device)
-        surroundings = seen_fast(network.surroundings, views)
+        tables, places = views([replay[i] for i in indices], False, self._config, rng)
+        tables = tables.to(device)
+        surroundings = seen_fast(network.surroundings, tables)
         values = network.places(surroundings)
         names = [self._config.names.index(replay[i].primitive) for i in indices]
         outputs, targets = torch.tensor(names, device=device), self._targets(replay, indices, rng)
         at_places = values[range(len(indices)), :, places[:, 0], places[:, 1]]
         known = Distribution.certain(targets.mean.clamp(0.0, 1.0))  # quantiles may lie beyond
         loss = network.places.loss(at_places, outputs, known, rng)
-        whole = network.summary(surroundings[:count], values[:count], views[:count])
+        whole = network.summary(surroundings[:count], values[:count], tables[:count])
         parameters = network.parameters_of(whole)
         first = Distribution(targets.atoms[:count], targets.probabilities[:count])
         loss = loss + network.head.loss(parameters, outputs[:count], first, rng)
@@ -106,9 +107,9 @@ class MetaLevel:
             return Returns.certain(0.0)
         device = self._network.updates.device
         colours = experience.next_colour[None] if self._config.colour else None
-        views = overview(experience.next_height[None], colours).to(device)
+        table = overview(experience.next_height[None], colours).to(device)
         with torch.no_grad():
-            outcomes = self._average.outcomes(_features(self._average, views))
+            outcomes = self._average.outcomes(_features(self._average, table))
         best = outcomes.mean.masked_fill(~torch.from_numpy(allowed).to(device), -torch.inf).argmax(
             1
         )
@@ -142,10 +143,10 @@ class MetaLevel:
         self, replay: Replay, indices: Sequence[int], rng: np.random.Generator
     ) -> Distribution:
         """What the best primitive is worth that experiences left admissible, 0 without one: N×K."""
-        views, _ = _views([replay[i] for i in indices], True, self._config, rng)
+        tables, _ = views([replay[i] for i in indices], True, self._config, rng)
         device = self._network.updates.device
         with torch.no_grad():
-            outcomes = self._average.outcomes(_features(self._average, views.to(device)))
+            outcomes = self._average.outcomes(_features(self._average, tables.to(device)))
         allowed = torch.from_numpy(self._masks(replay, indices, True)).to(device)
         best = outcomes.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
         chosen = _of_best(outcomes, best)
@@ -215,63 +216,7 @@ def _of_best(outcomes: Distribution, best: Tensor) -> Distribution:
     return Distribution(atoms, probabilities)
 
 
-class Pools:
-    """Which experiences of a growing replay tell what primitives of ``names`` are worth."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._aimed: dict[str, list[int]] = {name: [] for name in names}
-        self._random: dict[str, list[int]] = {name: [] for name in names}
-        self._count = 0  # of experiences in either
-
-    def of(self, replay: Replay) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices of those that tell it, and of the others."""
-        for index in range(self._count, len(replay)):
-            item = replay[index]
-            (self._aimed if item.aimed else self._random)[item.primitive].append(index)
-        self._count = len(replay)
-        few = [name for name, indices in self._aimed.items() if len(indices) < ENOUGH]
-        enough = [name for name in self._aimed if name not in few]
-        telling = [*self._aimed.values(), *(self._random[name] for name in few)]
-        return _joined(telling), _joined(self._random[name] for name in enough)
-
-
-def _joined(parts: Iterable[Sequence[int]]) -> NDArray[np.int64]:
-    return np.array([index for part in parts for index in part], np.int64)
-
-
-def _features(network: MetaNetwork, views: Tensor) -> Tensor:
+def _features(network: MetaNetwork, tables: Tensor) -> Tensor:
     """What the network's head reads, its convolutions over the whole table as ``seen_fast``."""
-    surroundings = seen_fast(network.surroundings, views)
-    return network.summary(surroundings, network.places(surroundings), views)
-
-
-def _views(
-    items: Sequence[Experience], after: bool, config: NetworkConfig, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Tables before or after experiences, N×C×H×W, each turned and mirrored at random.
-
-    With the row and column of each one's action among places: N×2.
-    """
-    heights, colours, places = [], [], []
-    for item in items:
-        height, colour = (
-            (item.next_height, item.next_colour) if after else (item.height, item.colour)
-        )
-        turns = int(rng.integers(4)) if height.shape[0] == height.shape[1] else 0
-        mirrored = bool(rng.integers(2))
-        mirror = slice(None, None, -1 if mirrored else 1)
-        heights.append(np.rot90(height, turns)[mirror])
-        colours.append(np.rot90(colour, turns)[mirror])
-        places.append(_turned(item.row, item.column, height.shape, turns, mirrored))
-    views = overview(np.stack(heights), np.stack(colours) if config.colour else None)
-    return views, torch.tensor(places) // PLACE
-
-
-def _turned(
-    row: int, column: int, shape: tuple[int, ...], turns: int, mirrored: bool
-) -> tuple[int, int]:
-    """Where a pixel of a table comes to lie; one that is turned is square."""
-    rows, columns = shape
-    for _ in range(turns):
-        row, column = columns - 1 - column, row
-    return (rows - 1 - row if mirrored else row), column
+    surroundings = seen_fast(network.surroundings, tables)
+    return network.summary(surroundings, network.places(surroundings), tables)
