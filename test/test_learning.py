@@ -203,8 +203,8 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     replay.save(tmp_path)
     shard = next(tmp_path.iterdir())
     whole = shard.read_bytes()
-    middle = len(whole) // 2
-    for damaged in (whole[:100], whole[:middle] + bytes(40) + whole[middle + 40 :]):
+    gaps = range(60, len(whole), len(whole) // 40)
+    for damaged in (whole[:100], *(whole[:at] + bytes(40) + whole[at + 40 :] for at in gaps)):
         shard.write_bytes(damaged)
         with pytest.raises(VpgError, match=shard.name) as error:
             Replay().load(tmp_path, 1)

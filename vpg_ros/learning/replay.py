@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,8 +21,11 @@ from vpg_ros.learning.rewards import scene_changed, worked
 from vpg_ros.policy.baselines import RandomPolicy
 
 # What numpy and zipfile raise for a file that is missing, cut off or damaged; RuntimeError is for
-# flags that no shard has.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error)
+# flags that no shard has, and the last two are for a damaged header of an array.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error),
+    *(TokenError, SyntaxError),
+)
 _LATER = {"worked", "accidents", "aimed"}  # fields that shards of earlier versions lack
 HeightArray = NDArray[np.float16]
 
