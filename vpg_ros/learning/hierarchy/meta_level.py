@@ -105,15 +105,9 @@ class MetaLevel:
         allowed = self._usable_in(experience, after=True)
         if not allowed.any():
             return Returns.certain(0.0)
-        device = self._network.updates.device
         colours = experience.next_colour[None] if self._config.colour else None
-        table = overview(experience.next_height[None], colours).to(device)
-        with torch.no_grad():
-            outcomes = self._average.outcomes(_features(self._average, table))
-        best = outcomes.mean.masked_fill(~torch.from_numpy(allowed).to(device), -torch.inf).argmax(
-            1
-        )
-        return Returns.of(_of_best(outcomes, best).only(0))
+        table = overview(experience.next_height[None], colours)
+        return Returns.of(self._best(table, allowed[None]).only(0))
 
     def _drawn(self, replay: Replay, count: int, rng: np.random.Generator) -> list[int]:
         """Indices of ``count`` experiences of which whole tables are learned, then of others."""
@@ -144,10 +138,14 @@ class MetaLevel:
     ) -> Distribution:
         """What the best primitive is worth that experiences left admissible, 0 without one: N×K."""
         tables, _ = views([replay[i] for i in indices], True, self._config, rng)
+        return self._best(tables, self._masks(replay, indices, True))
+
+    def _best(self, tables: Tensor, usable: NDArray[np.bool_]) -> Distribution:
+        """What the best usable primitive is worth on each table, 0 without one: N×K."""
         device = self._network.updates.device
         with torch.no_grad():
             outcomes = self._average.outcomes(_features(self._average, tables.to(device)))
-        allowed = torch.from_numpy(self._masks(replay, indices, True)).to(device)
+        allowed = torch.from_numpy(usable).to(device)
         best = outcomes.mean.masked_fill(~allowed, -torch.inf).argmax(dim=1)
         chosen = _of_best(outcomes, best)
         return Distribution(chosen.atoms * allowed.any(dim=1)[:, None], chosen.probabilities)
@@ -173,8 +171,6 @@ class MetaLevel:
 
     def _usable_of(self, replay: Replay, index: int, after: bool) -> NDArray[np.bool_]:
         """Found once for each table; what one action leaves is mostly what the next one finds."""
-        if not self._masked:
-            return np.ones(len(self._config.names), np.bool_)
         item, other = replay[index], index + 1 if after else index - 1
         if (id(item), after) not in self._usable and 0 <= other < len(replay):
             known = self._usable.get((id(replay[other]), not after))
