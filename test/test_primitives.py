@@ -202,6 +202,30 @@ def test_a_row_that_lost_its_outer_tile_was_not_squeezed() -> None:
     assert not says_it_worked("squeeze", (112, 112), table(*row), table(*row[:-1]))
 
 
+BALL, BOX = (10, 10, 12, 12, 0.024), (70, 40, 30, 30, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("place", "worked"),
+    [
+        ((40, 40), True),
+        ((14, 48), True),  # room between the wall and the fingers
+        ((10, 48), False),  # along the wall
+        ((48, 10), False),
+        ((56, 48), False),  # to the box
+        ((10, 10), False),
+    ],
+)
+def test_what_was_rolled_lies_where_a_gripper_has_room(
+    place: tuple[int, int], worked: bool
+) -> None:
+    rotation = round(np.arctan2(place[0] - 10, place[1] - 10) / (np.pi / 8))
+    before, after = table(BALL, BOX), table((*place, *BALL[2:]), BOX)
+    roll = primitives.get("roll")
+    action = roll.action(16, 16, rotation, before)
+    assert roll.worked(action, Outcome(True), before, after) is worked
+
+
 @pytest.mark.parametrize("beyond", [0.0, 0.16])
 def test_a_card_stands_up_against_what_is_lower_than_it(beyond: float) -> None:
     """Fingers then grasp its upper edge; what stands beyond does not count."""

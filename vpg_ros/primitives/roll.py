@@ -6,6 +6,7 @@ lies in a corner comes out of it.
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,9 @@ DRAW_FORCE = 30.0  # N at which something is in the way
 _LEFT = Region(0.008, 0.008, 0.008)  # that is empty when the object has gone
 _REACHED = Region(-0.02, LENGTH + 0.06, 0.05)  # where it may be then
 _ARRIVED_AREA = 5e-5  # m² more than before that show that it is
+# m around its middle without a neighbour or the end of the workspace, where a wall may be, so that
+# a gripper has room for fingers: closing along a wall with 0.02, any way with 0.05.
+_FREE = 0.035
 
 
 @register
@@ -71,10 +75,16 @@ class Roll(Primitive):
         return Motion(self.name, steps, (rise, HomeMove("home")))
 
     def worked(self, action: Action, outcome: Outcome, before: Heightmap, after: Heightmap) -> bool:
-        """Whether its place is empty now, and something new lies ahead of it."""
+        """Whether its place is empty now, and something new lies ahead where a gripper has room.
+
+        Drawn along a wall, or to the next one, it is no nearer to being grasped.
+        """
         gone = _LEFT.top(action, after) < OBJECT_HEIGHT
         more = _REACHED.area(action, after) - _REACHED.area(action, before)
-        return gone and more > _ARRIVED_AREA
+        if not gone or more <= _ARRIVED_AREA:
+            return False
+        arrived = _REACHED.mask(action, after) & after.occupied & ~before.occupied
+        return _lies_free(arrived, after)
 
 
 @lru_cache(maxsize=8)
@@ -86,6 +96,22 @@ def _has_room(roll: Roll, workspace: Workspace) -> NDArray[np.bool_]:
     row, column = rows + reach * np.sin(angles), columns + reach * np.cos(angles)
     inside = (row >= 0) & (row < workspace.rows)
     return np.asarray(inside & (column >= 0) & (column < workspace.columns))
+
+
+def _lies_free(arrived: NDArray[np.bool_], heightmap: Heightmap) -> bool:
+    """Whether nothing but what these pixels are part of, nor an end of the table, is near them."""
+    row, column = (int(np.median(each)) for each in np.nonzero(arrived))
+    reach = round(_FREE / heightmap.workspace.resolution)
+    ends = (
+        row,
+        column,
+        heightmap.workspace.rows - 1 - row,
+        heightmap.workspace.columns - 1 - column,
+    )
+    _, parts = cv2.connectedComponents(heightmap.occupied.astype(np.uint8))
+    others = heightmap.occupied & ~np.isin(parts, parts[arrived])
+    rows, columns = np.nonzero(others)
+    return min(ends) >= reach and bool((np.hypot(rows - row, columns - column) >= reach).all())
 
 
 def _top(row: int, column: int, heightmap: Heightmap) -> float:
