@@ -55,6 +55,11 @@ class Client(Node):
         self.actions = GoalClient(self, ExecutePrimitive, "execute_primitive")
         assert self.actions.wait_for_server(20.0)
 
+    def destroy_node(self) -> None:
+        """As Node's, with what rclpy forgets: it would keep the node in the graph."""
+        self.actions.destroy()
+        super().destroy_node()
+
     def send(self, action, heightmap=None):
         scene_of_goal = heightmap or scene()
         goal = ExecutePrimitive.Goal(
