@@ -185,17 +185,23 @@ class Learner:
         return loss
 
     def _loss(self, indices: Sequence[int]) -> torch.Tensor:
-        """Mean loss over the samples, one forward pass for each primitive among them."""
+        """Mean loss over the samples, one forward pass of each network that values some of them.
+
+        Not one of each primitive: batch norm would take away what those of one have in common, by
+        statistics that the network does not have when it acts.
+        """
         total = torch.zeros((), device=self._device)
-        for name in self._network.config.names:
-            chosen = [i for i in indices if self.replay[i].primitive == name]
-            if chosen:
-                total = total + self._group_loss(name, chosen) * (len(chosen) / len(indices))
+        groups: dict[ValueNetwork, list[int]] = {}
+        for index in indices:
+            network = self._network.part(self.replay[index].primitive)
+            groups.setdefault(network, []).append(index)
+        for network, chosen in groups.items():
+            total = total + self._loss_of(network, chosen) * (len(chosen) / len(indices))
         return total
 
-    def _group_loss(self, name: str, chosen: Sequence[int]) -> torch.Tensor:
+    def _loss_of(self, network: ValueNetwork, chosen: Sequence[int]) -> torch.Tensor:
+        """Mean loss over samples that one network values."""
         items = [self.replay[i] for i in chosen]
-        network = self._network.part(name)
         batch = make_batch(items, network.config, self._rng, self.config.augment).to(self._device)
         features = seen_fast(network.features, batch.inputs)
         own = features[batch.samples, :, batch.rows, batch.columns]
@@ -204,10 +210,12 @@ class Learner:
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
         self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
         loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
-        if self.config.empty_table > 0 and primitives.get(name).picks:
-            loss = loss + self.config.empty_table * _empty_loss(
-                network, network.head(features), batch, self._rng, self.config.acting.nothing
-            )
+        picks = torch.tensor([primitives.get(item.primitive).picks for item in items])
+        if self.config.empty_table > 0 and picks.any():
+            parameters, some = network.head(features[picks]), batch.only(picks)
+            nothing = self.config.acting.nothing
+            empty = _empty_loss(network, parameters, some, self._rng, nothing)
+            loss = loss + self.config.empty_table * empty * picks.float().mean()
         return loss
 
     def start_from(self, network: Network) -> None:

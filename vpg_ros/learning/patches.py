@@ -22,7 +22,7 @@ from vpg_ros.policy.network import DOWNSAMPLING, SEEN
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples of one primitive.
+    """Samples of what one network values.
 
     inputs: N×input_channels×size×size. rows, columns: the cell of each action, N. outputs: its
     output channel, N. empty: whether nothing stands at a cell, N×size×size.
@@ -41,8 +41,15 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        parts = (self.inputs, self.rows, self.columns, self.outputs, self.empty)
-        return Batch(*(part.to(device) for part in parts))
+        return Batch(*(part.to(device) for part in self._parts))
+
+    def only(self, rows: Tensor) -> "Batch":
+        """Some of the samples: N, True for those."""
+        return Batch(*(part[rows] for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return (self.inputs, self.rows, self.columns, self.outputs, self.empty)
 
 
 def make_batch(
@@ -51,10 +58,11 @@ def make_batch(
     rng: np.random.Generator,
     augment: bool = True,
 ) -> Batch:
-    """Patches of experiences that share a primitive, mirrored and turned unless told not to."""
+    """Patches as large as any of them needs, mirrored and turned unless told not to."""
     inputs, rows, columns, outputs = [], [], [], []
+    size = max(patch_size(experience.primitive, config) for experience in experiences)
     for experience in experiences:
-        canvas, output = _view(experience, config, rng, augment)
+        canvas, output = _view(experience, size, config, rng, augment)
         inputs.append(_cut(experience, canvas, config, augment and bool(rng.integers(2))))
         rows.append(canvas.anchor_row)
         columns.append(canvas.anchor_column)
@@ -78,14 +86,17 @@ def patch_size(primitive: str, config: NetworkConfig) -> int:
 
 
 def _view(
-    experience: Experience, config: NetworkConfig, rng: np.random.Generator, augment: bool
+    experience: Experience,
+    size: int,
+    config: NetworkConfig,
+    rng: np.random.Generator,
+    augment: bool,
 ) -> tuple[Canvas, int]:
     """Where to look, and the output channel that values the action there."""
     channels = config.channels(experience.primitive)
     # Without a random half turn, the view that the action is chosen from.
     turned = int(rng.integers(2)) if augment else experience.rotation // INPUT_ROTATIONS
     angle = primitives.get(experience.primitive).angle(experience.rotation) - turned * np.pi
-    size = patch_size(experience.primitive, config)
     # Every phase of the pooling grid, or the network would be trained at one of them only.
     row, column = (size // 2 + rng.integers(DOWNSAMPLING, size=2) - DOWNSAMPLING // 2).tolist()
     canvas = Canvas(experience.row, experience.column, angle, size, size, row, column)
