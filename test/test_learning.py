@@ -23,6 +23,7 @@ from vpg_ros.learning.config import SceneMix, TrainingConfig
 from vpg_ros.learning.env import STUCK_AFTER, TableEnv
 from vpg_ros.learning.learner import Learner
 from vpg_ros.learning.learner_config import LearnerConfig
+from vpg_ros.learning.offline.critic import action_values
 from vpg_ros.learning.patches import make_batch, patch_size
 from vpg_ros.learning.replay import Experience, Replay
 from vpg_ros.learning.returns import Returns
@@ -534,6 +535,42 @@ def test_a_value_is_the_same_in_a_patch_as_on_the_whole_table() -> None:
     for anchor in range(size // 2 - 2, size // 2 + 2):  # every phase of the pooling grid
         at = (..., top + anchor, top + anchor)
         assert patch[..., anchor, anchor].tolist() == pytest.approx(whole[at].tolist(), abs=1e-12)
+
+
+HEIGHTS = {"grasp": 0.04, "roll": 0.024, "topple": 0.14, "lever": 0.014}
+
+
+def sample(name: str, row: int, column: int, rotation: int) -> Experience:
+    """One of what such primitives are for: the first rotation does something, others nothing."""
+    height = np.zeros(DEFAULT_WORKSPACE.shape, np.float16)
+    height[row - 6 : row + 6, max(0, column - 12) : column + 12] = HEIGHTS[name]
+    none, did = np.zeros((0, 0, 3), np.uint8), rotation == 0
+    earned = float(did and name == "grasp")
+    return Experience(
+        height, none, name, rotation, row, column, earned, did, False, height, none, did
+    )
+
+
+def test_what_was_learned_of_few_samples_of_a_primitive_is_what_acts() -> None:
+    """And not what was told apart by statistics of those few, which acting does not have."""
+    rng, names = np.random.default_rng(0), tuple(HEIGHTS)
+    items = []
+    for i in range(96):
+        name = "grasp" if i % 8 else names[1 + i // 8 % 3]
+        row, column = (int(each) for each in rng.integers(40, 180, 2))
+        at = 6 if name == "roll" else column  # a ball at the end of the table
+        items.append(sample(name, row, at, 4 * int(rng.integers(2))))
+    config = LearnerConfig(targets="reactive", decay_updates=120)
+    learner = Learner(NetworkConfig.of_repertoire(names), config, DEFAULT_WORKSPACE, seed=0)
+    for item in items:
+        learner.remember(item)
+    for _ in range(120):
+        learner.update()
+    values = action_values(learner.network, items, seed=0).tolist()
+    for name in names:
+        own = [(v, e.worked) for v, e in zip(values, items, strict=True) if e.primitive == name]
+        assert np.mean([value for value, worked in own if worked]) > 0.85, name
+        assert np.mean([value for value, worked in own if not worked]) < 0.15, name
 
 
 def test_chance_chooses_the_primitive_and_the_values_where() -> None:
