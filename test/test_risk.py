@@ -239,7 +239,13 @@ def policy(head: str, trunks: str = "shared") -> NetworkPolicy:
 
 
 @pytest.mark.parametrize("seen", [SCENE, AT_THE_EDGE, LONE], ids=["middle", "edge", "lone"])
-@pytest.mark.parametrize(("name", "alpha"), [("mean", 0.3), ("cvar", 0.3), ("mean_std", 10.0)])
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [
+        *(("mean", 0.3), ("cvar", 0.3), ("mean_std", 10.0), ("var", 0.3)),
+        *(("wang", 0.75), ("wang", -1.0), ("power", 2.0), ("power", -2.0)),
+    ],
+)
 @pytest.mark.parametrize(
     ("head", "trunks"),
     [*((head, "shared") for head in DISTRIBUTIONAL), ("categorical", "separate")],

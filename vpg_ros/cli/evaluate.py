@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpg_ros.choices import CAMERAS, DEFAULT_ALPHA, DEFAULT_RISK, POLICIES, RISKS, STRATEGIES
+from vpg_ros.choices import (
+    CAMERAS,
+    DEFAULT_ALPHA,
+    DEFAULT_RISK,
+    POLICIES,
+    RISKS,
+    STRATEGIES,
+    require_risk,
+)
 from vpg_ros.cli.bar import progress_bar
 from vpg_ros.errors import require
 
@@ -137,13 +145,15 @@ def _evaluation(options: argparse.Namespace) -> "Evaluation":
         options.alpha is None or options.risk != "mean",
         f"--alpha is {options.alpha}, which --risk mean does not heed; --risk may be {heeding}",
     )
+    alpha = DEFAULT_ALPHA if options.alpha is None else options.alpha
+    require_risk(options.risk, alpha)
     return Evaluation(
         player=Player(
             options.policy,
             options.checkpoint,
             chosen,
             options.risk,
-            DEFAULT_ALPHA if options.alpha is None else options.alpha,
+            alpha,
             options.strategy,
         ),
         scenes=options.scenes,

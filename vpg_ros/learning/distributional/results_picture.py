@@ -1,5 +1,6 @@
 """The picture of the study: what is learned, accidents, calibration, and what a decision takes."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from vpg_ros.learning.tables import write_picture
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
+AIM = 1.2  # times the scalar head's time that a decision is to take at most
 
 
 def picture(content: Content, path: Path) -> None:
@@ -44,8 +47,8 @@ def _draw_learned(axes: Any, rows: Sequence[Content]) -> None:
 
 
 def _reach(interval: Content, end: str) -> float:
-    """How far an end of an interval is from its value; 0 where there is none."""
-    return 0.0 if interval[end] is None else abs(interval[end] - interval["value"])
+    """How far an end of an interval is from its value; NaN, which is not drawn, without one."""
+    return math.nan if interval[end] is None else abs(interval[end] - interval["value"])
 
 
 def _draw_calibration(axes: Any, rows: Sequence[Content]) -> None:
@@ -60,7 +63,8 @@ def _draw_calibration(axes: Any, rows: Sequence[Content]) -> None:
 def _draw_decision(axes: Any, rows: Sequence[Content]) -> None:
     names = [f"{row['head']}, {row['risk']}" for row in rows]
     axes.barh(names[::-1], [row["ratio"] for row in rows][::-1], 0.6)
-    axes.axvline(1.0, color="grey", linewidth=0.8)
+    for ratio, style in ((1.0, "solid"), (AIM, "dashed")):
+        axes.axvline(ratio, color="grey", linewidth=0.8, linestyle=style)
     axes.set(xlabel="time of a decision, of the scalar head's")
 
 

@@ -23,6 +23,7 @@ _CAUTIOUS = (
     *("completion, mean", "completion, cvar", "efficiency, mean", "efficiency, cvar"),
 )
 _CARE = ("head", "trainings", "accidents", "completion")
+_MOST = 100.0  # times as many accidents that an interval is told to reach
 
 
 def cautious(cells: Sequence[Content]) -> list[dict[str, Any]]:
@@ -108,6 +109,13 @@ def _cautious_line(row: Content) -> list[str]:
 def _care_line(row: Content) -> list[str]:
     return [
         *(row["head"], str(row["trainings"])),
-        interval(row["accidents"], 1, 2),
+        interval(_told(row["accidents"]), 1, 2),
         points(row["completion"]),
     ]
+
+
+def _told(multiple: Content | None) -> Content | None:
+    """Without a high end that says nothing: two trainings that differ reach to millions."""
+    if multiple is None or multiple["high"] < _MOST:
+        return multiple
+    return {**multiple, "high": None}
