@@ -366,7 +366,7 @@ def test_the_shipped_settings_are_the_defaults() -> None:
 def test_the_settings_for_seven_primitives_are_those_of_the_study() -> None:
     training, learner = read_config(resource("config/seven.yaml"))
     matrix = experiment.Matrix()
-    wanted, rules = experiment.settings_of(experiment.VARIANTS["hierarchical"], 0, matrix)
+    wanted, rules = experiment.settings_of(experiment.VARIANTS["hierarchical-shared"], 0, matrix)
     assert (training, learner) == (wanted, rules)
 
 

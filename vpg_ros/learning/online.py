@@ -208,7 +208,7 @@ class OnlineLearning:
 
     def _make(self, network: NetworkConfig) -> Learner:
         # Whether what a primitive does is wanted is not its pixels' to know where a meta-policy is.
-        targets = "worked" if network.strategy == HIERARCHICAL else "discounted"
+        targets = "option" if network.strategy == HIERARCHICAL else "discounted"
         rate = self.config.rate
         config = LearnerConfig(rate=rate, final_rate=rate, targets=targets)
         return Learner(network, config, self._workspace, self.config.seed, self._device)

@@ -70,14 +70,14 @@ VARIANTS = {
     "flat-shared": Variant("flat-shared", 7),
     "flat-separate": Variant("flat-separate", 7),
     # A hierarchy has a rule of its own for its pixels, by which primitives are not compared; what
-    # the order alone does is told by the one without. By that rule what the policy really came to
-    # next counts: the best of a hundred thousand places on what cannot be grasped looks graspable
-    # for long. A flat policy was worse for it, in one training.
-    "hierarchical": Variant("hierarchical", 7, "worked", realised=True),
+    # the order alone does is told by the one without.
+    "hierarchical": Variant("hierarchical", 7, "option"),
     "hierarchical-discounted": Variant("hierarchical", 7),
-    "hierarchical-staged": Variant("hierarchical", 7, "worked", "staged", realised=True),
-    "hierarchical-shared": Variant("hierarchical-shared", 7, "worked", realised=True),
-    "hierarchical-option": Variant("hierarchical-shared", 7, "option"),
+    "hierarchical-staged": Variant("hierarchical", 7, "option", "staged"),
+    "hierarchical-shared": Variant("hierarchical-shared", 7, "option"),
+    # By this rule, what the policy really came to next counts: the best of a hundred thousand
+    # places on what cannot be grasped looks graspable for long.
+    "hierarchical-worked": Variant("hierarchical-shared", 7, "worked", realised=True),
 }
 
 
