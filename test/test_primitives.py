@@ -213,6 +213,7 @@ BALL, BOX = (10, 10, 12, 12, 0.024), (70, 40, 30, 30, 0.05)
         ((10, 48), False),  # along the wall
         ((48, 10), False),
         ((56, 48), False),  # to the box
+        ((58, 48), False),  # against it
         ((10, 10), False),
     ],
 )

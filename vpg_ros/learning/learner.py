@@ -188,7 +188,7 @@ class Learner:
         """Mean loss over the samples, one forward pass of each network that values some of them.
 
         Not one of each primitive: batch norm would take away what those of one have in common, by
-        statistics that the network does not have when it acts.
+        statistics far from the averages over all that the network has when it acts.
         """
         total = torch.zeros((), device=self._device)
         groups: dict[ValueNetwork, list[int]] = {}
@@ -210,8 +210,10 @@ class Learner:
         values = network.head.mean(at_actions.detach())[batch.samples, batch.outputs]
         self.replay.note_errors(chosen, (values - targets.mean).abs().tolist())
         loss = network.head.loss(at_actions, batch.outputs, targets, self._rng)
+        if self.config.empty_table == 0:
+            return loss
         picks = torch.tensor([primitives.get(item.primitive).picks for item in items])
-        if self.config.empty_table > 0 and picks.any():
+        if picks.any():
             parameters, some = network.head(features[picks]), batch.only(picks)
             nothing = self.config.acting.nothing
             empty = _empty_loss(network, parameters, some, self._rng, nothing)

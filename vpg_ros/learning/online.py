@@ -207,7 +207,7 @@ class OnlineLearning:
         require(reason is None, f"{where} {reason}", ErrorCode.TRANSITION_INVALID)
 
     def _make(self, network: NetworkConfig) -> Learner:
-        # Whether what a primitive does is wanted is not its pixels' to know where a meta-policy is.
+        # Where a meta-policy is, pixels learn their part, and what it makes of what they leave.
         targets = "option" if network.strategy == HIERARCHICAL else "discounted"
         rate = self.config.rate
         config = LearnerConfig(rate=rate, final_rate=rate, targets=targets)

@@ -6,7 +6,6 @@ lies in a corner comes out of it.
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,9 +33,10 @@ DRAW_FORCE = 30.0  # N at which something is in the way
 _LEFT = Region(0.008, 0.008, 0.008)  # that is empty when the object has gone
 _REACHED = Region(-0.02, LENGTH + 0.06, 0.05)  # where it may be then
 _ARRIVED_AREA = 5e-5  # m² more than before that show that it is
-# m around its middle without a neighbour or the end of the workspace, where a wall may be, so that
-# a gripper has room for fingers: closing along a wall with 0.02, any way with 0.05.
-_FREE = 0.035
+# m beside it without a neighbour or the end of the workspace, where a wall may be, so that fingers
+# have room: of a ball of 24 mm, closing along a wall with 0.01, any way with 0.04.
+_ROOM = 0.023
+_SLACK = 0.005  # m that its side may be farther from what is taken for its middle
 
 
 @register
@@ -99,19 +99,16 @@ def _has_room(roll: Roll, workspace: Workspace) -> NDArray[np.bool_]:
 
 
 def _lies_free(arrived: NDArray[np.bool_], heightmap: Heightmap) -> bool:
-    """Whether nothing but what these pixels are part of, nor an end of the table, is near them."""
-    row, column = (int(np.median(each)) for each in np.nonzero(arrived))
-    reach = round(_FREE / heightmap.workspace.resolution)
-    ends = (
-        row,
-        column,
-        heightmap.workspace.rows - 1 - row,
-        heightmap.workspace.columns - 1 - column,
-    )
-    _, parts = cv2.connectedComponents(heightmap.occupied.astype(np.uint8))
-    others = heightmap.occupied & ~np.isin(parts, parts[arrived])
-    rows, columns = np.nonzero(others)
-    return min(ends) >= reach and bool((np.hypot(rows - row, columns - column) >= reach).all())
+    """Whether around a ball of these pixels there is _ROOM without anything, all on the table."""
+    workspace, places = heightmap.workspace, np.nonzero(arrived)
+    row, column = (int(np.median(each)) for each in places)
+    radius = _top(row, column, heightmap) / 2
+    rows, columns = np.indices(workspace.shape)
+    distances = workspace.resolution * np.hypot(rows - row, columns - column)
+    ends = (row, column, workspace.rows - 1 - row, workspace.columns - 1 - column)
+    beside = (distances > radius + _SLACK) & (distances < radius + _ROOM)
+    clear = workspace.resolution * min(ends) >= radius + _ROOM
+    return clear and not bool(heightmap.occupied[beside].any())
 
 
 def _top(row: int, column: int, heightmap: Heightmap) -> float:

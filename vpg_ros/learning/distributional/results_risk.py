@@ -23,7 +23,7 @@ _CAUTIOUS = (
     *("completion, mean", "completion, cvar", "efficiency, mean", "efficiency, cvar"),
 )
 _CARE = ("head", "trainings", "accidents", "completion")
-_MOST = 100.0  # times as many accidents that an interval is told to reach
+_TELLING = 100.0  # times as many accidents, beyond which the end of an interval tells nothing
 
 
 def cautious(cells: Sequence[Content]) -> list[dict[str, Any]]:
@@ -116,6 +116,6 @@ def _care_line(row: Content) -> list[str]:
 
 def _told(multiple: Content | None) -> Content | None:
     """Without a high end that says nothing: two trainings that differ reach to millions."""
-    if multiple is None or multiple["high"] < _MOST:
+    if multiple is None or multiple["high"] < _TELLING:
         return multiple
     return {**multiple, "high": None}

@@ -75,8 +75,8 @@ VARIANTS = {
     "hierarchical-discounted": Variant("hierarchical", 7),
     "hierarchical-staged": Variant("hierarchical", 7, "option", "staged"),
     "hierarchical-shared": Variant("hierarchical-shared", 7, "option"),
-    # By this rule, what the policy really came to next counts: the best of a hundred thousand
-    # places on what cannot be grasped looks graspable for long.
+    # With what the policy really came to next: by this rule the best of a hundred thousand places
+    # counts, and on what cannot be grasped that looks graspable for long.
     "hierarchical-worked": Variant("hierarchical-shared", 7, "worked", realised=True),
 }
 

@@ -29,10 +29,9 @@ def action_values(network: Network, experiences: Sequence[Experience], seed: int
     """
     rng = np.random.default_rng(seed)
     values = torch.zeros(len(experiences))
-    for name in network.config.names:
-        chosen = [i for i, each in enumerate(experiences) if each.primitive == name]
+    for part in network.members:
+        chosen = [i for i, e in enumerate(experiences) if e.primitive in part.config.names]
         if chosen:
-            part = network.part(name)
             batch = make_batch([experiences[i] for i in chosen], part.config, rng, augment=False)
             with torch.inference_mode():
                 parameters = part(batch.inputs)[batch.samples, :, batch.rows, batch.columns]
