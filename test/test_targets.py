@@ -248,6 +248,25 @@ def test_empty_table_is_what_the_heightmap_shows_empty() -> None:
     assert bool(batch.empty.any()) and not bool((batch.empty & occupied).any())
 
 
+def test_empty_table_is_learned_of_picks_alone_by_their_share() -> None:
+    grasp, push = experience("grasp", 1.0, True), experience("push", 0.0, True)
+
+    def added(*items: Experience) -> float:
+        """What empty table adds to the loss of a batch."""
+        losses = []
+        for weight in (0.0, 1.0):
+            learning = learner(lambda *_: 1.0, empty_table=weight)
+            for item in items:
+                learning.remember(item)
+            network = learning.network.part("grasp").train()
+            losses.append(float(learning._loss_of(network, range(len(items))).detach()))
+        return losses[1] - losses[0]
+
+    assert added(*[push] * 4) == 0.0
+    some, all_of_them = added(*[grasp, push, push, push] * 8), added(*[grasp] * 32)
+    assert 0 < some < all_of_them, "a quarter of what is asked of four times as many"
+
+
 def test_the_best_place_is_driven_to_zero_where_it_is_empty_table() -> None:
     learning = learner()
     batch = make_batch([experience("grasp", 1.0, True)] * 4, NETWORK, np.random.default_rng(0))
