@@ -155,7 +155,7 @@ def test_patches_put_the_action_at_its_cell_and_direction(name: str, rotation: i
     action = act(name, 112, 112, rotation, heightmap)
     experience = Experience.of(transition(action, True, heightmap), colour=False)
     batch = make_batch([experience] * 32, CONFIG, np.random.default_rng(0))
-    assert batch.inputs.shape == (32, 5, *[patch_size(CONFIG)] * 2)
+    assert batch.inputs.shape == (32, 5, *[patch_size(name, CONFIG)] * 2)
     found = set()
     for i in range(32):
         height = batch.inputs[i, :4].mean(dim=0).numpy()
@@ -526,7 +526,7 @@ def test_every_other_table_is_played_by_the_training_s_risk() -> None:
 def test_a_value_is_the_same_in_a_patch_as_on_the_whole_table() -> None:
     torch.manual_seed(0)
     config = NetworkConfig.of_repertoire(("grasp", "push"))
-    network, size, top = make_network(config).double().eval(), patch_size(config), 24
+    network, size, top = make_network(config).double().eval(), patch_size("push", config), 24
     inputs = torch.rand(1, config.input_channels, 96, 96, dtype=torch.float64)
     assert size == 2 * SEEN
     with torch.inference_mode():

@@ -58,9 +58,9 @@ def make_batch(
     rng: np.random.Generator,
     augment: bool = True,
 ) -> Batch:
-    """Patches of experiences of one network, mirrored and turned unless told not to."""
+    """Patches as large as any of them needs, mirrored and turned unless told not to."""
     inputs, rows, columns, outputs = [], [], [], []
-    size = patch_size(config)
+    size = max(patch_size(experience.primitive, config) for experience in experiences)
     for experience in experiences:
         canvas, output = _view(experience, size, config, rng, augment)
         inputs.append(_cut(experience, canvas, config, augment and bool(rng.integers(2))))
@@ -78,10 +78,10 @@ def make_batch(
     )
 
 
-def patch_size(config: NetworkConfig) -> int:
-    """Side of a network's patches in cells: what matters to any of its primitives, and is seen."""
-    context = max(primitives.get(name).context for name in config.names)
-    reach = min(context / (config.resolution * config.cell), SEEN)
+def patch_size(primitive: str, config: NetworkConfig) -> int:
+    """Side of the primitive's patches in cells: what matters of what the network sees."""
+    matters = primitives.get(primitive).context / (config.resolution * config.cell)
+    reach = min(matters, SEEN)
     return int(-(-2 * reach // DOWNSAMPLING)) * DOWNSAMPLING
 
 
