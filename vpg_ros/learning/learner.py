@@ -191,12 +191,10 @@ class Learner:
         statistics far from the averages over all that the network has when it acts.
         """
         total = torch.zeros((), device=self._device)
-        groups: dict[ValueNetwork, list[int]] = {}
-        for index in indices:
-            network = self._network.part(self.replay[index].primitive)
-            groups.setdefault(network, []).append(index)
-        for network, chosen in groups.items():
-            total = total + self._loss_of(network, chosen) * (len(chosen) / len(indices))
+        for network in self._network.members:
+            chosen = [i for i in indices if self.replay[i].primitive in network.config.names]
+            if chosen:
+                total = total + self._loss_of(network, chosen) * (len(chosen) / len(indices))
         return total
 
     def _loss_of(self, network: ValueNetwork, chosen: Sequence[int]) -> torch.Tensor:
